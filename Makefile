@@ -1,0 +1,51 @@
+# `make help` lists what can be made. Works with GNU make 3.81 and needs nothing but Python 3.11 to 3.13.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+ARGS ?=
+CODE := src tests scripts benchmarks
+TESTS := $(wildcard $(addprefix tests/,unit docs contract flow fault))
+
+.PHONY: help demo setup run check test test-fast test-fault bench fmt docs lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+demo: setup ## Crawl the sample site, search it, serve it on 127.0.0.1:8000 (ARGS=--once: do not serve)
+	@$(PY) -m scripts.demo $(ARGS)
+
+setup: ## Make .venv with Tidemill and its tools; does nothing if nothing changed
+	@sh scripts/setup.sh
+
+run: setup ## Run everything in one process group (tidemill up)
+	@.venv/bin/tidemill up $(ARGS)
+
+check: setup ## Format, lint, strict types, import rules, documentation, secrets
+	@sh scripts/check.sh
+
+test: setup ## All tests, the fault tests in their short form
+	@$(PY) -m pytest -q $(TESTS) $(ARGS)
+
+test-fast: setup ## The unit tests: no socket, no database, seconds
+	@$(PY) -m pytest -q tests/unit $(ARGS)
+
+test-fault: setup ## The fault tests in full: kills, full disks, locks (minutes)
+	@$(PY) -m pytest -q tests/fault --long $(ARGS)
+
+bench: setup ## The benchmarks; each prints the machine it ran on
+	@$(PY) -m benchmarks $(ARGS)
+
+fmt: setup ## Format the code and sort out what ruff can fix
+	@$(PY) -m ruff format $(CODE)
+	@$(PY) -m ruff check --fix $(CODE)
+
+docs: setup ## Write the generated pages and build the documentation into site/
+	@$(PY) -m scripts.write_reference
+	@$(PY) -m mkdocs build --quiet --strict
+
+lock: setup ## Resolve the dependencies anew (UPGRADE=1: also move versions)
+	@sh scripts/lock.sh
+
+clean: ## Remove .venv, caches and what builds leave behind
+	@rm -rf .venv .venv.lock build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

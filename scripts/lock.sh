@@ -1,0 +1,26 @@
+#!/bin/sh
+# Writes requirements/run.txt (what Tidemill runs with) and requirements/dev.txt (that and the tools).
+#
+# Both are for every supported Python and platform at once, carry the hashes of all files, and name no download address:
+# where packages come from is the business of the machine that installs them. Versions move only with UPGRADE=1.
+set -eu
+cd "$(dirname "$0")/.."
+
+uv=${UV:-.venv/bin/uv}
+[ -x "$uv" ] || { echo "lock: $uv is not there; run 'make setup' first (or set UV)" >&2; exit 1; }
+
+compile() {
+    output=$1
+    shift
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+        --no-header ${UPGRADE:+--upgrade} --output-file "$output" "$@" pyproject.toml
+}
+
+mkdir -p requirements
+compile requirements/run.txt
+compile requirements/dev.txt --constraint requirements/run.txt --group dev
+
+if grep -n '://' requirements/run.txt requirements/dev.txt; then
+    echo "lock: the lines above name an address; take them out" >&2
+    exit 1
+fi

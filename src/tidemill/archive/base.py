@@ -1,0 +1,22 @@
+"""The port of the archive: bytes by the SHA-256 of their content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Archive(Protocol):
+    """Content-addressed storage. Putting what is there already changes nothing."""
+
+    async def put(self, bodies: Mapping[str, bytes]) -> None:
+        """Keep bodies under their hashes (lower-case hexadecimal SHA-256); they are durable when this returns.
+
+        Raises `Permanent` (`disk_full`, `archive_unavailable`) and then keeps none or some of them, each whole.
+        """
+
+    async def get(self, body_hash: str) -> bytes:
+        """The body of that hash, verified. Raises `Permanent` (`archive_missing`, `archive_corrupt`)."""
+
+    async def exists(self, body_hash: str) -> bool:
+        """Whether the body is there (not whether it is intact)."""

@@ -1,0 +1,130 @@
+"""`tidemill crawl`: a site or source, until everything crawled is processed and searchable."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.text import Text
+
+from tidemill.app import App, open_app
+from tidemill.cli.output import outcome_table, stdout, write_json
+from tidemill.cli.session import FAILED, INTERRUPTED, AsJson, DataDir, interrupts, note, run, settings_of, stderr
+from tidemill.manage import runs as manage_runs
+from tidemill.models.run import Run, RunOptions
+from tidemill.settings import Settings
+from tidemill.store import runs
+
+_REFRESH_S = 0.5
+
+
+def crawl(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(help="A URL, or the name of a source.")],
+    max_pages: Annotated[int | None, typer.Option(min=1, help="The most pages of this run.")] = None,
+    max_depth: Annotated[int | None, typer.Option(min=0, help="The most links away from the start.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, max=1000, help="Requests in flight.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0, metavar="PER_S", help="Requests a second to each host; 0: no limit.")
+    ] = None,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Allow loopback and private addresses.")
+    ] = False,
+    crawl_only: Annotated[bool, typer.Option("--crawl-only", help="Archive now, `tidemill process` later.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin a new run even if one was interrupted.")] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Crawl a URL or a source until everything crawled is processed and searchable.
+
+    A URL stays on its host and below its folder. An interrupted run is taken up where it stopped.
+
+    Example: `tidemill crawl https://example.com/docs/ --max-pages 500`
+    """
+    options = RunOptions(
+        max_pages=max_pages,
+        max_depth=max_depth,
+        concurrency=concurrency,
+        rate_per_s=rate,
+        allow_private=True if allow_private else None,
+        crawl_only=crawl_only,
+    )
+    settings = settings_of(context, data_dir)
+    started = time.monotonic()
+    done = run(_crawl(settings, target, options, fresh=fresh))
+    duration_s = time.monotonic() - started
+    state = manage_runs.exit_state(done)
+    if as_json:
+        write_json(_answer(done, state, duration_s))
+    else:
+        _show(done, state, duration_s)
+    if state != "completed":
+        raise typer.Exit(INTERRUPTED if state == "interrupted" else FAILED)
+
+
+async def _crawl(settings: Settings, target: str, options: RunOptions, *, fresh: bool) -> Run:
+    from tidemill.roles import run_to_end
+
+    async with open_app(settings) as app:
+        begun = await manage_runs.start(app.store, settings.net, target, options, fresh=fresh)
+        _say_what_begins(begun)
+        signals = interrupts()
+        watching = asyncio.create_task(_watch(app, begun.run.id))
+        try:
+            crawl_only = options.crawl_only
+            return await run_to_end(app, begun.run.id, signals.stop, crawl_only=crawl_only, own_signals=signals.install)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+def _say_what_begins(begun: manage_runs.Start) -> None:
+    if not begun.resumed:
+        return
+    note(f"taking up run {begun.run.id} of {begun.source.name} where it stopped, with the options it began with")
+    if begun.ignored:
+        note(f"  not applied: {', '.join(begun.ignored)} (they need a new run: --fresh)")
+
+
+async def _watch(app: App, run_id: str) -> None:
+    """A line of progress on a terminal; nothing elsewhere."""
+    if not stderr.is_terminal:
+        return
+    with Live(console=stderr, refresh_per_second=4, transient=True) as live:
+        while True:
+            live.update(_line(await runs.get(app.store, run_id)))
+            await asyncio.sleep(_REFRESH_S)
+
+
+def _line(run: Run) -> Text:
+    done = sum(count for name, count in run.outcomes.items() if name not in {"pending", "leased", "captured"})
+    parts = [f"{count} {name}" for name, count in run.outcomes.items()]
+    return Text(f"{run.source}  {done}/{run.discovered}  " + "  ".join(parts), overflow="ellipsis", no_wrap=True)
+
+
+def _answer(run: Run, state: str, duration_s: float) -> dict[str, Any]:
+    return {
+        "run_id": run.id,
+        "source": run.source,
+        "status": state,
+        "duration_s": round(duration_s, 3),
+        "discovered": run.discovered,
+        "fetched": run.fetched,
+        "outcomes": dict(run.outcomes),
+        "documents": run.documents,
+        "bytes": run.received_bytes,
+    }
+
+
+def _show(run: Run, state: str, duration_s: float) -> None:
+    outcome_table(run.outcomes)
+    stdout.print(
+        f"\nrun {run.id} of {run.source} {state} in {duration_s:.1f} s:"
+        f" {run.fetched} requests answered, {run.received_bytes / 1e6:.1f} MB, {run.documents} documents"
+        + (f", {run.out_of_scope} links led out of the source" if run.out_of_scope else "")
+    )
+    if state == "completed" and not run.documents:
+        note(f"nothing was stored; `tidemill ledger {run.id}` says what became of each URL")

@@ -1,0 +1,67 @@
+"""`tidemill export`: the current documents as JSON lines."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from tidemill.app import open_app
+from tidemill.cli.output import json_bytes
+from tidemill.cli.session import DataDir, note, run, settings_of
+from tidemill.errors import Permanent
+from tidemill.manage.documents import exported
+from tidemill.models.ids import new_id
+from tidemill.settings import Settings
+
+
+def export(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="Where to write; `-` is stdout.")] = "-",
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    format: Annotated[str, typer.Option(help="jsonl")] = "jsonl",  # noqa: A002 - the option's name
+    data_dir: DataDir = None,
+) -> None:
+    """Write the current documents as JSON lines, by URL and item key.
+
+    A file appears only when it is whole.
+
+    Example: `tidemill export documents.jsonl --source sample-site`
+    """
+    if format != "jsonl":
+        raise typer.BadParameter(f"{format!r} is not known; use jsonl", param_hint="--format")
+    count = run(_export(settings_of(context, data_dir), file, source))
+    note(f"{count} documents")
+
+
+async def _export(settings: Settings, file: str, source: str | None) -> int:
+    count = 0
+    async with open_app(settings) as app:
+        with _opened(file) as out:
+            async for record in exported(app.store, source):
+                out.write(json_bytes(record))
+                count += 1
+    return count
+
+
+@contextlib.contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    """Stdout, or a file that takes its name only when all of it is written."""
+    if file == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(file)
+    temporary = path.with_name(f".{path.name}.{new_id()}")
+    try:
+        with temporary.open("wb") as out:
+            yield out
+        temporary.replace(path)
+    except OSError as error:
+        raise Permanent(f"cannot write {path}: {error.strerror}; choose another file", reason="export") from error
+    finally:
+        temporary.unlink(missing_ok=True)

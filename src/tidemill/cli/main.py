@@ -1,0 +1,64 @@
+"""The command `tidemill`: its groups, and what may be said before them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tidemill import __version__
+from tidemill.cli import config, crawl, database, doctor, documents, extract, ledger, process, runs, search, serve
+from tidemill.cli import sources as sources_commands
+from tidemill.cli.session import Given
+
+_HELP = "Tidemill turns websites into a clean, searchable, always-fresh store of documents."
+
+app = typer.Typer(name="tidemill", help=_HELP, no_args_is_help=True, rich_markup_mode="markdown", add_completion=False)
+app.command("crawl")(crawl.crawl)
+app.command("search")(search.search)
+app.command("extract")(extract.extract)
+app.command("export")(documents.export)
+app.command("ledger")(ledger.ledger)
+app.command("process")(process.process)
+app.add_typer(sources_commands.app, name="sources")
+app.add_typer(runs.app, name="runs")
+app.add_typer(config.app, name="config")
+app.add_typer(database.app, name="db")
+app.command("doctor")(doctor.doctor)
+app.command("serve")(serve.serve)
+app.command("up")(serve.up)
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="The folder in which embedded mode keeps everything.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="local, staging, production or docker.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting, e.g. crawl.max_attempts=2.")
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Turn websites into a clean, searchable, always-fresh store of documents."""
+    if version:
+        typer.echo(f"tidemill {__version__}")
+        raise typer.Exit
+    overrides: dict[str, Any] = {}
+    for each in settings or []:
+        name, mark, value = each.partition("=")
+        if not mark:
+            raise typer.BadParameter(f"{each!r} is not NAME=VALUE", param_hint="--set")
+        overrides[name.strip()] = value
+    if data_dir is not None:
+        overrides["data_dir"] = data_dir
+    if profile is not None:
+        overrides["profile"] = profile
+    context.obj = Given(overrides)
+
+
+def run() -> None:
+    """The entry point of the installed command."""
+    app()

@@ -1,0 +1,33 @@
+"""`tidemill process`: work off what was archived and not processed."""
+
+from __future__ import annotations
+
+import typer
+
+from tidemill.app import open_app
+from tidemill.cli.output import write_json
+from tidemill.cli.session import INTERRUPTED, AsJson, DataDir, interrupts, note, run, settings_of
+from tidemill.settings import Settings
+
+
+def process(context: typer.Context, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Process every capture that waits, until all of it is searchable.
+
+    Example: `tidemill crawl https://example.com/ --crawl-only && tidemill process`
+    """
+    before, after = run(_process(settings_of(context, data_dir)))
+    if as_json:
+        write_json({"processed": before - after, "pending": after})
+    else:
+        note(f"{before - after} captures processed, {after} pending")
+    if after:
+        raise typer.Exit(INTERRUPTED)
+
+
+async def _process(settings: Settings) -> tuple[int, int]:
+    from tidemill.roles import process_backlog
+
+    async with open_app(settings) as app:
+        before = (await app.queue.backlog()).captures
+        await process_backlog(app, interrupts().stop)
+        return before, (await app.queue.backlog()).captures

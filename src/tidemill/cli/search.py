@@ -1,0 +1,90 @@
+"""`tidemill search`: ask the index."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from tidemill.app import open_app
+from tidemill.cli.output import stdout, write_json
+from tidemill.cli.session import AsJson, DataDir, note, run, settings_of
+from tidemill.manage.documents import moment
+from tidemill.search.base import Hit, SearchQuery, SearchResult
+from tidemill.settings import Settings
+
+_MARK = re.compile(r"<mark>(.*?)</mark>", re.DOTALL)
+_ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'", "&#39;": "'", "&amp;": "&"}
+
+
+def search(
+    context: typer.Context,
+    query: Annotated[str, typer.Argument(help='Words, "phrases", -negation, OR, field:value.')],
+    limit: Annotated[int, typer.Option(min=1, help="The most hits.")] = 10,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Search the documents.
+
+    Example: `tidemill search '"tide mill" -wind' --limit 5`
+    """
+    settings = settings_of(context, data_dir)
+    result = run(
+        _search(settings, SearchQuery(text=query, limit=min(limit, settings.search.max_results), source=source))
+    )
+    if as_json:
+        write_json(answer(result))
+    else:
+        _show(result)
+
+
+async def _search(settings: Settings, query: SearchQuery) -> SearchResult:
+    async with open_app(settings) as app:
+        return await app.engine.search(query)
+
+
+def answer(result: SearchResult) -> dict[str, Any]:
+    """The result as JSON gives it."""
+    return {
+        "query": result.query,
+        "total": result.total,
+        "took_ms": round(result.took_ms, 3),
+        "hits": [_hit(hit) for hit in result.hits],
+    }
+
+
+def _hit(hit: Hit) -> dict[str, Any]:
+    return {
+        "id": hit.id,
+        "url": hit.url,
+        "title": hit.title,
+        "score": round(hit.score, 4),
+        "highlights": list(hit.highlights),
+        "source": hit.source,
+        "language": hit.language,
+        "published_at": moment(hit.published_at),
+        "kind": hit.kind,
+        "author": hit.author,
+        "summary": hit.summary,
+    }
+
+
+def _show(result: SearchResult) -> None:
+    for number, hit in enumerate(result.hits, start=1):
+        stdout.print(Text.assemble((f"{number}. ", "dim"), (hit.title or hit.url, "bold")))
+        stdout.print(Text(f"   {hit.url}", style="cyan"))
+        for highlight in hit.highlights:
+            stdout.print(Text("   ").append_text(_marked(highlight)))
+    note(f"{result.total} documents in {result.took_ms:.1f} ms")
+
+
+def _marked(highlight: str) -> Text:
+    text = Text()
+    for position, piece in enumerate(_MARK.split(" ".join(highlight.split()))):
+        for entity, character in _ENTITIES.items():
+            piece = piece.replace(entity, character)
+        text.append(piece, style="bold yellow" if position % 2 else "")
+    return text

@@ -1,0 +1,64 @@
+"""`tidemill serve` and `tidemill up`: the API alone, or everything in one process group."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from tidemill.app import open_app
+from tidemill.cli.session import DataDir, interrupts, note, run, settings_of
+from tidemill.settings import Settings
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")]
+
+
+def serve(context: typer.Context, host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
+    """Serve the API (and nothing else) until Ctrl-C.
+
+    Example: `tidemill serve --port 8080`
+    """
+    settings = settings_of(context, data_dir, quiet=False, api__host=host, api__port=port)
+    run(_serve(settings, everything=False))
+
+
+def up(context: typer.Context, host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
+    """Run everything in one process group: crawler, processor, indexer and API, until Ctrl-C.
+
+    Example: `tidemill up --data-dir ./data`
+    """
+    settings = settings_of(context, data_dir, quiet=False, api__host=host, api__port=port)
+    run(_serve(settings, everything=True))
+
+
+async def _serve(settings: Settings, *, everything: bool) -> None:
+    from tidemill.api.main import serve as serve_api
+    from tidemill.manage.accounts import ensure_first_key
+
+    async with open_app(settings) as app:
+        signals = interrupts()
+        if not is_loopback(settings.api.host) and not settings.api.keys:
+            key = await ensure_first_key(app.store)
+            if key is not None:
+                note(f"API key, shown this once: {key}")
+
+        async def api(stop: asyncio.Event) -> None:
+            await serve_api(
+                app, stop, host=settings.api.host, port=settings.api.port, on_ready=lambda url: note(f"serving {url}")
+            )
+
+        if everything:
+            from tidemill.roles import up as everything_up
+
+            await everything_up(app, signals.stop, api)
+        else:
+            from tidemill.roles import serving
+
+            await serving(app, signals.stop, api)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine alone."""
+    return host in {"localhost", "::1"} or host.startswith("127.")

@@ -1,0 +1,118 @@
+"""What every command shares: its settings, the event loop it runs in, and its edge for errors and signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from tidemill.errors import TidemillError
+from tidemill.settings import Settings
+from tidemill.settings.load import Loaded, load
+from tidemill.telemetry.logs import configure_logging
+
+T = TypeVar("T")
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="The folder in which embedded mode keeps everything.",
+        envvar="TIDEMILL_DATA_DIR",
+        show_envvar=True,
+        file_okay=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+@dataclass(slots=True)
+class Given:
+    """What was said before the command's name."""
+
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+
+def settings_of(context: typer.Context, data_dir: Path | None, *, quiet: bool = True, **overrides: Any) -> Settings:
+    """The settings of this command; starts logging, of warnings only if `quiet` and no level was asked for."""
+    loaded = loaded_of(context, data_dir, **overrides)
+    logging = loaded.settings.logging
+    if quiet and loaded.origins["logging.level"].origin == "default":
+        logging = logging.model_copy(update={"level": "WARNING"})
+    configure_logging(logging)
+    return loaded.settings
+
+
+def loaded_of(context: typer.Context, data_dir: Path | None, **overrides: Any) -> Loaded:
+    """The settings with the origin of each. `overrides` are dotted names with `__` for the dot."""
+    given: Given = context.obj or Given()
+    named = {name.replace("__", "."): value for name, value in overrides.items()}
+    with_folder = {"data_dir": data_dir} if data_dir is not None else {}
+    return load({**given.overrides, **with_folder, **named})
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine. An error of the house ends the command with its message and a status that is not 0."""
+    try:
+        return asyncio.run(work)
+    except TidemillError as error:
+        raise fail(error) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def fail(error: TidemillError) -> typer.Exit:
+    """Say what went wrong; the exit to raise."""
+    stderr.print(f"[bold red]error:[/] {_escaped(str(error))}")
+    return typer.Exit(USAGE if error.reason in {"bad_url", "usage"} else FAILED)
+
+
+def note(message: str) -> None:
+    """Tell the person something that is not the answer."""
+    stderr.print(_escaped(message))
+
+
+class Interrupts:
+    """Ctrl-C and SIGTERM: the first sets `stop`, so that what is in flight can end; the second ends the process."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def install(self) -> None:
+        """Take the signals, or take them back from a library that took them."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self.stop.is_set():
+            note("stopped; the same command takes the run up again")
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
+        note("stopping: what is in flight still ends (Ctrl-C again stops at once)")
+        self.stop.set()
+
+
+def interrupts() -> Interrupts:
+    """Signals under control, from inside the event loop."""
+    taken = Interrupts()
+    taken.install()
+    return taken
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+Work = Callable[..., Coroutine[Any, Any, T]]

@@ -1,0 +1,1 @@
+"""Finding pages that nothing links to: sitemaps and feeds."""

@@ -1,0 +1,126 @@
+"""The writing end of a crawl: results are gathered, archived and entered in the ledger, a batch at a time.
+
+Bytes first: the bodies of a batch are durable in the archive before the transaction that tells of them begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tidemill.archive.base import Archive
+from tidemill.crawl.fetcher import Catch
+from tidemill.models.outcome import Outcome
+from tidemill.models.visit import Fetched
+from tidemill.store import ledger
+from tidemill.store.engine import Store
+from tidemill.telemetry.metrics import Metrics
+
+_LINGER_S = 0.02
+
+
+class Recorder:
+    """Takes what visits brought home and writes it. `written` is called after each batch with its results.
+
+    `lost` is called if a lease was taken back before its result could be written: the links of that visit were not
+    entered.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        archive: Archive,
+        *,
+        run_id: str,
+        source_id: str,
+        batch_size: int,
+        written: Callable[[list[Fetched]], None],
+        lost: Callable[[], None],
+        metrics: Metrics,
+    ) -> None:
+        self._store = store
+        self._archive = archive
+        self._run_id = run_id
+        self._source_id = source_id
+        self._batch_size = batch_size
+        self._written = written
+        self._lost = lost
+        self._metrics = metrics
+        self._queue: asyncio.Queue[Catch | None] = asyncio.Queue(maxsize=4 * batch_size)
+        self.error: BaseException | None = None
+
+    async def put(self, catch: Catch) -> None:
+        """Hand over one result; waits while the disk is behind. Raises what stopped the writing, if it has stopped."""
+        if self.error is not None:
+            raise self.error
+        await self._queue.put(catch)
+
+    async def run(self) -> None:
+        """Write until `close` is called and everything handed over is written."""
+        try:
+            while (batch := await self._gather()) is not None:
+                await self._write(batch)
+        except BaseException as error:
+            self.error = error
+            while not self._queue.empty():  # nobody may wait for room in a queue that nobody empties
+                self._queue.get_nowait()
+            raise
+
+    async def close(self) -> None:
+        """No more results will come."""
+        await self._queue.put(None)
+
+    async def _gather(self) -> list[Catch] | None:
+        first = await self._queue.get()
+        if first is None:
+            return None
+        batch = [first]
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _LINGER_S
+        while len(batch) < self._batch_size:
+            if self._queue.empty():
+                left = until - loop.time()
+                if left <= 0:
+                    break
+                await asyncio.sleep(min(left, _LINGER_S / 4))
+                continue
+            catch = self._queue.get_nowait()
+            if catch is None:
+                self._queue.put_nowait(None)
+                break
+            batch.append(catch)
+        return batch
+
+    async def _write(self, batch: list[Catch]) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        bodies = {
+            catch.fetched.capture.body_hash: catch.body
+            for catch in batch
+            if catch.fetched.capture is not None and catch.body is not None
+            if catch.fetched.outcome is not Outcome.UNCHANGED
+        }
+        if bodies:
+            await self._archive.put(bodies)
+            self._metrics.observe_archived(len(bodies), loop.time() - started)
+        fetched = [catch.fetched for catch in batch]
+        if await ledger.record(self._store, self._run_id, self._source_id, fetched) < len(fetched):
+            self._lost()
+        self._metrics.observe_batch("crawl", loop.time() - started)
+        for catch in batch:
+            self._count(catch)
+        self._written(fetched)
+
+    def _count(self, catch: Catch) -> None:
+        fetched = catch.fetched
+        if fetched.requests:
+            self._metrics.observe_fetch(
+                status_code=fetched.status_code,
+                seconds=catch.elapsed_s,
+                received_bytes=fetched.received_bytes,
+                reason=fetched.reason,
+            )
+        if fetched.outcome is not None:
+            self._metrics.count_visit(fetched.outcome.value)
+        elif fetched.retry_at is not None:
+            self._metrics.count_retry(fetched.reason or "transient")

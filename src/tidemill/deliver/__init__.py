@@ -1,0 +1,1 @@
+"""From the event outbox to the outside."""

@@ -1,0 +1,80 @@
+"""The errors of the house. Their class decides what becomes of the work; their message names the thing and the way out.
+
+TidemillError
+├── Transient      try again later: the visit or capture goes back with a delay
+├── Permanent      never try again: the work ends (`failed`, or a dead letter)
+├── Skipped        not an error of the site: the visit ends as `skipped`
+└── CallerError    whoever asked must change something
+    ├── NotFound   there is no such thing
+    ├── Conflict   it cannot be done in the present state
+    ├── Forbidden  it is not allowed
+    └── Invalid    what was given is wrong
+"""
+
+from __future__ import annotations
+
+
+class TidemillError(Exception):
+    """The root. `reason` is the machine-readable slug that goes into ledgers, logs and problem documents."""
+
+    default_reason = "error"
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or self.default_reason
+
+
+class Transient(TidemillError):
+    """Trying again later may help. `retry_after_s` is what the other side asked for, if it did."""
+
+    default_reason = "transient"
+
+    def __init__(self, message: str, *, reason: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message, reason=reason)
+        self.retry_after_s = retry_after_s
+
+
+class Permanent(TidemillError):
+    """Trying again will not help."""
+
+    default_reason = "permanent"
+
+
+class Skipped(TidemillError):
+    """The rules say that this is not to be fetched or kept."""
+
+    default_reason = "skipped"
+
+
+class CallerError(TidemillError):
+    """The one who asked has to change something."""
+
+    default_reason = "bad_request"
+
+
+class NotFound(CallerError):
+    """There is no such thing."""
+
+    default_reason = "not_found"
+
+
+class Conflict(CallerError):
+    """The present state does not allow it."""
+
+    default_reason = "conflict"
+
+
+class Forbidden(CallerError):
+    """It is not allowed."""
+
+    default_reason = "forbidden"
+
+
+class Invalid(CallerError):
+    """What was given is wrong. `problems` lists every fault found, not only the first."""
+
+    default_reason = "invalid"
+
+    def __init__(self, message: str, *, reason: str | None = None, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, reason=reason)
+        self.problems = problems or (message,)

@@ -1,0 +1,1 @@
+"""Rate limits and cache of the API: one port, one file for each technology."""

@@ -1,0 +1,107 @@
+"""The doctor: looks at the machine, the data folder, the database, the archive and the index, and mends nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select, text
+
+from tidemill.archive.base import Archive
+from tidemill.errors import TidemillError
+from tidemill.search.indexer import Indexer
+from tidemill.settings import Settings
+from tidemill.store import schema
+from tidemill.store.engine import Store
+from tidemill.store.tables import captures
+
+_LEAST_FREE = 1 << 30
+_SAMPLE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One thing looked at: `status` is `ok`, `warn` or `fail`; `detail` says what was seen, and the way out."""
+
+    check: str
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """The opened parts that a thorough examination needs."""
+
+    store: Store
+    archive: Archive
+    indexer: Indexer
+
+
+def examine_machine(settings: Settings) -> list[Diagnosis]:
+    """What can be seen without opening anything."""
+    python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores"
+    supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    agent = settings.crawl.contact_url
+    return [
+        Diagnosis("python", "ok" if supported else "fail", python),
+        _folder(settings.data_dir),
+        Diagnosis(
+            "contact",
+            "ok" if agent else "warn",
+            agent or "crawl.contact_url is empty; site owners cannot ask who is crawling them",
+        ),
+    ]
+
+
+async def examine_kept(patient: Patient) -> list[Diagnosis]:
+    """What is kept: database, archive and index."""
+    return [
+        await _asked("database", lambda: _database(patient.store)),
+        await _asked("archive", lambda: _archive(patient)),
+        await _asked("search", lambda: _search(patient.indexer)),
+    ]
+
+
+def _folder(folder: Path) -> Diagnosis:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        return Diagnosis("data folder", "fail", f"{there} is not writable; choose another --data-dir")
+    free = shutil.disk_usage(there).free
+    return Diagnosis("data folder", "ok" if free > _LEAST_FREE else "warn", f"{folder}, {free / 1e9:.1f} GB free")
+
+
+async def _asked(check: str, look: Callable[[], Awaitable[Diagnosis]]) -> Diagnosis:
+    try:
+        return await look()
+    except TidemillError as error:
+        return Diagnosis(check, "fail", str(error))
+
+
+async def _database(store: Store) -> Diagnosis:
+    async with store.read() as connection:
+        found = str(await connection.scalar(text("PRAGMA quick_check(1)")))
+    revision = await schema.current_revision(store)
+    size = store.path.stat().st_size / 1e6
+    return Diagnosis("database", "ok" if found == "ok" else "fail", f"schema {revision}, {size:.1f} MB, {found}")
+
+
+async def _archive(patient: Patient) -> Diagnosis:
+    """A sample of the newest bodies is read and verified."""
+    statement = select(captures.c.body_hash).order_by(captures.c.id.desc()).limit(_SAMPLE)
+    async with patient.store.read() as connection:
+        total = int(await connection.scalar(select(func.count()).select_from(captures)) or 0)
+        hashes = list((await connection.execute(statement)).scalars())
+    for body_hash in hashes:
+        await patient.archive.get(body_hash)
+    return Diagnosis("archive", "ok", f"{total} captures, the newest {len(hashes)} read and verified")
+
+
+async def _search(indexer: Indexer) -> Diagnosis:
+    lag = await indexer.lag()
+    return Diagnosis("search", "ok" if lag == 0 else "warn", f"the index is {lag} changes behind")

@@ -1,0 +1,92 @@
+"""Starting runs: the target a person names becomes a source, and its unfinished run is taken up, or a new one begun."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from tidemill.crawl.scope import folder_spec
+from tidemill.errors import Invalid
+from tidemill.models.run import Run, RunOptions, RunState
+from tidemill.models.source import Source
+from tidemill.models.url import url_folder, url_key, url_origin
+from tidemill.models.visit import Found
+from tidemill.net.guard import Guard
+from tidemill.settings import NetSettings
+from tidemill.store import runs, sources
+from tidemill.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A run ready to be crawled. `resumed`: it was begun before; `ignored` names the options it was not begun with."""
+
+    run: Run
+    source: Source
+    resumed: bool
+    ignored: tuple[str, ...] = ()
+
+
+async def start(store: Store, net: NetSettings, target: str, options: RunOptions, *, fresh: bool = False) -> Start:
+    """The run that crawling `target` (a URL, or a source's name) means: the unfinished one, or with `fresh` a new one.
+
+    A run that is taken up keeps the options it began with. Raises `NotFound` for an unknown source, `Invalid` for a bad
+    URL, `Forbidden` (`private_address`) if a start URL names a private address and that is not allowed.
+    """
+    source = await _source(store, target)
+    unfinished = await runs.unfinished(store, source.id)
+    if unfinished is not None and not fresh:
+        return Start(unfinished, source, resumed=True, ignored=_other_options(unfinished.options, options))
+    _refuse_private(source, net, options)
+    if unfinished is not None:
+        await runs.cancel(store, unfinished.id)
+    run = await runs.create(store, source, options, start_pages(source))
+    return Start(run, source, resumed=False)
+
+
+async def latest(store: Store) -> Run:
+    """The newest run of all. Raises `NotFound` (`no_such_run`) if there is none yet."""
+    newest = await runs.listed(store, 1)
+    return newest[0] if newest else await runs.get(store, "none yet")
+
+
+def start_pages(source: Source) -> list[Found]:
+    """The start URLs of a source as the ledger takes them."""
+    kinds = {"website": "page", "sitemap": "sitemap", "feed": "feed"}
+    keys = [url_key(url) for url in source.spec.start]
+    return [Found(url=key, origin=url_origin(key), kind=kinds[source.spec.kind]) for key in dict.fromkeys(keys)]
+
+
+def exit_state(run: Run) -> str:
+    """A run's state in the words of the crawl command: a run that was only to be crawled is completed when it is."""
+    if run.state is RunState.CRAWLED and run.options.crawl_only:
+        return RunState.COMPLETED.value
+    return run.state.value if run.state not in (RunState.RUNNING, RunState.QUEUED) else RunState.INTERRUPTED.value
+
+
+async def _source(store: Store, target: str) -> Source:
+    if "://" not in target:
+        return await sources.get(store, target)
+    key = url_key(target)
+    if "@" in key.split("/", 3)[2]:
+        raise Invalid(f"the URL {target!r} holds a user name or password; leave them out", reason="bad_url")
+    name = url_folder(key).partition("://")[2]
+    source, _ = await sources.apply(store, folder_spec(name, key), adhoc=True)
+    return source
+
+
+def _refuse_private(source: Source, net: NetSettings, options: RunOptions) -> None:
+    guard = Guard(net)
+    private = bool(options.allow_private) or net.allow_private
+    for url in source.spec.start:
+        guard.check_url(url_key(url), private=private)
+
+
+def _other_options(begun: RunOptions, asked: RunOptions) -> tuple[str, ...]:
+    differing = (
+        field.name
+        for field in fields(RunOptions)
+        if field.name != "crawl_only"
+        and getattr(asked, field.name) is not None
+        and getattr(asked, field.name) != getattr(begun, field.name)
+    )
+    return tuple(differing)

@@ -1,0 +1,83 @@
+"""A document: what a page says, as text and fields, and a draft: a document before the store has judged it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+
+
+class DocumentState(StrEnum):
+    """Only `CURRENT` documents are searched and exported; the others are kept and say why they are not."""
+
+    CURRENT = "current"
+    DUPLICATE = "duplicate"
+    INVALID = "invalid"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One document as the process stage hands it on, complete but for its identity and its place in history.
+
+    `item_key` tells the documents of one page apart; the page's own document has `""`. `content` is plain text,
+    `markdown` the same with its structure; both are safe to show. Times are aware. `language` is an ISO 639-1 code.
+    `fields` holds what is special to the kind (an event's `start`, `end`, `location`). `provenance` says for each value
+    which extractor gave it (`{"title": "jsonld"}`). `problems` are the reasons why it is invalid; empty if it is valid.
+    `content_hash` is equal for equal contents at different URLs; `fingerprint` changes with any visible value.
+    """
+
+    kind: str
+    item_key: str = ""
+    title: str = ""
+    author: str | None = None
+    published_at: datetime | None = None
+    modified_at: datetime | None = None
+    language: str | None = None
+    language_confidence: float | None = None
+    content: str = ""
+    markdown: str = ""
+    summary: str | None = None
+    word_count: int = 0
+    reading_time_minutes: int = 0
+    canonical_url: str | None = None
+    site_name: str | None = None
+    image_url: str | None = None
+    tags: tuple[str, ...] = ()
+    fields: Mapping[str, Json] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    content_hash: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What the process stage made of one capture: its drafts, or the reason why there are none."""
+
+    capture_id: str
+    drafts: tuple[Draft, ...]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it stands in the store: a draft with its identity, its source and its history."""
+
+    id: str
+    source: str
+    page_id: str
+    url: str
+    state: DocumentState
+    version: int
+    duplicate_of: str | None
+    capture_id: str
+    fetched_at: datetime
+    first_seen_at: datetime
+    updated_at: datetime
+    draft: Draft

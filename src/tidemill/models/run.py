@@ -1,0 +1,65 @@
+"""A run: one crawl of one source, with the options it began with and the totals of its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """`QUEUED` waits for a crawler; `CRAWLED` has nothing left to fetch but captures to process."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CRAWLED = "crawled"
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+FINISHED_RUNS = (RunState.COMPLETED, RunState.CANCELLED, RunState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a person may set for one run; `None` means the source's own value, or else the setting's.
+
+    `rate_per_s` is requests a second to each host, 0 for no limit. `crawl_only` leaves the captures to be processed
+    later, so that a crawled run is at rest and not interrupted.
+    """
+
+    max_pages: int | None = None
+    max_depth: int | None = None
+    concurrency: int | None = None
+    rate_per_s: float | None = None
+    allow_private: bool | None = None
+    crawl_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it stands. `outcomes` counts every visit, open states included, so that their sum is `discovered`."""
+
+    id: str
+    source_id: str
+    source: str
+    state: RunState
+    options: RunOptions
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float
+    fetched: int
+    received_bytes: int
+    out_of_scope: int
+    outcomes: Mapping[str, int]
+    documents: int
+    error: str | None = None
+
+    @property
+    def discovered(self) -> int:
+        """How many URLs the run knows of."""
+        return sum(self.outcomes.values())

@@ -1,0 +1,94 @@
+"""One walk over the tree for all that metadata is read from.
+
+Comes in: the tree; goes out: a `Head`. Called by `metadata`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from selectolax.lexbor import LexborNode
+
+from tidemill.markup import LexborHTMLParser
+
+_SELECTOR = (
+    "html, title, h1, meta, link[rel=canonical], script[type='application/ld+json'], [rel=author], [itemprop=author], "
+    "[itemprop=datePublished], time[pubdate]"
+)
+_MAX_TEXT_CHARS = 500
+
+
+@dataclass(slots=True)
+class Head:
+    """Raw strings as the page gives them."""
+
+    language: str | None = None
+    title: str | None = None
+    headings: list[str] = field(default_factory=list)
+    canonical: str | None = None
+    published: str | None = None
+    authors: list[str] = field(default_factory=list)
+    json_blocks: list[str] = field(default_factory=list)
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    def meta(self, name: str) -> str | None:
+        """The first value of the meta tag `name` (or `property`, or `itemprop`); names are in lower case."""
+        found = self.values.get(name)
+        return found[0] if found else None
+
+    def metas(self, name: str) -> list[str]:
+        """All values of the meta tag `name`."""
+        return self.values.get(name, [])
+
+
+def read_head(tree: LexborHTMLParser) -> Head:
+    """What the tree holds of titles, meta tags, JSON-LD and the like."""
+    head = Head()
+    for node in tree.css(_SELECTOR):
+        _read_node(head, node)
+    return head
+
+
+def _read_node(head: Head, node: LexborNode) -> None:
+    match node.tag:
+        case "meta":
+            _read_meta(head, node.attributes)
+        case "html":
+            head.language = head.language or node.attributes.get("lang") or node.attributes.get("xml:lang")
+        case "title":
+            if head.title is None and not _is_in_svg(node):
+                head.title = _text(node)
+        case "h1":
+            if text := _text(node):
+                head.headings.append(text)
+        case "link":
+            head.canonical = head.canonical or node.attributes.get("href")
+        case "script":
+            head.json_blocks.append(node.text(deep=True) or "")
+        case _:
+            _read_marked(head, node)
+
+
+def _read_meta(head: Head, attributes: dict[str, str | None]) -> None:
+    name = attributes.get("property") or attributes.get("name") or attributes.get("itemprop")
+    content = attributes.get("content")
+    if name and content and content.strip():
+        head.values.setdefault(name.strip().lower(), []).append(content.strip())
+    elif (attributes.get("http-equiv") or "").lower() == "content-language":
+        head.language = head.language or content
+
+
+def _read_marked(head: Head, node: LexborNode) -> None:
+    attributes = node.attributes
+    if attributes.get("itemprop") == "datePublished" or node.tag == "time":
+        head.published = head.published or attributes.get("datetime") or attributes.get("content") or _text(node)
+    elif 0 < len(text := _text(node)) <= 60 and text not in head.authors and not head.authors:
+        head.authors.append(text)
+
+
+def _is_in_svg(node: LexborNode) -> bool:
+    return node.parent is not None and node.parent.tag in ("svg", "g", "symbol", "path")
+
+
+def _text(node: LexborNode) -> str:
+    return " ".join(node.text(deep=True, separator=" ").split())[:_MAX_TEXT_CHARS]

@@ -1,0 +1,76 @@
+"""The process stage as one pure function: a capture, its bytes and its source's rules in, drafts of documents out.
+
+Called in the worker processes of `pool`, and by `tidemill extract` for a single file. No clock, no randomness, no I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from tidemill.errors import Permanent
+from tidemill.models.capture import Capture
+from tidemill.models.document import Draft, Processed
+from tidemill.models.source import ProcessRules
+from tidemill.process.extract.page import Page
+from tidemill.process.extract.registry import Extractor, extractors_by_media_type
+from tidemill.process.steps.registry import Step, steps_in_order
+
+UNSUPPORTED = "unsupported_media_type"
+NOTHING_FOUND = "no_documents"
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The extractors of each media type and the steps in their order."""
+
+    extractors: dict[str, tuple[Extractor, ...]]
+    steps: tuple[Step, ...]
+
+    def process(self, capture: Capture, body: bytes, rules: ProcessRules) -> Processed:
+        """See `process`."""
+        extractors = self.extractors.get(capture.media_type, ())
+        if not extractors:
+            return Processed(capture.id, (), UNSUPPORTED)
+        page = Page(capture, body)
+        try:
+            found = [draft for extractor in extractors for draft in extractor(page)]
+        except Permanent as fault:
+            return Processed(capture.id, (), fault.reason)
+        drafts: dict[str, Draft] = {}
+        for draft in found:
+            drafts.setdefault(draft.item_key, self._finish(draft, rules))
+        return Processed(capture.id, tuple(drafts.values()), None if drafts else NOTHING_FOUND)
+
+    def _finish(self, draft: Draft, rules: ProcessRules) -> Draft:
+        for step in self.steps:
+            draft = step(draft, rules)
+        return draft
+
+
+@cache
+def installed_pipeline() -> Pipeline:
+    """The pipeline of what is installed, loaded once a process. Raises `plugins.PluginError`."""
+    return Pipeline(extractors_by_media_type(), steps_in_order())
+
+
+def process(capture: Capture, body: bytes, rules: ProcessRules) -> Processed:
+    """What becomes of one capture: its drafts, each with its problems, or the reason why there are none.
+
+    Never raises for what is the page's own fault; an exception is a fault of ours and belongs in a dead letter.
+    """
+    return installed_pipeline().process(capture, body, rules)
+
+
+def preload() -> None:
+    """Imports and warms up all that the first page would otherwise wait for."""
+    body = b"<html><title>warm</title><p>" + b"These words are only there to be counted and recognised. " * 4
+    process(_warm_capture(len(body)), body, ProcessRules())
+
+
+def _warm_capture(size_bytes: int) -> Capture:
+    from datetime import UTC, datetime  # Only here is a time made up, and it is always the same.
+
+    return Capture(
+        "", "", "", "", "http://localhost/", datetime(2000, 1, 1, tzinfo=UTC), 200, "text/html", "", "", size_bytes
+    )

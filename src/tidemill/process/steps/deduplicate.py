@@ -1,0 +1,55 @@
+"""Gives a draft the two hashes by which the store recognises it.
+
+Comes in: a finished draft; goes out: the same with `content_hash` and `fingerprint`. The last step of the pipeline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+
+import orjson
+
+from tidemill.models.document import Draft
+from tidemill.models.source import ProcessRules
+
+_TEXT_KINDS = frozenset(("article", "text", "pdf"))
+_VISIBLE = (
+    "kind", "item_key", "title", "author", "published_at", "modified_at", "language", "content", "markdown", "summary",
+    "canonical_url", "site_name", "image_url", "tags", "fields", "problems",
+)  # fmt: skip
+
+
+def fingerprint(draft: Draft, rules: ProcessRules) -> Draft:
+    """The draft with its hashes, lower-case hexadecimal SHA-256.
+
+    `content_hash` is equal where kind, title (case folded) and text (white space folded) are, and the fields too unless
+    the kind is its text (article, text, pdf). `fingerprint` changes with any value that a reader sees; what says how
+    they came about (confidence, provenance, flags) does not count.
+    """
+    said = [draft.kind, _fold(draft.title), " ".join(draft.content.split())]
+    if draft.kind not in _TEXT_KINDS:
+        said.append(_canonical(dict(draft.fields)))
+    visible = {name: _plain(getattr(draft, name)) for name in _VISIBLE}
+    return replace(draft, content_hash=_hash("\x1f".join(said)), fingerprint=_hash(_canonical(visible)))
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if hasattr(value, "keys") else value  # type: ignore[call-overload]
+
+
+def _canonical(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,139 @@
+"""The process stage as a long-running loop: claim captures, read their bytes, compute in the pool, store, acknowledge.
+
+Two lanes take turns, so that the pool computes one batch while another is being stored. Whatever is wrong with one
+capture costs only that capture: it is tried again alone, then becomes a dead letter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from tidemill.archive.base import Archive
+from tidemill.errors import Permanent, TidemillError
+from tidemill.models.capture import Capture
+from tidemill.models.document import Processed
+from tidemill.models.failure import Failure
+from tidemill.models.source import ProcessRules
+from tidemill.process.pool import WorkerPool
+from tidemill.queue.base import Claim, Queue
+from tidemill.settings import ProcessSettings
+from tidemill.store import sources
+from tidemill.store.engine import Store
+from tidemill.store.processed import store_batch
+from tidemill.telemetry.metrics import Metrics
+
+_LANES = 2
+_POLL_S = 0.5
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a processor works with. `stored` is called after each commit."""
+
+    store: Store
+    archive: Archive
+    queue: Queue
+    settings: ProcessSettings
+    metrics: Metrics
+    stored: Callable[[], None]
+
+
+class Processor:
+    """Works off captures in the name of one worker."""
+
+    def __init__(self, bench: Bench, pool: WorkerPool, worker_id: str) -> None:
+        self._bench = bench
+        self._pool = pool
+        self._worker_id = worker_id
+        self._news = asyncio.Event()
+        self._claiming = asyncio.Lock()
+
+    def notify(self) -> None:
+        """There may be new captures."""
+        self._news.set()
+
+    async def run(self, stop: asyncio.Event, *, until_idle: bool = False) -> None:
+        """Process until `stop` is set, or with `until_idle` until nothing waits any more. Finishes what it has begun.
+
+        Raises what makes going on impossible (a full disk); claimed captures are given back then.
+        """
+        lanes = [asyncio.create_task(self._lane(stop, until_idle), name=f"processor lane {n}") for n in range(_LANES)]
+        try:
+            await asyncio.gather(*lanes)
+        finally:
+            for lane in lanes:
+                lane.cancel()
+            await asyncio.gather(*lanes, return_exceptions=True)
+
+    async def _lane(self, stop: asyncio.Event, until_idle: bool) -> None:
+        while not stop.is_set():
+            async with self._claiming:
+                claim = await self._bench.queue.claim(self._worker_id, self._bench.settings.batch_size)
+                if not claim.captures:
+                    if until_idle and (await self._bench.queue.backlog()).captures == 0:
+                        return
+                    await self._wait(stop)
+                    continue
+            await self._work(claim)
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        """Until there is news, or it is time to look again (captures put back with a delay announce nothing)."""
+        waits = [asyncio.create_task(self._news.wait()), asyncio.create_task(stop.wait())]
+        await asyncio.wait(waits, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        self._news.clear()
+
+    async def _work(self, claim: Claim) -> None:
+        bench = self._bench
+        try:
+            rules = {
+                source_id: (await sources.by_id(bench.store, source_id)).spec.process
+                for source_id in {capture.source_id for capture in claim.captures}
+            }
+            results = await asyncio.gather(
+                *(self._one(capture, rules[capture.source_id]) for capture in claim.captures)
+            )
+            started = time.perf_counter()
+            batch = list(zip(claim.captures, results, strict=True))
+            counted = await store_batch(bench.store, claim.token, batch, max_attempts=bench.settings.max_attempts)
+            await bench.queue.acknowledge(claim)
+        except BaseException:
+            await bench.queue.release(claim)
+            raise
+        bench.metrics.observe_batch("process", time.perf_counter() - started)
+        for outcome, number in counted.items():
+            bench.metrics.count_visit(outcome, number)
+        bench.stored()
+
+    async def _one(self, capture: Capture, rules: ProcessRules) -> Processed | Failure:
+        started = time.perf_counter()
+        try:
+            body = await self._bench.archive.get(capture.body_hash)
+            result = await self._pool.run(capture, body, rules)
+        except Permanent as error:
+            result = _failure(error)
+        if isinstance(result, Failure):
+            _log.warning(
+                "capture failed",
+                action="process.failed",
+                capture_id=capture.id,
+                url=capture.url,
+                attempt=capture.attempts + 1,
+                reason=result.reason,
+                error=result.message,
+            )
+        done = "failed" if isinstance(result, Failure) else "done"
+        self._bench.metrics.observe_capture(done, time.perf_counter() - started)
+        return result
+
+
+def _failure(error: TidemillError) -> Failure:
+    return Failure(reason=error.reason, error_type=type(error).__name__, message=str(error))

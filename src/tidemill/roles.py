@@ -1,0 +1,246 @@
+"""The long-running processes: what `tidemill crawl`, `process`, `serve` and `up` are made of.
+
+Each role registers a worker, beats its heart while it holds leases, and on `stop` ends what it has begun and gives the
+rest back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from tidemill.app import App
+from tidemill.crawl.crawler import Tools, crawl
+from tidemill.errors import TidemillError
+from tidemill.models.run import Run, RunState
+from tidemill.process.pool import WorkerPool
+from tidemill.process.worker import Bench, Processor
+from tidemill.store import events, runs, sources, workers
+from tidemill.store.workers import Worker
+
+_POLL_S = 0.2
+_PARALLEL_RUNS = 4
+_log = structlog.get_logger(__name__)
+
+
+async def run_to_end(
+    app: App,
+    run_id: str,
+    stop: asyncio.Event,
+    *,
+    crawl_only: bool = False,
+    own_signals: Callable[[], None] = lambda: None,
+) -> Run:
+    """Crawl a run until everything crawled is processed and searchable, all in this process group.
+
+    When `stop` is set, what is in flight ends and the run is left `interrupted`. Raises what made going on impossible;
+    the run can then be taken up again.
+    """
+    await workers.reclaim(app.store, app.settings.crawl.lease_s)
+    async with _registered(app, "crawler") as worker, contextlib.AsyncExitStack() as stack:
+        if crawl_only:
+            await _crawl_one(app, run_id, worker, stop, captured=lambda: None, own_signals=own_signals)
+            return await runs.get(app.store, run_id)
+        pool = WorkerPool(app.settings.process)
+        processor = Processor(_bench(app), pool, worker.id)
+        done = asyncio.Event()
+
+        async def crawling() -> None:
+            try:
+                await _crawl_one(app, run_id, worker, stop, captured=processor.notify, own_signals=own_signals)
+                await _processed(app, run_id, stop)
+            finally:
+                done.set()
+
+        async def processing() -> None:
+            async with pool:
+                await processor.run(done)
+
+        await stack.enter_async_context(_background(app.indexer.run, done))
+        await _together(crawling(), processing())
+        if not stop.is_set():
+            await app.indexer.catch_up(await events.head(app.store))
+        return await runs.get(app.store, run_id)
+
+
+async def process_backlog(app: App, stop: asyncio.Event) -> None:
+    """Work off every capture that waits, until all of it is searchable."""
+    await workers.reclaim(app.store, app.settings.queue.lease_s)
+    async with _registered(app, "processor") as worker, WorkerPool(app.settings.process) as pool:
+        await Processor(_bench(app), pool, worker.id).run(stop, until_idle=True)
+    if not stop.is_set():
+        await app.indexer.catch_up(await events.head(app.store))
+
+
+async def crawler(app: App, stop: asyncio.Event, *, captured: Callable[[], None] = lambda: None) -> None:
+    """Take up every run that waits for a crawler, a few at a time, until `stop` is set."""
+    async with _registered(app, "crawler") as worker:
+        active: dict[str, asyncio.Task[None]] = {}
+        while not stop.is_set():
+            await workers.reclaim(app.store, app.settings.crawl.lease_s)
+            for run_id in await runs.waiting(app.store):
+                if len(active) < _PARALLEL_RUNS and run_id not in active:
+                    work = _crawl_one(app, run_id, worker, stop, captured=captured)
+                    active[run_id] = asyncio.create_task(_logged(run_id, work))
+            active = {run_id: task for run_id, task in active.items() if not task.done()}
+            await _sleep(stop, 5 * _POLL_S)
+        await asyncio.gather(*active.values())
+
+
+async def processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:
+    """Process captures until `stop` is set; `news` is set when a crawler of this process has made some."""
+    async with _registered(app, "processor") as worker, WorkerPool(app.settings.process) as pool:
+        working = Processor(_bench(app), pool, worker.id)
+
+        async def telling() -> None:
+            while True:
+                await news.wait()
+                news.clear()
+                working.notify()
+
+        teller = asyncio.create_task(telling())
+        try:
+            await working.run(stop)
+        finally:
+            teller.cancel()
+
+
+async def indexer(app: App, stop: asyncio.Event) -> None:
+    """Keep the search index up to date until `stop` is set."""
+    await app.indexer.run(stop)
+
+
+async def serving(app: App, stop: asyncio.Event, serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """The API, and what it needs to answer from: an index that is kept up to date (by whoever may write it)."""
+    await _together(indexer(app, stop), serve(stop), on_failure=stop.set)
+
+
+async def up(app: App, stop: asyncio.Event, serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Every role in this process group, until `stop` is set. If one cannot go on, all stop and its error is raised."""
+    news = asyncio.Event()
+    await _together(
+        crawler(app, stop, captured=news.set),
+        processor(app, stop, news),
+        indexer(app, stop),
+        serve(stop),
+        on_failure=stop.set,
+    )
+
+
+async def _crawl_one(
+    app: App,
+    run_id: str,
+    worker: Worker,
+    stop: asyncio.Event,
+    *,
+    captured: Callable[[], None],
+    own_signals: Callable[[], None] = lambda: None,
+) -> None:
+    """Fetch what a run has to fetch; leave it `interrupted` if that cannot be done to the end."""
+    await runs.begin(app.store, run_id)
+    if await runs.state(app.store, run_id) is not RunState.RUNNING:
+        return
+    run = await runs.get(app.store, run_id)
+    source = await sources.by_id(app.store, run.source_id)
+    tools = Tools(
+        store=app.store,
+        archive=app.archive,
+        client=app.client,
+        settings=app.settings.crawl,
+        net=app.settings.net,
+        metrics=app.metrics,
+        captured=captured,
+        own_signals=own_signals,
+    )
+    try:
+        with structlog.contextvars.bound_contextvars(run_id=run_id):
+            await crawl(tools, run, source, worker.id, stop)
+    except BaseException as error:
+        await asyncio.shield(runs.interrupt(app.store, run_id, f"{type(error).__name__}: {error}"[:500]))
+        raise
+    if stop.is_set():
+        await runs.interrupt(app.store, run_id)
+
+
+async def _processed(app: App, run_id: str, stop: asyncio.Event) -> None:
+    """Wait until nothing of a crawled run is open any more, whoever processes it."""
+    while not stop.is_set() and await runs.state(app.store, run_id) is RunState.CRAWLED:
+        await _sleep(stop, _POLL_S / 4)
+
+
+def _bench(app: App) -> Bench:
+    return Bench(
+        store=app.store,
+        archive=app.archive,
+        queue=app.queue,
+        settings=app.settings.process,
+        metrics=app.metrics,
+        stored=app.indexer.notify,
+    )
+
+
+@asynccontextmanager
+async def _registered(app: App, role: str) -> AsyncIterator[Worker]:
+    """This process among the workers, its heart beating, until the block ends."""
+    worker = await workers.register(app.store, role)
+    beating = asyncio.create_task(_beat(app, worker), name=f"{role} heartbeat")
+    try:
+        yield worker
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+        await workers.leave(app.store, worker)
+
+
+async def _beat(app: App, worker: Worker) -> None:
+    while True:
+        await asyncio.sleep(min(app.settings.crawl.lease_s, app.settings.queue.lease_s) / 4)
+        try:
+            if not await workers.beat(app.store, worker):
+                _log.warning("declared dead, leases lost", action="worker.lost", worker_id=worker.id)
+        except TidemillError as error:
+            _log.warning("heartbeat failed", action="worker.heartbeat", reason=error.reason, error=str(error))
+
+
+@asynccontextmanager
+async def _background(role: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> AsyncIterator[None]:
+    """`role` runs beside the block and is told to stop when the block ends."""
+    task = asyncio.ensure_future(role(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def _together(*work: Awaitable[None], on_failure: Callable[[], None] = lambda: None) -> None:
+    """Run all of it; when one fails, call `on_failure`, cancel the others and raise its error."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        failed = next((task for task in done if not task.cancelled() and task.exception() is not None), None)
+        if failed is not None:
+            on_failure()
+            raise failed.exception() or RuntimeError("unreachable")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _logged(run_id: str, work: Awaitable[None]) -> None:
+    """One failing run does not end the role: it is left interrupted, with its error, and said in the log."""
+    try:
+        await work
+    except TidemillError as error:
+        _log.error("run interrupted", action="run.failed", run_id=run_id, reason=error.reason, error=str(error))
+        await asyncio.sleep(5)
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

@@ -1,0 +1,151 @@
+"""The pieces of a text that show why it was found: text and what to look for go in, safe HTML comes out.
+
+Engines that cannot do this themselves call it for the hits of one page. Only words that begin like something asked for
+are looked at closely, so that 4 KB of text cost about a tenth of a millisecond.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+from tidemill.search.text import fold, is_unspaced
+
+FRAGMENTS = 3
+FRAGMENT_CHARS = 200
+SCANNED_CHARS = 200_000
+"""Longer texts are looked through only so far."""
+
+_MOST_MATCHES = 200
+_MOST_IN_WINDOW = 30
+_PREFIX_CHARS = 3
+_SPACES = re.compile(r"\s+")
+_WORD = r"[^\W_]"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to mark, all of it folded (lower case, no accents).
+
+    `prefixes` mark words that begin so, `sequences` tokens that follow each other, `forms` words for which `form_of`
+    gives one of them (`None`: the word counts as itself).
+    """
+
+    forms: frozenset[str] = frozenset()
+    prefixes: tuple[str, ...] = ()
+    sequences: tuple[tuple[str, ...], ...] = ()
+    form_of: Callable[[str], frozenset[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    start: int
+    end: int
+    what: str
+
+
+def highlight(text: str, wanted: Wanted) -> tuple[str, ...]:
+    """At most three fragments of about 200 characters of `text`, best first; none if nothing in it is wanted."""
+    text = text[:SCANNED_CHARS]
+    matches = _find(text, wanted)
+    return tuple(_render(text, *window, matches) for window in _windows(matches, len(text)))
+
+
+def _find(text: str, wanted: Wanted) -> list[_Match]:
+    pattern = _pattern(wanted)
+    if pattern is None:
+        return []
+    matches: list[_Match] = []
+    for found in pattern.finditer(fold(text)):
+        start, end = found.span()
+        what = found[0] if found.lastgroup == "sequence" else _meaning(text[start:end], found[0], wanted)
+        if what is not None:
+            matches.append(_Match(start, end, what))
+            if len(matches) >= _MOST_MATCHES:
+                break
+    return matches
+
+
+def _pattern(wanted: Wanted) -> re.Pattern[str] | None:
+    """Sequences as they are, and every word that begins like a form or a prefix."""
+    parts = []
+    if wanted.sequences:
+        parts.append(f"(?P<sequence>{'|'.join(map(_sequence_pattern, wanted.sequences))})")
+    starts = {form[:_PREFIX_CHARS] for form in wanted.forms} | set(wanted.prefixes)
+    if starts:
+        parts.append(f"(?<!{_WORD})(?:{'|'.join(map(re.escape, sorted(starts)))}){_WORD}*")
+    return re.compile("|".join(parts)) if parts else None
+
+
+def _sequence_pattern(sequence: tuple[str, ...]) -> str:
+    """The tokens with little between them, from word to word where the script has words."""
+    before = "" if is_unspaced(sequence[0]) else f"(?<!{_WORD})"
+    after = "" if is_unspaced(sequence[-1]) else f"(?!{_WORD})"
+    return before + r"[\W_]{0,3}".join(map(re.escape, sequence)) + after
+
+
+def _meaning(word: str, folded: str, wanted: Wanted) -> str | None:
+    """Which wanted form or prefix a word stands for, if any."""
+    forms = {folded} | (wanted.form_of(word) if wanted.form_of else frozenset())
+    for form in forms & wanted.forms:
+        return form
+    return next((prefix for prefix in wanted.prefixes if folded.startswith(prefix)), None)
+
+
+def _windows(matches: list[_Match], length: int) -> list[tuple[int, int]]:
+    """The best pieces that do not overlap: most different matches first, then most matches, then the earliest."""
+    ranked = []
+    for first, match in enumerate(matches):
+        last, different = match, {match.what}
+        count = 1
+        for other in matches[first + 1 : first + _MOST_IN_WINDOW]:
+            if other.end - match.start > FRAGMENT_CHARS:
+                break
+            last, count = other, count + 1
+            different.add(other.what)
+        ranked.append((-len(different), -count, match.start, last.end))
+    chosen: list[tuple[int, int]] = []
+    for _, _, start, end in sorted(ranked):
+        window = _widened(start, end, length)
+        if all(window[1] <= other[0] or window[0] >= other[1] for other in chosen):
+            chosen.append(window)
+            if len(chosen) == FRAGMENTS:
+                break
+    return chosen
+
+
+def _widened(start: int, end: int, length: int) -> tuple[int, int]:
+    """The matches with as much text on both sides as makes a fragment."""
+    room = max(FRAGMENT_CHARS - (end - start), 40)
+    left = max(0, start - room // 2)
+    return left, min(length, max(end, left + FRAGMENT_CHARS))
+
+
+def _render(text: str, left: int, right: int, matches: list[_Match]) -> str:
+    inside = [match for match in matches if match.start >= left and match.end <= right]
+    left = _at_word_start(text, left, inside[0].start)
+    right = _at_word_end(text, right, inside[-1].end)
+    pieces, position = [], left
+    for match in inside:
+        pieces += [escape(text[position : match.start]), "<mark>", escape(text[match.start : match.end]), "</mark>"]
+        position = match.end
+    pieces.append(escape(text[position:right]))
+    body = _SPACES.sub(" ", "".join(pieces)).replace("</mark> <mark>", " ").replace("</mark><mark>", "").strip()
+    return f"{'… ' if left > 0 else ''}{body}{' …' if right < len(text) else ''}"
+
+
+def _at_word_start(text: str, left: int, limit: int) -> int:
+    """The first beginning of a word in `left..limit`, or `left` in scripts without spaces."""
+    if left == 0:
+        return 0
+    space = text.find(" ", left, min(left + 30, limit))
+    return space + 1 if space >= 0 else left
+
+
+def _at_word_end(text: str, right: int, limit: int) -> int:
+    if right == len(text):
+        return right
+    space = text.rfind(" ", max(limit, right - 30), right)
+    return space if space >= 0 else right

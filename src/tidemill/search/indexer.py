@@ -1,0 +1,160 @@
+"""The indexer: tails the document changes of the store by cursor and writes them to the engine in batches.
+
+It stands off the write path: whoever stores documents may `notify` it and never waits for it; whoever needs them
+searchable asks `catch_up`. Several processes may run one; the one that gets the engine's lock writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from tidemill.errors import Transient
+from tidemill.models.document import Document, DocumentState
+from tidemill.search.base import Position, SearchEngine
+from tidemill.settings.tree import SearchSettings
+
+_log = structlog.get_logger(__name__)
+
+POLL_S = 0.05
+LONGEST_RETRY_S = 30.0
+
+
+class Changes(Protocol):
+    """What the indexer asks of the store."""
+
+    async def changes_after(self, event_id: int, limit: int) -> list[tuple[int, str]]:
+        """The next changes of documents as (event id, document id), ascending."""
+        ...
+
+    async def documents_by_ids(self, ids: Sequence[str]) -> list[Document]:
+        """The documents as they stand, in any state; unknown ids are left out."""
+        ...
+
+    async def head(self) -> int:
+        """The last event id; nothing smaller will be committed any more."""
+        ...
+
+    async def epoch(self) -> str:
+        """What changes when the database is restored or replaced."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one turn writes. `full`: there is probably more."""
+
+    upserts: tuple[Document, ...]
+    deletions: tuple[str, ...]
+    position: Position
+    full: bool
+
+
+class Indexer:
+    """Keeps `engine` up to date with `changes`. `settings` gives the batch size and the longest wait."""
+
+    def __init__(self, changes: Changes, engine: SearchEngine, settings: SearchSettings) -> None:
+        self._changes = changes
+        self._engine = engine
+        self._settings = settings
+        self._turn = asyncio.Lock()
+        self._woken = asyncio.Event()
+
+    def notify(self) -> None:
+        """Say that documents have changed: a full batch of changes is written at once, fewer within the interval."""
+        self._woken.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write changes until `stop` is set. What the engine cannot do now is tried again, ever less often."""
+        failures = 0
+        while not stop.is_set():
+            try:
+                more = await self._write_batch()
+                failures = 0
+            except Transient as error:
+                failures += 1
+                more = False
+                _log.warning("indexing failed", action="index.retry", reason=error.reason, error=str(error))
+            if not more:
+                delay_s = min(self._settings.commit_interval_s * 2**failures, LONGEST_RETRY_S) if failures else None
+                await self._rest(stop, delay_s)
+
+    async def catch_up(self, until: int) -> None:
+        """Return when every change up to event `until` is searchable, whoever writes it.
+
+        Writes at once if this process can. Raises `Transient` if the engine cannot; has no time limit of its own.
+        """
+        while not await self._reached(until):
+            if not await self._write_batch():
+                if await self._reached(until):
+                    return
+                await asyncio.sleep(POLL_S)
+
+    async def lag(self) -> int:
+        """How many events the index is behind (0: none; all of them if it is of another epoch)."""
+        head, position = await self._changes.head(), await self._engine.position()
+        if position is None or position.epoch != await self._changes.epoch():
+            return head
+        return max(0, head - position.event_id)
+
+    async def _reached(self, until: int) -> bool:
+        position = await self._engine.position()
+        if position is None or position.event_id < until:
+            return False
+        return position.epoch == await self._changes.epoch()
+
+    async def _write_batch(self) -> bool:
+        """Write the next changes if this process holds the lock or can get it; says whether there is probably more."""
+        async with self._turn:
+            if not self._engine.writable and not await self._engine.try_lock():
+                return False
+            position = await self._engine.begin(await self._changes.epoch())
+            batch = await self._next(position)
+            if batch.position != position:
+                await self._engine.apply(batch.upserts, batch.deletions, batch.position)
+            return batch.full
+
+    async def _next(self, position: Position) -> _Batch:
+        head = await self._changes.head()  # asked first: every change up to it is seen below
+        limit = self._settings.batch_size
+        changes = await self._changes.changes_after(position.event_id, limit)
+        full = len(changes) == limit
+        last = changes[-1][0] if changes else position.event_id
+        after = Position(position.epoch, last if full else max(last, head))
+        ids = list(dict.fromkeys(document_id for _, document_id in changes))
+        documents = await self._changes.documents_by_ids(ids) if ids else []
+        current = {document.id: document for document in documents if document.state is DocumentState.CURRENT}
+        gone = tuple(document_id for document_id in ids if document_id not in current)
+        return _Batch(tuple(current.values()), gone, after, full)
+
+    async def _rest(self, stop: asyncio.Event, delay_s: float | None) -> None:
+        """Wait for the interval to pass, for a full batch, or for `stop`; after a failure for `delay_s` or `stop`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (delay_s or self._settings.commit_interval_s)
+        while not stop.is_set() and (left := until - loop.time()) > 0:
+            woken = await _first_of(stop, self._woken, left)
+            if woken and delay_s is None:
+                self._woken.clear()
+                if await self._waiting() >= self._settings.batch_size:
+                    return
+            elif woken:
+                await _first_of(stop, stop, until - loop.time())
+
+    async def _waiting(self) -> int:
+        return await self.lag() if self._engine.writable else 0
+
+
+async def _first_of(stop: asyncio.Event, event: asyncio.Event, timeout_s: float) -> bool:
+    """Wait for one of the events; says whether `event` is set and `stop` is not."""
+    waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(event.wait())]
+    try:
+        await asyncio.wait(waits, timeout=max(timeout_s, 0), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    return event.is_set() and not stop.is_set()

@@ -1,0 +1,68 @@
+"""The cursor file beside the index: which folder holds the index, of which version and database, and how far it is.
+
+It is written after each commit, whole or not at all, so it never says more than the index holds; a crash in between
+only means that some changes are applied again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from tidemill.search.tantivy.failures import IndexDamaged
+
+CURSOR_FILE = "cursor.json"
+GENERATION = "generation-"
+_GENERATION_FOLDER = re.compile(f"{GENERATION}[0-9a-f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """`folder` is a name inside the index folder; `opstamp` is tantivy's count of operations at the commit."""
+
+    version: int
+    epoch: str
+    event_id: int
+    folder: str
+    opstamp: int
+
+
+def read_cursor(root: Path) -> Cursor | None:
+    """The cursor of the index folder `root`, or `None` if there is none. Raises `IndexDamaged`."""
+    path = root / CURSOR_FILE
+    try:
+        values = orjson.loads(path.read_bytes())
+        cursor = Cursor(**values)
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as error:
+        raise IndexDamaged(f"{path} cannot be read: {error}") from error
+    types = {"version": int, "epoch": str, "event_id": int, "folder": str, "opstamp": int}
+    wrong = [name for name, kind in types.items() if type(getattr(cursor, name)) is not kind]
+    if wrong or not _GENERATION_FOLDER.fullmatch(cursor.folder):
+        raise IndexDamaged(f"{path} has wrong values for {', '.join(wrong) or 'folder'}")
+    return cursor
+
+
+def write_cursor(root: Path, cursor: Cursor) -> None:
+    """Replace the cursor by one atomic rename, and have it on disk when this returns. Raises `OSError`."""
+    path = root / CURSOR_FILE
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        file.write(orjson.dumps(asdict(cursor)))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_folder(root)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,84 @@
+"""The tantivy engine: the port's coroutines over a blocking writer (one thread) and a blocking reader (any thread).
+
+The index folder holds `writer.lock`, `cursor.json` and one `generation-…` folder with tantivy's files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tidemill.errors import Conflict
+from tidemill.models.document import Document
+from tidemill.search.base import Position, SearchQuery, SearchResult
+from tidemill.search.filelock import FileLock
+from tidemill.search.tantivy.analysis import Analysis
+from tidemill.search.tantivy.failures import IndexDamaged
+from tidemill.search.tantivy.reader import Reader
+from tidemill.search.tantivy.writer import Writer
+
+
+class TantivyEngine:
+    """A `SearchEngine` on the folder `root`. Making one touches nothing; the folder is made by the first writer."""
+
+    def __init__(self, root: Path, *, writer_memory_mb: int = 64) -> None:
+        analysis = Analysis()
+        self._root = root
+        self._lock = FileLock(root / "writer.lock")
+        self._reader = Reader(root, analysis)
+        self._writer = Writer(root, analysis, writer_memory_mb)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="tantivy-writer")
+        self._closed = False
+
+    @property
+    def writable(self) -> bool:
+        """Whether this process holds the lock of the folder."""
+        return self._lock.held
+
+    async def try_lock(self) -> bool:
+        """Take the lock of the folder if it is free."""
+        return self._lock.acquire()
+
+    async def begin(self, epoch: str) -> Position:
+        """Open the index for writing, or build a new one. Raises `Conflict`, `Transient`."""
+        self._require_lock()
+        return await asyncio.get_running_loop().run_in_executor(self._writing, self._writer.begin, epoch)
+
+    async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
+        """Commit the batch, then the cursor. After any error `begin` must be called again."""
+        self._require_lock()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._writing, self._writer.apply, upserts, deletions, position)
+
+    async def position(self) -> Position | None:
+        """What the cursor file says, whoever wrote it."""
+        return await asyncio.to_thread(self._reader.position)
+
+    async def search(self, query: SearchQuery) -> SearchResult:
+        """The answer from the newest state on disk."""
+        try:
+            return await asyncio.to_thread(self._reader.search, query)
+        except IndexDamaged as error:
+            self._writer.damage = str(error)
+            raise
+
+    async def close(self) -> None:
+        """Wait for the write under way and for merges, then give the lock back. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writing, self._writer.close)
+        finally:
+            self._writing.shutdown(wait=False)
+            self._reader.close()
+            self._lock.release()
+
+    def _require_lock(self) -> None:
+        if not self.writable:
+            raise Conflict(
+                f"the search index {self._root} is written by another process, or try_lock was not called",
+                reason="index_locked",
+            )

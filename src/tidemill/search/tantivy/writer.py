@@ -1,0 +1,168 @@
+"""The writing half of the engine: decides whether the index on disk can be gone on with, and commits batches to it.
+
+Everything here blocks and is called from one thread, by the process that holds the index's lock.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import orjson
+import structlog
+import tantivy
+
+from tidemill.errors import Conflict
+from tidemill.models.document import Document
+from tidemill.search.base import Position
+from tidemill.search.tantivy.analysis import Analysis
+from tidemill.search.tantivy.cursor import GENERATION, Cursor, read_cursor, write_cursor
+from tidemill.search.tantivy.failures import IndexDamaged, explained
+from tidemill.search.tantivy.schema import SCHEMA_VERSION, DocumentWriter, build_schema, register
+
+_log = structlog.get_logger(__name__)
+
+
+def open_index(folder: Path, analysis: Analysis) -> tantivy.Index:
+    """The index in `folder`, with every segment opened once. Raises `IndexDamaged`."""
+    with explained("opening", folder, panic=IndexDamaged):
+        index = tantivy.Index.open(str(folder))
+        register(index, analysis)
+        index.config_reader("manual")
+        index.reload()
+        return index
+
+
+class Writer:
+    """Holds tantivy's writer between `begin` and `close`; loses it with any error, and `begin` gets another."""
+
+    def __init__(self, root: Path, analysis: Analysis, memory_mb: int) -> None:
+        self._root = root
+        self._analysis = analysis
+        self._memory_bytes = memory_mb * 1_000_000
+        self._convert = DocumentWriter(analysis).convert
+        self._tantivy: tantivy.IndexWriter | None = None
+        self._cursor: Cursor | None = None
+        self.damage: str | None = None
+        """Set by whoever found the index damaged; the next `begin` then starts from zero."""
+
+    def begin(self, epoch: str) -> Position:
+        """See `SearchEngine.begin`."""
+        cursor = self._cursor
+        if self._tantivy is None or cursor is None or cursor.epoch != epoch or self.damage:
+            self._release()
+            cursor = self._resume(epoch)
+            self._cursor = cursor
+            self.damage = None
+        return Position(cursor.epoch, cursor.event_id)
+
+    def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
+        """See `SearchEngine.apply`."""
+        cursor = self._cursor
+        if self._tantivy is None or cursor is None:
+            raise Conflict(f"the search index {self._root} is not open for writing; begin first", reason="not_begun")
+        if cursor.epoch != position.epoch:
+            raise Conflict(
+                f"the search index {self._root} is of database epoch {cursor.epoch}, not {position.epoch}; begin again",
+                reason="other_epoch",
+            )
+        try:
+            with explained("writing", self._root):
+                opstamp = self._commit(self._tantivy, upserts, deletions) if upserts or deletions else cursor.opstamp
+                after = Cursor(SCHEMA_VERSION, position.epoch, position.event_id, cursor.folder, opstamp)
+                write_cursor(self._root, after)
+        except BaseException as error:
+            self._release()
+            if isinstance(error, IndexDamaged):
+                self.damage = str(error)
+            raise
+        self._cursor = after
+
+    def close(self) -> None:
+        """Let running merges end and give tantivy's own lock back."""
+        writer, self._tantivy = self._tantivy, None
+        if writer is not None:
+            with explained("closing", self._root):
+                writer.wait_merging_threads()
+
+    def _commit(self, writer: tantivy.IndexWriter, upserts: Sequence[Document], deletions: Sequence[str]) -> int:
+        for identifier in deletions:
+            writer.delete_documents_by_term("id", identifier)
+        for document in upserts:
+            writer.delete_documents_by_term("id", document.id)
+            writer.add_document(self._convert(document))
+        return writer.commit()
+
+    def _release(self) -> None:
+        """Drop what is not committed; the writer's threads end with it."""
+        self._tantivy = None
+        self._cursor = None
+
+    def _resume(self, epoch: str) -> Cursor:
+        try:
+            cursor = self._usable(epoch)
+            index = open_index(self._root / cursor.folder, self._analysis)
+            self._check_opstamp(cursor)
+        except _RebuildError as why:
+            return self._rebuild(epoch, str(why), fresh=why.fresh)
+        except IndexDamaged as damaged:
+            return self._rebuild(epoch, str(damaged), fresh=False)
+        self._open_writer(index)
+        self._sweep(cursor.folder)
+        return cursor
+
+    def _usable(self, epoch: str) -> Cursor:
+        if self.damage:
+            raise _RebuildError(self.damage)
+        with explained("reading", self._root):
+            cursor = read_cursor(self._root)
+        if cursor is None:
+            fresh = not any(self._root.glob(f"{GENERATION}*"))
+            raise _RebuildError("there is none yet" if fresh else "its cursor file is missing", fresh=fresh)
+        if cursor.version != SCHEMA_VERSION:
+            raise _RebuildError(f"it is of schema version {cursor.version}, this program writes {SCHEMA_VERSION}")
+        if cursor.epoch != epoch:
+            raise _RebuildError(f"it is of database epoch {cursor.epoch}, the database is now {epoch}")
+        return cursor
+
+    def _check_opstamp(self, cursor: Cursor) -> None:
+        """An index older than its cursor (restored from somewhere) lacks changes that the cursor says it has."""
+        with explained("opening", self._root, panic=IndexDamaged):
+            meta = orjson.loads((self._root / cursor.folder / "meta.json").read_bytes())
+        if meta["opstamp"] < cursor.opstamp:
+            raise _RebuildError(f"it ends at operation {meta['opstamp']}, its cursor at {cursor.opstamp}")
+
+    def _rebuild(self, epoch: str, why: str, *, fresh: bool) -> Cursor:
+        log = _log.info if fresh else _log.warning
+        log("the search index is built from zero", action="index.rebuild", index=str(self._root), why=why, epoch=epoch)
+        cursor = Cursor(SCHEMA_VERSION, epoch, 0, f"{GENERATION}{uuid4().hex}", 0)
+        folder = self._root / cursor.folder
+        with explained("creating", self._root):
+            folder.mkdir(parents=True)
+            index = tantivy.Index(build_schema(), path=str(folder))
+            register(index, self._analysis)
+            self._open_writer(index)
+            write_cursor(self._root, cursor)
+        self._sweep(cursor.folder)
+        return cursor
+
+    def _open_writer(self, index: tantivy.Index) -> None:
+        with explained("opening", self._root):
+            self._tantivy = index.writer(self._memory_bytes, num_threads=1)
+            self._tantivy.garbage_collect_files()
+
+    def _sweep(self, keep: str) -> None:
+        """Remove earlier generations; readers that still have one open keep its files until they look again."""
+        for folder in self._root.glob(f"{GENERATION}*"):
+            if folder.name != keep:
+                shutil.rmtree(folder)
+
+
+class _RebuildError(Exception):
+    """Why the index cannot be gone on with. `fresh`: there was nothing, which is no reason for a warning."""
+
+    def __init__(self, why: str, *, fresh: bool = False) -> None:
+        super().__init__(why)
+        self.fresh = fresh

@@ -1,0 +1,38 @@
+"""All that can be set, as one nested frozen tree: the only reader of the environment.
+
+`load_settings()` is called once, at the edge (command line, tests, a server's factory); every room gets the part of the
+tree it needs. Precedence: defaults < profile (`config/<profile>.yaml`) < `.env` < secrets directory < environment <
+command line.
+"""
+
+from tidemill.settings.load import Loaded, Origin, load, load_settings, origins
+from tidemill.settings.tree import (
+    ApiSettings,
+    ArchiveSettings,
+    CrawlSettings,
+    DatabaseSettings,
+    LoggingSettings,
+    NetSettings,
+    ProcessSettings,
+    QueueSettings,
+    SearchSettings,
+    Settings,
+)
+
+__all__ = [
+    "ApiSettings",
+    "ArchiveSettings",
+    "CrawlSettings",
+    "DatabaseSettings",
+    "Loaded",
+    "LoggingSettings",
+    "NetSettings",
+    "Origin",
+    "ProcessSettings",
+    "QueueSettings",
+    "SearchSettings",
+    "Settings",
+    "load",
+    "load_settings",
+    "origins",
+]

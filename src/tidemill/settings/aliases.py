@@ -1,0 +1,50 @@
+"""The names that the specification gives to settings, and what they are called here.
+
+They hold in every profile but `local`, where a stray `DATABASE_URL` in a shell must not move someone's data. In one
+layer (`.env`, say) the setting's own variable wins over an alias. `PROFILE_ALIASES` hold always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "API_KEYS": "api.keys",  # pragma: allowlist secret
+        "BATCH_SIZE": "process.batch_size",
+        "CRAWLER_TIMEOUT": "net.total_timeout_s",
+        "CRAWLER_USER_AGENT": "crawl.user_agent",
+        "DATABASE_PRIMARY_URL": "database.url",
+        "DATABASE_URL": "database.url",
+        "DB_POOL_SIZE": "database.readers",
+        "HOST": "api.host",
+        "LOG_LEVEL": "logging.level",
+        "MAX_CONCURRENT_CRAWLERS": "crawl.concurrency",
+        "MAX_CONCURRENT_SCRAPERS": "crawl.concurrency",
+        "MAX_PAGES_PER_CRAWL": "crawl.max_pages",
+        "MAX_PROCESSING_TIME": "process.timeout_s",
+        "MAX_REQUEST_SIZE": "api.max_request_bytes",
+        "MAX_SEARCH_RESULTS": "search.max_results",
+        "PORT": "api.port",
+        "PROCESSING_WORKERS": "process.workers",
+        "QUEUE_URL": "queue.url",
+        "REQUEST_TIMEOUT": "net.read_timeout_s",
+        "SCRAPER_RATE_LIMIT": "crawl.rate_per_s",
+        "SCRAPER__PERFORMANCE__BATCH_SIZE": "process.batch_size",
+        "SCRAPER__PERFORMANCE__MAX_WORKERS": "process.workers",
+        "WORKER_COUNT": "api.workers",
+    }
+)
+
+PROFILE_ALIASES = ("DEPLOYMENT_ENV", "ENVIRONMENT")
+PROFILE_SYNONYMS: Mapping[str, str] = MappingProxyType(
+    {"development": "local", "dev": "local", "prod": "production", "stage": "staging"}
+)
+
+
+def aliases_of(name: str) -> tuple[str, ...]:
+    """The aliases of a dotted name, in alphabetical order."""
+    if name == "profile":
+        return PROFILE_ALIASES
+    return tuple(alias for alias, target in ALIASES.items() if target == name)

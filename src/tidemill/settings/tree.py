@@ -1,0 +1,180 @@
+"""The tree of settings: names, types, defaults, bounds and what each one does.
+
+`load.py` fills it; the rooms get it, or their part of it, as an argument. The three URLs that may be left empty are
+read through `Settings.database_url`, `archive_url` and `search_url`, which fill in the data folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+Profile = Literal["local", "staging", "production", "docker"]
+_MIB = 1024 * 1024
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+class DatabaseSettings(_Group):
+    """Where the ledger, the documents and everything else of value is kept."""
+
+    url: str = Field("", description="Database URL; empty: `sqlite:///<data_dir>/tidemill.db`")
+    busy_timeout_s: float = Field(15.0, ge=1, le=300, description="How long a SQLite writer waits for another one")
+    readers: int = Field(4, ge=1, le=64, description="Read connections of a process")
+
+
+class ArchiveSettings(_Group):
+    """Where the raw bytes are kept."""
+
+    url: str = Field("", description="Archive URL; empty: `file://<data_dir>/archive`")
+    compression_level: int = Field(3, ge=1, le=19, description="zstd level of archived bodies")
+
+
+class QueueSettings(_Group):
+    """How captures reach the processors."""
+
+    url: str = Field("database:", description="Queue URL; `database:` claims rows of the database itself")
+    lease_s: float = Field(60.0, ge=2, le=3600, description="How long a claimed capture stays with its processor")
+
+
+class SearchSettings(_Group):
+    """The index and the queries over it."""
+
+    url: str = Field("", description="Search engine URL; empty: `tantivy://<data_dir>/index`")
+    writer_memory_mb: int = Field(64, ge=16, le=4096, description="Memory of the index writer")
+    commit_interval_s: float = Field(2.0, ge=0.05, le=300, description="The most a change waits to be searchable")
+    batch_size: int = Field(1000, ge=1, le=20_000, description="Documents added to the index at a time")
+    max_results: int = Field(1000, ge=1, le=10_000, description="The most hits one query may ask for")
+
+
+class NetSettings(_Group):
+    """What requests that leave the house may do, whoever sends them."""
+
+    allow_private: bool = Field(False, description="Allow loopback, private and link-local addresses")
+    allow_hosts: tuple[str, ...] = Field(
+        (), description="`host:port` pairs allowed even if they resolve to private addresses"
+    )
+    allowed_ports: tuple[int, ...] = Field((), description="Ports requests may go to; empty: any port")
+    connect_timeout_s: float = Field(10.0, gt=0, le=300, description="Time to resolve and connect")
+    read_timeout_s: float = Field(20.0, gt=0, le=600, description="Longest silence while a response is read")
+    total_timeout_s: float = Field(60.0, gt=0, le=3600, description="Longest time for one whole response")
+    max_body_bytes: int = Field(32 * _MIB, ge=1024, description="Largest body, counted after decompression")
+    max_inflation: int = Field(200, ge=2, description="Largest ratio of a body to its compressed form (above 1 MiB)")
+    max_header_bytes: int = Field(65_536, ge=1024, description="Largest response header block")
+
+
+class CrawlSettings(_Group):
+    """How sites are visited."""
+
+    user_agent: str = Field("tidemill", min_length=1, description="Product name sent and matched in robots.txt")
+    contact_url: str = Field(
+        "https://github.com/tidemill/tidemill", description="URL sent in the user agent, for site owners"
+    )
+    concurrency: int = Field(16, ge=1, le=1000, description="Requests in flight in one crawler process")
+    host_concurrency: int = Field(4, ge=1, le=1000, description="Requests in flight to one host")
+    rate_per_s: float = Field(5.0, ge=0, description="Requests a second to one public host; 0: no limit")
+    max_pages: int = Field(100_000, ge=1, description="Pages of one run, unless the source says otherwise")
+    max_depth: int | None = Field(None, ge=0, description="Links from a start URL, unless the source says otherwise")
+    max_hops: int = Field(10, ge=0, le=50, description="Redirects in a row")
+    max_attempts: int = Field(4, ge=1, le=20, description="Tries of one URL in a run, the first included")
+    retry_base_s: float = Field(1.0, gt=0, le=600, description="Upper bound of the first retry's random delay")
+    retry_cap_s: float = Field(60.0, gt=0, le=3600, description="Upper bound of any retry delay, Retry-After included")
+    robots: bool = Field(True, description="Obey robots.txt")
+    robots_ttl_s: float = Field(3600.0, ge=1, description="How long a robots.txt is believed")
+    lease_s: float = Field(120.0, ge=5, le=3600, description="How long a leased visit stays with its crawler")
+    batch_size: int = Field(64, ge=1, le=512, description="Visits leased, and results written, in one transaction")
+
+
+class ProcessSettings(_Group):
+    """How captures become documents."""
+
+    workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=128, description="Worker processes; default: one a core"
+    )
+    batch_size: int = Field(32, ge=1, le=1000, description="Captures stored in one transaction")
+    timeout_s: float = Field(30.0, gt=0, le=600, description="Longest time for one capture before its worker is killed")
+    memory_mb: int = Field(1024, ge=128, description="Address space one worker may add to what it starts with")
+    recycle_after: int = Field(2000, ge=1, description="Captures after which a worker is replaced")
+    max_attempts: int = Field(3, ge=1, le=20, description="Tries before a capture becomes a dead letter")
+
+
+class ApiSettings(_Group):
+    """The HTTP server."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on")
+    workers: int = Field(1, ge=1, le=64, description="Server processes")
+    keys: Annotated[tuple[SecretStr, ...], Field(description="API keys accepted besides the stored ones")] = ()
+    max_request_bytes: int = Field(10 * _MIB, ge=1024, description="Largest request body")
+    docs: bool = Field(True, description="Serve the OpenAPI page under /api/docs")
+
+
+class LoggingSettings(_Group):
+    """What is written to standard error."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field("INFO", description="Least level written")
+    format: Literal["auto", "human", "json"] = Field("auto", description="`auto`: human on a terminal, JSON elsewhere")
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _accept_lower_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+
+class Settings(_Group):
+    """The whole tree."""
+
+    profile: Profile = Field("local", description="Which file of `config/` applies")
+    data_dir: Path = Field(
+        Path("~/.local/share/tidemill"), description="The one folder in which embedded mode keeps everything"
+    )
+    database: DatabaseSettings = DatabaseSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    queue: QueueSettings = QueueSettings()
+    search: SearchSettings = SearchSettings()
+    net: NetSettings = NetSettings()
+    crawl: CrawlSettings = CrawlSettings()
+    process: ProcessSettings = ProcessSettings()
+    api: ApiSettings = ApiSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @field_validator("data_dir")
+    @classmethod
+    def _make_absolute(cls, value: Path) -> Path:
+        """`~` and relative paths mean the same folder for every process of the group."""
+        return Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 - resolve() would follow links
+
+    @property
+    def database_url(self) -> str:
+        """Where the database is: a URL with an absolute path if it is a file."""
+        return _expand_home(self.database.url) or f"sqlite:///{_as_path(self.data_dir / 'tidemill.db')}"
+
+    @property
+    def archive_url(self) -> str:
+        """Where the archive is."""
+        return _expand_home(self.archive.url) or f"file://{_as_path(self.data_dir / 'archive')}"
+
+    @property
+    def search_url(self) -> str:
+        """Where the search index is."""
+        return _expand_home(self.search.url) or f"tantivy://{_as_path(self.data_dir / 'index')}"
+
+
+def _as_path(path: Path) -> str:
+    """`path` as the path of a URL; only what would end the path is escaped, so that most paths read as themselves."""
+    return str(path).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
+
+
+def _expand_home(url: str) -> str:
+    """`url` with a `~` at the beginning of its path replaced by the home folder (`sqlite:///~/x.db`, `file://~/x`)."""
+    scheme, mark, rest = url.partition("://")
+    path = rest.removeprefix("/")
+    if not mark or not path.startswith("~/"):
+        return url
+    slash = rest[: len(rest) - len(path)]
+    return f"{scheme}://{slash}{_as_path(Path.home())}{path[1:]}"

@@ -1,0 +1,73 @@
+"""Captures: the default queue. Processors claim them in batches; what failed before is claimed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, func, select, update
+
+from tidemill.errors import NotFound
+from tidemill.models.capture import Capture
+from tidemill.models.ids import new_id
+from tidemill.store.engine import Store
+from tidemill.store.tables import captures
+
+_COLUMNS = (
+    captures.c.id,
+    captures.c.run_id,
+    captures.c.page_id,
+    captures.c.source_id,
+    captures.c.url,
+    captures.c.fetched_at,
+    captures.c.status_code,
+    captures.c.media_type,
+    captures.c.content_type,
+    captures.c.body_hash,
+    captures.c.size_bytes,
+    captures.c.attempts,
+)
+
+
+async def claim(store: Store, worker_id: str, limit: int) -> tuple[str, list[Capture]]:
+    """The next captures to process and the token under which they are claimed; an empty list if none is due.
+
+    A capture that failed before comes alone, so that it can take no neighbours with it.
+    """
+    token = new_id()
+    async with store.write() as connection:
+        due = and_(captures.c.state == "pending", captures.c.not_before <= store.now())
+        order = (captures.c.not_before, captures.c.id)
+        rows = (await connection.execute(select(*_COLUMNS).where(due).order_by(*order).limit(limit))).mappings().all()
+        chosen = [row for row in rows if row["attempts"] == 0] or rows[:1]
+        if chosen:
+            held = {"state": "claimed", "token": token, "worker_id": worker_id}
+            identifiers = [row["id"] for row in chosen]
+            await connection.execute(update(captures).where(captures.c.id.in_(identifiers)).values(held))
+        return token, [Capture(**row) for row in chosen]
+
+
+async def release(store: Store, token: str, capture_ids: Sequence[str]) -> None:
+    """Give claimed captures back, untouched."""
+    ours = and_(captures.c.id.in_(capture_ids), captures.c.token == token, captures.c.state == "claimed")
+    async with store.write() as connection:
+        await connection.execute(update(captures).where(ours).values(state="pending", token=None, worker_id=None))
+
+
+async def get(store: Store, capture_id: str) -> Capture:
+    """The capture of that identifier. Raises `NotFound`."""
+    async with store.read() as connection:
+        row = (await connection.execute(select(*_COLUMNS).where(captures.c.id == capture_id))).mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"no capture {capture_id!r}", reason="no_such_capture")
+    return Capture(**row)
+
+
+async def backlog(store: Store) -> tuple[int, datetime | None]:
+    """How many captures wait or are being processed, and when the oldest of them was fetched."""
+    waiting = captures.c.state.in_(("pending", "claimed"))
+    statement: Any = select(func.count(), func.min(captures.c.fetched_at)).where(waiting)
+    async with store.read() as connection:
+        count, oldest = (await connection.execute(statement)).one()
+    return int(count), oldest

@@ -1,0 +1,66 @@
+"""The outbox: events are appended in the transaction of their cause and read by cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidemill.models.document import Json
+from tidemill.models.event import Event
+from tidemill.store.engine import Store
+from tidemill.store.tables import events
+
+
+def line(
+    kind: str,
+    at: datetime,
+    *,
+    source_id: str | None = None,
+    run_id: str | None = None,
+    document_id: str | None = None,
+    payload: Mapping[str, Json] | None = None,
+) -> dict[str, object]:
+    """One event as `append` takes it."""
+    return {
+        "kind": kind,
+        "created_at": at,
+        "source_id": source_id,
+        "run_id": run_id,
+        "document_id": document_id,
+        "payload": dict(payload or {}),
+    }
+
+
+async def append(connection: AsyncConnection, lines: Sequence[Mapping[str, object]]) -> None:
+    """Append events inside the transaction of their cause. SQLite's writer is alone: identifiers grow with commits."""
+    if lines:
+        await connection.execute(insert(events), list(lines))
+
+
+async def document_changes(store: Store, after: int, limit: int) -> list[tuple[int, str]]:
+    """The next `limit` events about documents behind the cursor `after`, as (event id, document id), ascending."""
+    statement = (
+        select(events.c.id, events.c.document_id)
+        .where(events.c.id > after, events.c.document_id.is_not(None))
+        .order_by(events.c.id)
+        .limit(limit)
+    )
+    async with store.read() as connection:
+        return [(row.id, row.document_id) for row in await connection.execute(statement)]
+
+
+async def head(store: Store) -> int:
+    """The identifier of the last event about a document; 0 if there is none."""
+    async with store.read() as connection:
+        found = await connection.scalar(select(func.max(events.c.id)).where(events.c.document_id.is_not(None)))
+        return int(found or 0)
+
+
+async def after(store: Store, cursor: int, limit: int) -> list[Event]:
+    """The next `limit` events behind `cursor`, ascending: the change feed."""
+    statement = select(events).where(events.c.id > cursor).order_by(events.c.id).limit(limit)
+    async with store.read() as connection:
+        return [Event(**row) for row in (await connection.execute(statement)).mappings()]

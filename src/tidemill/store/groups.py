@@ -1,0 +1,113 @@
+"""Groups of equal documents: loading them, and writing what the judge decided about those already stored."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import TypeAlias
+
+from sqlalchemy import RowMapping, and_, bindparam, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidemill.models.document import DocumentState
+from tidemill.models.event import DOCUMENT_DUPLICATE, DOCUMENT_STORED
+from tidemill.models.outcome import Outcome
+from tidemill.store import events
+from tidemill.store.judge import Member, Standing
+from tidemill.store.tables import documents, visits
+
+Content: TypeAlias = tuple[str, str]
+"""A source's identifier and a content hash: the documents that share both are one group."""
+
+_RESTATE = (
+    update(documents)
+    .where(documents.c.id == bindparam("b_id"))
+    .values(state=bindparam("b_state"), duplicate_of=bindparam("b_duplicate_of"), updated_at=bindparam("b_now"))
+)
+
+
+def member(row: RowMapping) -> Member:
+    """A row of `documents` in the eyes of the judge."""
+    return Member(
+        id=row["id"],
+        page_id=row["page_id"],
+        url=row["url"],
+        item_key=row["item_key"],
+        canonical_url=row["canonical_url"],
+        state=DocumentState(row["state"]),
+        duplicate_of=row["duplicate_of"],
+    )
+
+
+async def load(connection: AsyncConnection, contents: Collection[Content]) -> dict[Content, dict[str, Member]]:
+    """The current and duplicate documents of each content."""
+    groups: dict[Content, dict[str, Member]] = {content: {} for content in contents}
+    if not contents:
+        return groups
+    columns = (
+        documents.c.id,
+        documents.c.source_id,
+        documents.c.content_hash,
+        documents.c.page_id,
+        documents.c.url,
+        documents.c.item_key,
+        documents.c.canonical_url,
+        documents.c.state,
+        documents.c.duplicate_of,
+    )
+    live = documents.c.state.in_((DocumentState.CURRENT.value, DocumentState.DUPLICATE.value))
+    wanted = tuple_(documents.c.source_id, documents.c.content_hash).in_(list(contents))
+    for row in (await connection.execute(select(*columns).where(live, wanted))).mappings():
+        groups[row["source_id"], row["content_hash"]][row["id"]] = member(row)
+    return groups
+
+
+async def restate(
+    connection: AsyncConnection,
+    standings: Mapping[str, Standing],
+    *,
+    run_id: str,
+    source_id: str,
+    now: datetime,
+) -> None:
+    """Give stored documents another standing, say so in the outbox, and correct the run's ledger where it told of them.
+
+    All of them are of the source `source_id`, and `run_id` is its run that caused the change.
+    """
+    if not standings:
+        return
+    rows = [
+        {"b_id": identifier, "b_state": standing.state.value, "b_duplicate_of": standing.duplicate_of, "b_now": now}
+        for identifier, standing in standings.items()
+    ]
+    await connection.execute(_RESTATE, rows)
+    lines = [
+        events.line(
+            DOCUMENT_STORED if standing.state is DocumentState.CURRENT else DOCUMENT_DUPLICATE,
+            now,
+            source_id=source_id,
+            run_id=run_id,
+            document_id=identifier,
+            payload={"duplicate_of": standing.duplicate_of},
+        )
+        for identifier, standing in standings.items()
+    ]
+    await events.append(connection, lines)
+    await _correct_ledger(connection, run_id, list(standings))
+
+
+async def _correct_ledger(connection: AsyncConnection, run_id: str, document_ids: Iterable[str]) -> None:
+    """Pages of these documents that the run has finished: `duplicate` if none of theirs is current, else not."""
+    touched = select(documents.c.page_id).where(documents.c.id.in_(list(document_ids)))
+    current = (
+        select(documents.c.id)
+        .where(documents.c.page_id == visits.c.page_id, documents.c.state == DocumentState.CURRENT.value)
+        .exists()
+    )
+    of_run = and_(visits.c.run_id == run_id, visits.c.page_id.in_(touched))
+    stored = (Outcome.STORED.value, Outcome.CHANGED.value, Outcome.UNCHANGED.value)
+    displaced = and_(of_run, visits.c.outcome.in_(stored), ~current)
+    promoted = and_(of_run, visits.c.outcome == Outcome.DUPLICATE.value, current)
+    duplicate = {"outcome": Outcome.DUPLICATE.value, "reason": "exact_content"}
+    await connection.execute(update(visits).where(displaced).values(duplicate))
+    await connection.execute(update(visits).where(promoted).values(outcome=Outcome.STORED.value, reason=None))

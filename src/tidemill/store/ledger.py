@@ -1,0 +1,371 @@
+"""The ledger: the frontier of every crawl and its account in one, a row for each (run, page).
+
+`pending → leased → captured → done(outcome)`. The crawl stage leases visits in batches and gives back what became of
+them; one transaction then writes captures, visits, pages and the links found, so that a kill leaves either all of it or
+nothing. Every write of a leased visit must bear its token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, and_, bindparam, case, func, select, update
+from sqlalchemy import insert as plain_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidemill.models.document import DocumentState
+from tidemill.models.ids import new_id
+from tidemill.models.outcome import Outcome, VisitState
+from tidemill.models.visit import Fetched, LedgerEntry, Visit
+from tidemill.store import hosts, removal
+from tidemill.store.engine import Store
+from tidemill.store.runs import add_found
+from tidemill.store.tables import captures, documents, pages, runs, visits
+
+_GONE_AFTER_RUNS = 2
+_THIS_VISIT = and_(visits.c.run_id == bindparam("b_run"), visits.c.page_id == bindparam("b_page"))
+_SETTLE = (
+    update(visits)
+    .where(_THIS_VISIT)
+    .values(
+        token=None,
+        worker_id=None,
+        **{
+            name: bindparam(f"b_{name}")
+            for name in (
+                "state",
+                "outcome",
+                "reason",
+                "status_code",
+                "attempts",
+                "not_before",
+                "capture_id",
+                "redirect_to",
+                "finished_at",
+            )
+        },
+    )
+)
+_CLOSE_PAGE = (
+    update(pages)
+    .where(pages.c.id == bindparam("b_page"))
+    .values(
+        last_outcome=bindparam("b_outcome"),
+        last_reason=bindparam("b_reason"),
+        fetched_at=func.coalesce(bindparam("b_fetched_at", type_=pages.c.fetched_at.type), pages.c.fetched_at),
+        visit_count=pages.c.visit_count + 1,
+        missing_runs=case(
+            (bindparam("b_missing") == 0, 0),
+            (pages.c.missing_run_id == bindparam("b_run", type_=pages.c.missing_run_id.type), pages.c.missing_runs),
+            else_=pages.c.missing_runs + bindparam("b_missing"),
+        ),
+        missing_run_id=bindparam("b_run", type_=pages.c.missing_run_id.type),
+    )
+)
+
+
+async def lease(
+    store: Store,
+    run_id: str,
+    worker_id: str,
+    *,
+    limit: int,
+    max_pages: int,
+    horizon_s: float,
+    interval_s: Callable[[str], float],
+) -> list[Visit]:
+    """Lease up to `limit` pending visits, nearest to the start URLs first, each with the time at which it may go out.
+
+    `interval_s(origin)` is the least time between two requests to an origin. Visits whose turn would come later than
+    `horizon_s` from now stay pending, and so do those beyond `max_pages` of the run. The list is empty if there is
+    nothing to lease just now.
+    """
+    token = new_id()
+    async with store.write() as connection:
+        now = store.now()
+        horizon = now + timedelta(seconds=horizon_s)
+        admitted = int(await connection.scalar(select(runs.c.admitted).where(runs.c.id == run_id)) or 0)
+        due = _pending(run_id, now, await hosts.busy_until(connection, horizon))
+        if admitted >= max_pages:
+            due = due.where(visits.c.attempts > 0)
+        elif max_pages - admitted < limit:
+            due = due.where((visits.c.attempts > 0) | visits.c.page_id.in_(_first_tries(run_id, max_pages - admitted)))
+        rows = (await connection.execute(due.limit(limit))).mappings().all()
+        if not rows:
+            return []
+        taken = _with_slots(rows, await hosts.slots(connection, _origins(rows)), now, horizon, interval_s)
+        leased = [Visit(**row, token=token, not_before=at) for row, at, _ in taken]
+        await hosts.take_slots(connection, {row["origin"]: after for row, _, after in taken if after is not None})
+        held = {"state": VisitState.LEASED.value, "token": token, "worker_id": worker_id}
+        chosen = and_(visits.c.run_id == run_id, visits.c.page_id.in_([visit.page_id for visit in leased]))
+        await connection.execute(update(visits).where(chosen).values(held))
+        new = sum(visit.attempts == 0 for visit in leased)
+        await connection.execute(update(runs).where(runs.c.id == run_id).values(admitted=runs.c.admitted + new))
+        return leased
+
+
+async def record(store: Store, run_id: str, source_id: str, batch: Sequence[Fetched]) -> int:
+    """Write what became of leased visits, in one transaction. Returns how many were still ours to write.
+
+    A visit whose lease was taken back meanwhile is left as it is: someone else has it now.
+    """
+    async with store.write() as connection:
+        now = store.now()
+        ours = await _still_ours(connection, run_id, batch)
+        batch = [fetched for fetched in batch if fetched.visit.page_id in ours]
+        if not batch:
+            return 0
+        batch = await _unchanged_by_documents(connection, batch)
+        await _insert_captures(connection, batch, now)
+        await connection.execute(_SETTLE, [_settled(fetched, now) for fetched in batch])
+        closed = [fetched for fetched in batch if fetched.outcome is not None]
+        if closed:
+            await connection.execute(_CLOSE_PAGE, [_closed_page(fetched, now) for fetched in closed])
+            await _drop_gone(connection, run_id, source_id, closed, now)
+        await add_found(connection, run_id, source_id, _unique_found(batch), now)
+        await connection.execute(update(runs).where(runs.c.id == run_id).values(_totals(batch)))
+        return len(batch)
+
+
+async def release(store: Store, run_id: str, worker_id: str) -> None:
+    """Give back the visits of a run that a worker has leased and will not fetch."""
+    held = and_(visits.c.run_id == run_id, visits.c.worker_id == worker_id, visits.c.state == VisitState.LEASED.value)
+    async with store.write() as connection:
+        first_tries = await connection.scalar(select(func.count()).where(held, visits.c.attempts == 0))
+        free = {"state": VisitState.PENDING.value, "token": None, "worker_id": None}
+        await connection.execute(update(visits).where(held).values(free))
+        back = {"admitted": runs.c.admitted - int(first_tries or 0)}
+        await connection.execute(update(runs).where(runs.c.id == run_id).values(back))
+
+
+async def open_visits(store: Store, run_id: str) -> dict[VisitState, int]:
+    """How many visits of a run are pending, leased and captured."""
+    open_only = and_(visits.c.run_id == run_id, visits.c.state != VisitState.DONE.value)
+    statement = select(visits.c.state, func.count()).where(open_only).group_by(visits.c.state)
+    async with store.read() as connection:
+        return {VisitState(state): count for state, count in (await connection.execute(statement)).all()}
+
+
+async def next_due(store: Store, run_id: str) -> datetime | None:
+    """The earliest time at which a pending visit of the run may be leased; `None` if none is pending."""
+    pending = and_(visits.c.run_id == run_id, visits.c.state == VisitState.PENDING.value)
+    async with store.read() as connection:
+        found: datetime | None = await connection.scalar(select(func.min(visits.c.not_before)).where(pending))
+        return found
+
+
+async def entries(
+    store: Store, run_id: str, outcome: str | None = None, *, after: str | None = None, limit: int | None = None
+) -> AsyncIterator[LedgerEntry]:
+    """Every URL of a run by URL: all, those with one outcome (or open state), or `limit` behind the URL `after`."""
+    label = func.coalesce(visits.c.outcome, visits.c.state)
+    statement = (
+        select(
+            visits.c.page_id,
+            pages.c.url,
+            label.label("outcome"),
+            visits.c.reason,
+            visits.c.status_code,
+            visits.c.depth,
+            visits.c.capture_id,
+        )
+        .join(pages, pages.c.id == visits.c.page_id)
+        .where(visits.c.run_id == run_id)
+        .order_by(pages.c.url)
+    )
+    if outcome is not None:
+        statement = statement.where(label == outcome)
+    if after is not None:
+        statement = statement.where(pages.c.url > after)
+    if limit is not None:
+        statement = statement.limit(limit)
+    async with store.read() as connection:
+        result = await connection.stream(statement)
+        async for rows in result.mappings().partitions(500):
+            given = await _documents_of(connection, [row["page_id"] for row in rows])
+            for row in rows:
+                fields = {name: value for name, value in row.items() if name != "page_id"}
+                yield LedgerEntry(**fields, document_ids=tuple(given.get(row["page_id"], ())))
+
+
+def _pending(run_id: str, now: datetime, busy: Sequence[str]) -> Any:
+    columns = (visits.c.run_id, visits.c.page_id, visits.c.origin, visits.c.depth, visits.c.hops, visits.c.attempts)
+    page_columns = (
+        pages.c.source_id,
+        pages.c.url,
+        pages.c.kind,
+        pages.c.etag,
+        pages.c.last_modified,
+        pages.c.body_hash,
+    )
+    ready = and_(visits.c.run_id == run_id, visits.c.state == VisitState.PENDING.value, visits.c.not_before <= now)
+    statement = select(*columns, *page_columns).join(pages, pages.c.id == visits.c.page_id).where(ready)
+    if busy:
+        statement = statement.where(visits.c.origin.not_in(busy))
+    return statement.order_by(visits.c.depth, visits.c.not_before, visits.c.page_id)
+
+
+def _first_tries(run_id: str, limit: int) -> Any:
+    fresh = and_(visits.c.run_id == run_id, visits.c.state == VisitState.PENDING.value, visits.c.attempts == 0)
+    order = (visits.c.depth, visits.c.not_before, visits.c.page_id)
+    return select(visits.c.page_id).where(fresh).order_by(*order).limit(limit).scalar_subquery()
+
+
+def _origins(rows: Sequence[RowMapping]) -> list[str]:
+    return sorted({row["origin"] for row in rows})
+
+
+def _with_slots(
+    rows: Sequence[RowMapping],
+    next_slots: Mapping[str, datetime],
+    now: datetime,
+    horizon: datetime,
+    interval_s: Callable[[str], float],
+) -> list[tuple[RowMapping, datetime, datetime | None]]:
+    """Each row that gets a slot before the horizon, its slot, and the slot after it (`None`: no limit)."""
+    free = dict(next_slots)
+    taken: list[tuple[RowMapping, datetime, datetime | None]] = []
+    for row in rows:
+        origin = row["origin"]
+        interval = interval_s(origin)
+        if interval <= 0:
+            taken.append((row, now, None))
+            continue
+        slot = max(now, free.get(origin, now))
+        if slot > horizon:
+            continue
+        free[origin] = slot + timedelta(seconds=interval)
+        taken.append((row, slot, free[origin]))
+    return taken
+
+
+async def _still_ours(connection: AsyncConnection, run_id: str, batch: Sequence[Fetched]) -> set[str]:
+    tokens = {fetched.visit.page_id: fetched.visit.token for fetched in batch}
+    statement = select(visits.c.page_id, visits.c.token).where(
+        visits.c.run_id == run_id, visits.c.page_id.in_(tokens), visits.c.state == VisitState.LEASED.value
+    )
+    return {row.page_id for row in await connection.execute(statement) if row.token == tokens[row.page_id]}
+
+
+async def _unchanged_by_documents(connection: AsyncConnection, batch: Sequence[Fetched]) -> list[Fetched]:
+    """A page that did not change ends as what its documents are: a duplicate stays one, an invalid page too."""
+    same = [fetched.visit.page_id for fetched in batch if fetched.outcome is Outcome.UNCHANGED]
+    if not same:
+        return list(batch)
+    states = select(documents.c.page_id, documents.c.state).where(documents.c.page_id.in_(same))
+    standing: dict[str, set[str]] = {}
+    for row in await connection.execute(states):
+        standing.setdefault(row.page_id, set()).add(row.state)
+    last = select(pages.c.id, pages.c.last_outcome, pages.c.last_reason).where(pages.c.id.in_(same))
+    before = {row.id: (row.last_outcome, row.last_reason) for row in await connection.execute(last)}
+
+    def settled(fetched: Fetched) -> Fetched:
+        if fetched.outcome is not Outcome.UNCHANGED:
+            return fetched
+        outcome, reason = before[fetched.visit.page_id]
+        if outcome in (Outcome.INVALID, Outcome.SKIPPED):
+            return replace(fetched, outcome=Outcome(outcome), reason=reason)
+        held = standing.get(fetched.visit.page_id, set())
+        if DocumentState.CURRENT not in held and DocumentState.DUPLICATE in held:
+            return replace(fetched, outcome=Outcome.DUPLICATE)
+        return fetched
+
+    return [settled(fetched) for fetched in batch]
+
+
+async def _insert_captures(connection: AsyncConnection, batch: Sequence[Fetched], now: datetime) -> None:
+    rows = [
+        {
+            **asdict(fetched.capture),
+            "etag": fetched.etag,
+            "last_modified": fetched.last_modified,
+            "not_before": now,
+            "state": "pending" if fetched.outcome is None else "processed",
+            "processed_at": None if fetched.outcome is None else now,
+        }
+        for fetched in batch
+        if fetched.capture is not None
+    ]
+    if rows:
+        await connection.execute(plain_insert(captures), rows)
+
+
+def _settled(fetched: Fetched, now: datetime) -> dict[str, Any]:
+    visit = fetched.visit
+    if fetched.outcome is not None:
+        state = VisitState.DONE
+    elif fetched.capture is not None:
+        state = VisitState.CAPTURED
+    else:
+        state = VisitState.PENDING
+    return {
+        "b_run": visit.run_id,
+        "b_page": visit.page_id,
+        "b_state": state.value,
+        "b_outcome": fetched.outcome.value if fetched.outcome else None,
+        "b_reason": fetched.reason,
+        "b_status_code": fetched.status_code,
+        "b_attempts": visit.attempts + 1,
+        "b_not_before": fetched.retry_at or visit.not_before,
+        "b_capture_id": fetched.capture.id if fetched.capture else None,
+        "b_redirect_to": fetched.redirect_to,
+        "b_finished_at": now if fetched.outcome else None,
+    }
+
+
+def _closed_page(fetched: Fetched, now: datetime) -> dict[str, Any]:
+    assert fetched.outcome is not None  # noqa: S101 - the caller chose the closed ones
+    missing = 0
+    if fetched.outcome is Outcome.GONE:
+        missing = _GONE_AFTER_RUNS if fetched.status_code == 410 else 1
+    return {
+        "b_page": fetched.visit.page_id,
+        "b_run": fetched.visit.run_id,
+        "b_outcome": fetched.outcome.value,
+        "b_reason": fetched.reason,
+        "b_fetched_at": now if fetched.requests else None,
+        "b_missing": missing,
+    }
+
+
+async def _drop_gone(
+    connection: AsyncConnection, run_id: str, source_id: str, closed: Sequence[Fetched], now: datetime
+) -> None:
+    """Pages that are gone for good lose their documents."""
+    candidates = [fetched.visit.page_id for fetched in closed if fetched.outcome is Outcome.GONE]
+    if not candidates:
+        return
+    gone = and_(pages.c.id.in_(candidates), pages.c.missing_runs >= _GONE_AFTER_RUNS)
+    lost = list((await connection.execute(select(pages.c.id).where(gone))).scalars())
+    await connection.execute(update(pages).where(pages.c.id.in_(lost)).values(state="gone"))
+    await removal.remove_pages(connection, lost, run_id=run_id, source_id=source_id, now=now)
+
+
+def _unique_found(batch: Sequence[Fetched]) -> list[Any]:
+    return list({found.url: found for fetched in reversed(batch) for found in fetched.found}.values())
+
+
+def _totals(batch: Sequence[Fetched]) -> dict[str, Any]:
+    refused = sum(fetched.requests == 0 and fetched.visit.attempts == 0 for fetched in batch)
+    return {
+        "fetched": runs.c.fetched + sum(fetched.requests + fetched.aside_requests for fetched in batch),
+        "received_bytes": runs.c.received_bytes + sum(each.received_bytes + each.aside_bytes for each in batch),
+        "out_of_scope": runs.c.out_of_scope + sum(fetched.out_of_scope for fetched in batch),
+        "admitted": runs.c.admitted - refused,
+    }
+
+
+async def _documents_of(connection: AsyncConnection, page_ids: Sequence[str]) -> dict[str, list[str]]:
+    kept = documents.c.state.in_((DocumentState.CURRENT.value, DocumentState.DUPLICATE.value))
+    statement = (
+        select(documents.c.page_id, documents.c.id)
+        .where(documents.c.page_id.in_(page_ids), kept)
+        .order_by(documents.c.page_id, documents.c.item_key)
+    )
+    found: dict[str, list[str]] = {}
+    for row in await connection.execute(statement):
+        found.setdefault(row.page_id, []).append(row.id)
+    return found

@@ -1,0 +1,265 @@
+"""Runs: beginning one, taking one up again, ending it, and what it adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, func, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidemill.errors import Conflict, NotFound
+from tidemill.models.event import RUN_FINISHED, RUN_STARTED
+from tidemill.models.ids import new_id, page_id
+from tidemill.models.outcome import Outcome, VisitState
+from tidemill.models.run import FINISHED_RUNS, Run, RunOptions, RunState
+from tidemill.models.source import Source
+from tidemill.models.visit import Found
+from tidemill.store import events
+from tidemill.store.engine import Store
+from tidemill.store.engine import insert as upsert
+from tidemill.store.sources import document_count
+from tidemill.store.tables import pages, runs, sources, visits
+
+_UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED, RunState.CRAWLED)
+
+
+async def create(store: Store, source: Source, options: RunOptions, starts: Sequence[Found]) -> Run:
+    """A queued run whose ledger holds the start URLs and every page that the source is known to have."""
+    run_id = new_id()
+    async with store.write() as connection:
+        now = store.now()
+        await connection.execute(
+            insert(runs).values(
+                id=run_id,
+                source_id=source.id,
+                source_version=source.version,
+                state=RunState.QUEUED.value,
+                options=asdict(options),
+                created_at=now,
+            )
+        )
+        await add_found(connection, run_id, source.id, starts, now)
+        await connection.execute(_known_pages(run_id, source.id, now))
+        await events.append(connection, [events.line(RUN_STARTED, now, source_id=source.id, run_id=run_id)])
+    return await get(store, run_id)
+
+
+async def add_found(
+    connection: AsyncConnection, run_id: str, source_id: str, found: Sequence[Found], now: datetime
+) -> None:
+    """Enter discovered URLs in the ledger; those that it has already stay as they are."""
+    if not found:
+        return
+    identified = [(page_id(source_id, each.url), each) for each in found]
+    page_rows = [
+        {
+            "id": identifier,
+            "source_id": source_id,
+            "url": each.url,
+            "origin": each.origin,
+            "kind": each.kind,
+            "depth": each.depth,
+            "first_seen_at": now,
+        }
+        for identifier, each in identified
+    ]
+    visit_rows = [
+        {
+            "run_id": run_id,
+            "page_id": identifier,
+            "origin": each.origin,
+            "state": (VisitState.DONE if each.skip else VisitState.PENDING).value,
+            "outcome": Outcome.SKIPPED.value if each.skip else None,
+            "reason": each.skip,
+            "depth": each.depth,
+            "hops": each.hops,
+            "not_before": now,
+            "finished_at": now if each.skip else None,
+        }
+        for identifier, each in identified
+    ]
+    await connection.execute(upsert(pages).on_conflict_do_nothing(index_elements=["id"]), page_rows)
+    await connection.execute(upsert(visits).on_conflict_do_nothing(index_elements=["run_id", "page_id"]), visit_rows)
+
+
+async def get(store: Store, run_id: str) -> Run:
+    """The run of that identifier, with its totals. Raises `NotFound`."""
+    async with store.read() as connection:
+        row = (await connection.execute(_select().where(runs.c.id == run_id))).mappings().one_or_none()
+        if row is None:
+            raise NotFound(f"no run {run_id!r}; `tidemill runs list` shows those there are", reason="no_such_run")
+        return await _run(connection, row)
+
+
+async def listed(store: Store, limit: int, source_id: str | None = None) -> list[Run]:
+    """The newest runs first."""
+    statement = _select().order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
+    if source_id:
+        statement = statement.where(runs.c.source_id == source_id)
+    async with store.read() as connection:
+        rows = (await connection.execute(statement)).mappings().all()
+        return [await _run(connection, row) for row in rows]
+
+
+async def unfinished(store: Store, source_id: str) -> Run | None:
+    """The newest run of a source that was begun and not ended; one that was only to be crawled has ended when it is."""
+    condition = and_(runs.c.source_id == source_id, runs.c.state.in_([state.value for state in _UNFINISHED]))
+    statement = _select().where(condition).order_by(runs.c.created_at.desc()).limit(1)
+    async with store.read() as connection:
+        row = (await connection.execute(statement)).mappings().one_or_none()
+        run = await _run(connection, row) if row else None
+    at_rest = run is not None and run.state is RunState.CRAWLED and run.options.crawl_only
+    return None if at_rest else run
+
+
+async def state(store: Store, run_id: str) -> RunState:
+    """The state of a run that exists."""
+    async with store.read() as connection:
+        return RunState(str(await connection.scalar(select(runs.c.state).where(runs.c.id == run_id))))
+
+
+async def waiting(store: Store) -> list[str]:
+    """The runs that a crawler should take up, oldest first: queued ones and interrupted ones."""
+    states = (RunState.QUEUED.value, RunState.INTERRUPTED.value)
+    statement = select(runs.c.id).where(runs.c.state.in_(states)).order_by(runs.c.created_at)
+    async with store.read() as connection:
+        return list((await connection.execute(statement)).scalars())
+
+
+async def begin(store: Store, run_id: str) -> bool:
+    """Set a queued or interrupted run running. False if it is running already (another crawler is at it)."""
+    now = store.now()
+    ready = runs.c.state.in_((RunState.QUEUED.value, RunState.INTERRUPTED.value))
+    values = {"state": RunState.RUNNING.value, "started_at": func.coalesce(runs.c.started_at, now), "error": None}
+    async with store.write() as connection:
+        done = await connection.execute(update(runs).where(runs.c.id == run_id, ready).values(values))
+        return done.rowcount == 1
+
+
+async def interrupt(store: Store, run_id: str, error: str | None = None) -> None:
+    """A running run stops before its end; it can be taken up again."""
+    running = and_(runs.c.id == run_id, runs.c.state == RunState.RUNNING.value)
+    async with store.write() as connection:
+        await connection.execute(update(runs).where(running).values(state=RunState.INTERRUPTED.value, error=error))
+
+
+async def cancel(store: Store, run_id: str) -> Run:
+    """End a run for good: what is not fetched yet is `skipped`, what is captured is still processed.
+
+    Raises `NotFound`, or `Conflict` if it has ended already.
+    """
+    run = await get(store, run_id)
+    if run.state in FINISHED_RUNS:
+        raise Conflict(f"run {run_id} has ended already ({run.state.value})", reason="run_ended")
+    unfetched = and_(visits.c.run_id == run_id, visits.c.state.in_((VisitState.PENDING.value, VisitState.LEASED.value)))
+    async with store.write() as connection:
+        now = store.now()
+        await connection.execute(update(visits).where(unfetched).values(_skipped("run_cancelled", now)))
+        ended = {"state": RunState.CANCELLED.value, "finished_at": now}
+        await connection.execute(update(runs).where(runs.c.id == run_id).values(ended))
+        await events.append(connection, [_finished(run.source_id, run_id, RunState.CANCELLED, now)])
+    return await get(store, run_id)
+
+
+async def finish(store: Store, run_id: str, max_pages: int) -> RunState:
+    """End the run if nothing is left to do: `completed`, or `crawled` if captures still wait to be processed.
+
+    Pages beyond `max_pages` are `skipped` first. Returns the state in which the run is now.
+    """
+    async with store.write() as connection:
+        now = store.now()
+        row = (await connection.execute(select(runs.c.state, runs.c.admitted).where(runs.c.id == run_id))).one()
+        if row.state != RunState.RUNNING.value:
+            return RunState(row.state)
+        of_run = visits.c.run_id == run_id
+        leased = await connection.scalar(select(func.count()).where(of_run, visits.c.state == VisitState.LEASED.value))
+        if row.admitted >= max_pages and not leased:
+            surplus = and_(of_run, visits.c.state == VisitState.PENDING.value, visits.c.attempts == 0)
+            await connection.execute(update(visits).where(surplus).values(_skipped("limit", now)))
+        waiting_states = (VisitState.PENDING.value, VisitState.LEASED.value)
+        if await connection.scalar(select(func.count()).where(of_run, visits.c.state.in_(waiting_states))):
+            return RunState.RUNNING
+        await connection.execute(update(runs).where(runs.c.id == run_id).values(state=RunState.CRAWLED.value))
+        await complete(connection, [run_id], now)
+        return RunState(str(await connection.scalar(select(runs.c.state).where(runs.c.id == run_id))))
+
+
+async def complete(connection: AsyncConnection, run_ids: Sequence[str], now: datetime) -> None:
+    """Those of these crawled runs in which no visit is open any more are completed."""
+    is_open = select(literal(1)).where(visits.c.run_id == runs.c.id, visits.c.state != VisitState.DONE.value).exists()
+    ready = and_(runs.c.id.in_(run_ids), runs.c.state == RunState.CRAWLED.value, ~is_open)
+    statement = select(runs.c.id, runs.c.source_id).where(ready)
+    for row in (await connection.execute(statement)).all():
+        ended = {"state": RunState.COMPLETED.value, "finished_at": now}
+        await connection.execute(update(runs).where(runs.c.id == row.id).values(ended))
+        await events.append(connection, [_finished(row.source_id, row.id, RunState.COMPLETED, now)])
+
+
+async def outcomes(connection: AsyncConnection, run_id: str) -> dict[str, int]:
+    """How many visits of a run stand where: outcomes first, open states by their own name."""
+    label = func.coalesce(visits.c.outcome, visits.c.state)
+    statement = select(label, func.count()).where(visits.c.run_id == run_id).group_by(label)
+    counted = {str(name): int(count) for name, count in (await connection.execute(statement)).all()}
+    order = [*(outcome.value for outcome in Outcome), *(state.value for state in VisitState)]
+    return {name: counted[name] for name in order if name in counted}
+
+
+def _finished(source_id: str, run_id: str, state: RunState, now: datetime) -> dict[str, object]:
+    return events.line(RUN_FINISHED, now, source_id=source_id, run_id=run_id, payload={"state": state.value})
+
+
+def _skipped(reason: str, now: datetime) -> dict[str, Any]:
+    return {
+        "state": VisitState.DONE.value,
+        "outcome": Outcome.SKIPPED.value,
+        "reason": reason,
+        "finished_at": now,
+        "token": None,
+        "worker_id": None,
+    }
+
+
+def _known_pages(run_id: str, source_id: str, now: datetime) -> Any:
+    known = select(
+        literal(run_id, visits.c.run_id.type),
+        pages.c.id,
+        pages.c.origin,
+        literal(VisitState.PENDING.value),
+        pages.c.depth,
+        literal(now, visits.c.not_before.type),
+    ).where(pages.c.source_id == source_id, pages.c.state == "known")
+    columns = ["run_id", "page_id", "origin", "state", "depth", "not_before"]
+    return upsert(visits).from_select(columns, known).on_conflict_do_nothing(index_elements=["run_id", "page_id"])
+
+
+def _select() -> Select[Any]:
+    return select(runs, sources.c.name.label("source")).join(sources, sources.c.id == runs.c.source_id)
+
+
+async def _run(connection: AsyncConnection, row: Mapping[str, Any]) -> Run:
+    end = row["finished_at"] or (await connection.scalar(_last_activity(row["id"])))
+    started = row["started_at"]
+    return Run(
+        id=row["id"],
+        source_id=row["source_id"],
+        source=row["source"],
+        state=RunState(row["state"]),
+        options=RunOptions(**row["options"]),
+        created_at=row["created_at"],
+        started_at=started,
+        finished_at=row["finished_at"],
+        duration_s=max(0.0, (end - started).total_seconds()) if started and end else 0.0,
+        fetched=row["fetched"],
+        received_bytes=row["received_bytes"],
+        out_of_scope=row["out_of_scope"],
+        outcomes=await outcomes(connection, row["id"]),
+        documents=await document_count(connection, row["source_id"]),
+        error=row["error"],
+    )
+
+
+def _last_activity(run_id: str) -> Select[Any]:
+    return select(func.max(visits.c.finished_at)).where(visits.c.run_id == run_id)

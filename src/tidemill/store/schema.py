@@ -1,0 +1,74 @@
+"""The version of the tables: bringing a database up to it, and refusing one that this code does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.exc import OperationalError
+
+from tidemill import __version__
+from tidemill.errors import Conflict
+from tidemill.models.ids import new_id
+from tidemill.store.engine import Store, insert
+from tidemill.store.tables import meta
+
+HEAD = "0001"
+"""The newest migration; a test holds it against the files in `migrations/versions`."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+async def ensure_schema(store: Store) -> None:
+    """Make or upgrade the tables. Raises `Conflict` if the database is of a version that this one does not know."""
+    found = await current_revision(store)
+    if found == HEAD:
+        return
+    if found is not None and found not in known_revisions():
+        raise Conflict(
+            f"{store.path} has the schema {found!r}, which tidemill {__version__} (schema {HEAD!r}) does not know;"
+            " upgrade tidemill, or choose another --data-dir",
+            reason="unknown_schema",
+        )
+    async with store.write() as connection:
+        await connection.run_sync(_upgrade, str(store.path))
+        await connection.execute(
+            insert(meta).values(key="epoch", value=new_id()).on_conflict_do_nothing(index_elements=["key"])
+        )
+
+
+async def current_revision(store: Store) -> str | None:
+    """The database's revision; `None` if it has no tables yet. Raises `Conflict` if it is some other program's."""
+    async with store.read() as connection:
+        try:
+            return str((await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one())
+        except OperationalError as error:
+            tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+            if tables:
+                raise Conflict(
+                    f"{store.path} is not a database of tidemill: it has the tables {', '.join(sorted(tables)[:5])}"
+                    " but no schema version; choose another --data-dir",
+                    reason="foreign_database",
+                ) from error
+            return None
+
+
+async def epoch(store: Store) -> str:
+    """The database's epoch: a restore changes it, and what was derived from the database is built anew."""
+    async with store.read() as connection:
+        return str((await connection.execute(select(meta.c.value).where(meta.c.key == "epoch"))).scalar_one())
+
+
+def known_revisions() -> set[str]:
+    """The revisions that the files in `migrations/versions` make."""
+    return {path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")}
+
+
+def _upgrade(connection: Connection, name: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,129 @@
+"""Workers: one row and one file lock for each process that holds leases, so that a dead owner's work comes back.
+
+A worker is dead when its lock can be had (the kernel lets go of it with the process: at once), or when its heart has
+not beaten for a whole lease. A worker that was declared dead but is not finds its token gone and can change nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidemill.models.ids import new_id
+from tidemill.models.outcome import VisitState
+from tidemill.models.run import RunState
+from tidemill.store.engine import Store
+from tidemill.store.tables import captures, runs, visits, workers
+
+
+@dataclass(slots=True)
+class Worker:
+    """This process, as the ledger knows it. Hold it for as long as leases are held."""
+
+    id: str
+    role: str
+    lock_path: Path
+    lock_fd: int
+
+
+async def register(store: Store, role: str) -> Worker:
+    """Enter this process in the list of workers."""
+    worker_id = new_id()
+    folder = _folder(store)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{worker_id}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    worker = Worker(id=worker_id, role=role, lock_path=path, lock_fd=descriptor)
+    async with store.write() as connection:
+        await _enter(connection, worker, store.now())
+    return worker
+
+
+async def beat(store: Store, worker: Worker) -> bool:
+    """One heartbeat. False if the worker was declared dead meanwhile: it is listed again, but its leases are gone."""
+    now = store.now()
+    statement = update(workers).where(workers.c.id == worker.id).values(heartbeat_at=now)
+    async with store.write() as connection:
+        if (await connection.execute(statement)).rowcount == 1:
+            return True
+        await _enter(connection, worker, now)
+        return False
+
+
+async def leave(store: Store, worker: Worker) -> None:
+    """Give back everything this worker still holds, and take it off the list."""
+    async with store.write() as connection:
+        await _bury(connection, [worker.id])
+    worker.lock_path.unlink(missing_ok=True)
+    os.close(worker.lock_fd)
+
+
+async def reclaim(store: Store, lease_s: float) -> int:
+    """Take back the leases of dead workers and call the runs they left alone interrupted. Returns how many died."""
+    async with store.read() as connection:
+        rows = (await connection.execute(select(workers.c.id, workers.c.heartbeat_at))).all()
+    oldest = store.now() - timedelta(seconds=lease_s)
+    dead = [row.id for row in rows if row.heartbeat_at < oldest or _abandoned(_folder(store) / f"{row.id}.lock")]
+    async with store.read() as connection:
+        orphans = await connection.scalar(select(func.count()).select_from(runs).where(_running_alone(dead)))
+    if not dead and not orphans:
+        return 0
+    async with store.write() as connection:
+        await _bury(connection, dead)
+        await connection.execute(update(runs).where(_running_alone([])).values(state=RunState.INTERRUPTED.value))
+    for worker_id in dead:
+        (_folder(store) / f"{worker_id}.lock").unlink(missing_ok=True)
+    return len(dead)
+
+
+async def _enter(connection: AsyncConnection, worker: Worker, now: datetime) -> None:
+    row = {"id": worker.id, "role": worker.role, "hostname": socket.gethostname(), "pid": os.getpid()}
+    await connection.execute(insert(workers).values(**row, started_at=now, heartbeat_at=now))
+
+
+def _folder(store: Store) -> Path:
+    return store.path.parent / "workers"
+
+
+def _running_alone(dead: Sequence[str]) -> ColumnElement[bool]:
+    alive = select(workers.c.id).where(workers.c.role == "crawler", workers.c.id.not_in(dead)).exists()
+    return and_(runs.c.state == RunState.RUNNING.value, ~alive)
+
+
+def _abandoned(path: Path) -> bool:
+    """Whether nobody holds the lock on the file. A missing file says nothing: the heartbeat decides."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+async def _bury(connection: AsyncConnection, dead: Sequence[str]) -> None:
+    """Leased visits become pending (and no longer count as admitted), claimed captures too."""
+    held = and_(visits.c.worker_id.in_(dead), visits.c.state == VisitState.LEASED.value)
+    first_tries = (
+        select(visits.c.run_id, func.count().label("n")).where(held, visits.c.attempts == 0).group_by(visits.c.run_id)
+    )
+    for row in (await connection.execute(first_tries)).all():
+        await connection.execute(update(runs).where(runs.c.id == row.run_id).values(admitted=runs.c.admitted - row.n))
+    free = {"token": None, "worker_id": None}
+    await connection.execute(update(visits).where(held).values(state=VisitState.PENDING.value, **free))
+    claimed = and_(captures.c.worker_id.in_(dead), captures.c.state == "claimed")
+    await connection.execute(update(captures).where(claimed).values(state="pending", **free))
+    await connection.execute(delete(workers).where(workers.c.id.in_(dead)))

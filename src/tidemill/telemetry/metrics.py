@@ -1,0 +1,195 @@
+"""What a process counts and times, for Prometheus: one `Metrics` for each app, in a registry of its own.
+
+In: the stages call the verb that names what they did. Out: `render`, the text of `/metrics`. Times are seconds, sizes
+bytes. Labels come from closed lists, so that no site and no visitor can make series. What holds for the whole house
+(queue, documents) is read from the store by hooks that `refresh` runs before a scrape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from tidemill import __version__
+from tidemill.telemetry.logs import get_logger
+
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+Refresh = Callable[[], Awaitable[None]]
+
+log = get_logger(__name__)
+
+
+class Metrics:
+    """The metrics of one app. Every method is cheap and may be called from any thread."""
+
+    def __init__(self) -> None:
+        self.registry: CollectorRegistry = _Registry(auto_describe=True)
+        ProcessCollector(registry=self.registry)
+        self._refreshes: list[tuple[str, Refresh]] = []
+        self._gauge("build_info", "The running version", "version").labels(__version__).set(1)
+        self._make_crawl()
+        self._make_process()
+        self._make_search()
+        self._make_http()
+        self._make_store()
+
+    def observe_fetch(
+        self, *, status_code: int | None, seconds: float, received_bytes: int, reason: str | None = None
+    ) -> None:
+        """One request that left the house. `reason` says why it gave no usable response (`timeout`, `too_large` …)."""
+        status = "none" if status_code is None else f"{status_code // 100}xx"
+        self._fetches.labels(status, reason or "ok").inc()
+        self._fetch_seconds.observe(seconds)
+        self._fetch_bytes.inc(received_bytes)
+
+    def count_retry(self, reason: str) -> None:
+        """A visit was put back to be tried again."""
+        self._retries.labels(reason).inc()
+
+    def count_visit(self, outcome: str, number: int = 1) -> None:
+        """Visits got this outcome."""
+        self._visits.labels(outcome).inc(number)
+
+    def observe_archived(self, bodies: int, seconds: float) -> None:
+        """A batch of bodies is durable in the archive."""
+        self._archived.inc(bodies)
+        self._archive_seconds.observe(seconds)
+
+    def observe_capture(self, result: str, seconds: float) -> None:
+        """A capture was processed: `done`, `failed` or `dead`."""
+        self._captures.labels(result).inc()
+        self._capture_seconds.observe(seconds)
+
+    def observe_batch(self, stage: str, seconds: float) -> None:
+        """A batch of `crawl` or `process` was committed."""
+        self._batch_seconds.labels(stage).observe(seconds)
+
+    def count_document(self, result: str, number: int = 1) -> None:
+        """Documents were `stored`, `changed`, `unchanged`, `duplicate`, `invalid` or `removed`."""
+        self._documents.labels(result).inc(number)
+
+    def observe_index(self, *, seconds: float, documents: int, lag_s: float) -> None:
+        """The index was committed; `lag_s` is the age of the oldest change that it made searchable."""
+        self._index_commits.inc()
+        self._index_documents.inc(documents)
+        self._index_seconds.observe(seconds)
+        self._index_lag.set(lag_s)
+
+    def observe_query(self, seconds: float, *, is_ok: bool = True) -> None:
+        """A search was answered."""
+        self._query_seconds.labels("ok" if is_ok else "error").observe(seconds)
+
+    @contextmanager
+    def in_progress(self) -> Iterator[None]:
+        """While an HTTP request is being answered."""
+        with self._http_in_progress.track_inprogress():
+            yield
+
+    def observe_http(self, *, method: str, route: str | None, status_code: int, seconds: float) -> None:
+        """An HTTP request was answered. `route` is the template (`/documents/{id}`), not the path; `None`: no route."""
+        verb = method if method in _METHODS else "OTHER"
+        template = route or "unmatched"
+        self._http_requests.labels(verb, template, str(status_code)).inc()
+        self._http_seconds.labels(verb, template).observe(seconds)
+
+    def set_queue(self, depths: Mapping[str, int], oldest_age_s: float) -> None:
+        """The captures waiting, by state, and how long the oldest has waited."""
+        _replace(self._queue_depth, depths)
+        self._queue_age.set(oldest_age_s)
+
+    def set_documents(self, counts: Mapping[str, int]) -> None:
+        """The documents in the store, by state."""
+        _replace(self._store_documents, counts)
+
+    def set_visits(self, counts: Mapping[str, int]) -> None:
+        """The visits of unfinished runs, by outcome or open state."""
+        _replace(self._store_visits, counts)
+
+    def add_refresh(self, name: str, refresh: Refresh) -> None:
+        """Has `refresh` set gauges before every scrape; `name` stands for it when it fails."""
+        self._refreshes.append((name, refresh))
+
+    async def refresh(self, timeout_s: float = 1.0) -> None:
+        """Runs all hooks at once. One that fails or is late is counted and logged, and its gauges stay as they were."""
+        await asyncio.gather(*(self._run(name, refresh, timeout_s) for name, refresh in self._refreshes))
+
+    def render(self) -> tuple[bytes, str]:
+        """The text of `/metrics` and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
+
+    async def _run(self, name: str, refresh: Refresh, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await refresh()
+        except Exception as error:  # noqa: BLE001 - a scrape must be answered; the failure is a metric of its own
+            self._refresh_errors.labels(name).inc()
+            log.warning("metrics not refreshed", source=name, error=f"{type(error).__name__}: {error}")
+
+    def _make_crawl(self) -> None:
+        self._fetches = self._counter("fetch_requests", "Requests to sites", "status", "reason")
+        self._fetch_seconds = self._histogram("fetch_duration_seconds", "Time of a request to a site", _SLOW)
+        self._fetch_bytes = self._counter("fetch_received_bytes", "Bytes of response bodies as received")
+        self._retries = self._counter("fetch_retries", "Visits put back to be tried again", "reason")
+        self._visits = self._counter("visits", "Visits finished, by outcome", "outcome")
+        self._archived = self._counter("archive_bodies", "Bodies archived")
+        self._archive_seconds = self._histogram("archive_batch_duration_seconds", "Time to archive a batch", _FAST)
+
+    def _make_process(self) -> None:
+        self._captures = self._counter("captures_processed", "Captures processed, by result", "result")
+        self._capture_seconds = self._histogram("capture_duration_seconds", "Time to process a capture", _SLOW)
+        self._batch_seconds = self._histogram("batch_commit_duration_seconds", "Time to commit a batch", _FAST, "stage")
+        self._documents = self._counter("documents", "Documents written, by result", "result")
+
+    def _make_search(self) -> None:
+        self._index_commits = self._counter("index_commits", "Commits of the search index")
+        self._index_documents = self._counter("index_documents", "Documents put into the search index, or taken out")
+        self._index_seconds = self._histogram("index_commit_duration_seconds", "Time of a commit of the index", _SLOW)
+        self._index_lag = self._gauge("index_lag_seconds", "Age of the oldest change made searchable last")
+        self._query_seconds = self._histogram("search_duration_seconds", "Time of a search", _FAST, "result")
+
+    def _make_http(self) -> None:
+        self._http_requests = self._counter("http_requests", "HTTP requests answered", "method", "route", "status")
+        self._http_seconds = self._histogram(
+            "http_request_duration_seconds", "Time to answer", _FAST, "method", "route"
+        )
+        self._http_in_progress = self._gauge("http_requests_in_progress", "HTTP requests being answered")
+
+    def _make_store(self) -> None:
+        self._queue_depth = self._gauge("queue_depth", "Captures waiting to be processed", "state")
+        self._queue_age = self._gauge("queue_oldest_age_seconds", "How long the oldest capture has waited")
+        self._store_documents = self._gauge("store_documents", "Documents in the store", "state")
+        self._store_visits = self._gauge("store_visits", "Visits of unfinished runs", "outcome")
+        self._refresh_errors = self._counter(
+            "refresh_errors", "Metrics that could not be read from the store", "source"
+        )
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"tidemill_{name}", about, labels, registry=self.registry)
+
+    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        return Gauge(f"tidemill_{name}", about, labels, registry=self.registry)
+
+    def _histogram(self, name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"tidemill_{name}", about, labels, buckets=buckets, registry=self.registry)
+
+
+class _Registry(CollectorRegistry):
+    """A registry without the `_created` series: they double the text, and `documents_created` reads like a count."""
+
+    def collect(self) -> Iterator[Metric]:
+        for family in super().collect():
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
+
+
+def _replace(gauge: Gauge, values: Mapping[str, int]) -> None:
+    gauge.clear()
+    for label, value in values.items():
+        gauge.labels(label).set(value)

@@ -1,0 +1,77 @@
+"""What all tests share: settings below a temporary folder, few but repeatable examples, no sockets in unit tests, and
+a loud count of what was skipped."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from tidemill.settings import Settings, load_settings
+
+UNIT = Path(__file__).parent / "unit"
+
+hypothesis_settings.register_profile(
+    "tidemill",
+    deadline=None,
+    max_examples=30,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile("tidemill")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="the fault tests in full instead of their short form")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The settings of profile `local`, untouched by the environment, with everything below the test's folder."""
+    return load_settings({"data_dir": tmp_path / "data"}, environ={}, directory=tmp_path)
+
+
+@pytest.fixture
+def is_long(request: pytest.FixtureRequest) -> bool:
+    """Whether the fault tests run in full."""
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unit tests open no connection and listen nowhere; the socket pair inside an event loop is not touched by this."""
+    if not request.path.is_relative_to(UNIT):
+        return
+
+    def refuse(self: socket.socket, *_: object) -> None:
+        raise AssertionError("a unit test reached for the network; such a test belongs to contract/, flow/ or fault/")
+
+    for name in ("connect", "connect_ex", "bind"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+
+
+@pytest.fixture
+def missing() -> Callable[[str, str], NoReturn]:
+    """`missing("PostgreSQL", "install it")` skips the test and says so; under CI the test fails instead."""
+
+    def give_up(what: str, remedy: str) -> NoReturn:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{what} is missing, and CI skips nothing; {remedy}", pytrace=False)
+        pytest.skip(f"{what} is missing; {remedy}")
+
+    return give_up
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Says last, and loudly, how many tests did not run."""
+    yield
+    skipped = len(terminalreporter.stats.get("skipped", ()))
+    if skipped:
+        terminalreporter.section(f"{skipped} SKIPPED: not everything was tested", sep="!", yellow=True, bold=True)

@@ -1,0 +1,213 @@
+"""The indexer: what it reads, what it writes, when, and what it does about trouble."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+from tests.unit.search.making import RememberedChanges, document
+
+from tidemill.errors import Transient
+from tidemill.models.document import Document, DocumentState
+from tidemill.search.base import Position, SearchQuery, SearchResult
+from tidemill.search.indexer import Indexer
+from tidemill.settings.tree import SearchSettings
+
+SLOW = SearchSettings(batch_size=10, commit_interval_s=60)
+FAST = SearchSettings(batch_size=10, commit_interval_s=0.05)
+
+
+class RememberingEngine:
+    """An engine that keeps documents in a dict, and can be locked by another or be out of order."""
+
+    def __init__(self) -> None:
+        self.held = False
+        self.free = True
+        self.broken = False
+        self.at: Position | None = None
+        self.documents: dict[str, Document] = {}
+        self.batches: list[tuple[int, int]] = []
+
+    @property
+    def writable(self) -> bool:
+        return self.held
+
+    async def try_lock(self) -> bool:
+        self.held = self.held or self.free
+        return self.held
+
+    async def begin(self, epoch: str) -> Position:
+        if self.at is None or self.at.epoch != epoch:
+            self.at = Position(epoch, 0)
+            self.documents.clear()
+        return self.at
+
+    async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
+        if self.broken:
+            raise Transient("the disk is full", reason="disk_full")
+        self.documents.update({each.id: each for each in upserts})
+        for identifier in deletions:
+            self.documents.pop(identifier, None)
+        self.at = position
+        self.batches.append((len(upserts), len(deletions)))
+
+    async def position(self) -> Position | None:
+        return self.at
+
+    async def search(self, query: SearchQuery) -> SearchResult:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        self.held = False
+
+
+@pytest.fixture
+def changes() -> RememberedChanges:
+    return RememberedChanges()
+
+
+@pytest.fixture
+def engine() -> RememberingEngine:
+    return RememberingEngine()
+
+
+async def until(condition: object) -> None:
+    assert callable(condition)
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+class Running:
+    """`indexer.run` in the background of a block."""
+
+    def __init__(self, indexer: Indexer) -> None:
+        self._indexer = indexer
+        self._stop = asyncio.Event()
+
+    async def __aenter__(self) -> Indexer:
+        self._task = asyncio.create_task(self._indexer.run(self._stop))
+        return self._indexer
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stop.set()
+        async with asyncio.timeout(1):
+            await self._task
+
+
+async def test_only_current_documents_are_indexed(changes: RememberedChanges, engine: RememberingEngine) -> None:
+    changes.put(*(document(state.value, state=state) for state in DocumentState))
+    changes.touch("unknown")
+    await Indexer(changes, engine, SLOW).catch_up(await changes.head())
+    assert set(engine.documents) == {"current"}
+    changes.put(replace(changes.documents["current"], state=DocumentState.REMOVED))
+    await Indexer(changes, engine, SLOW).catch_up(await changes.head())
+    assert engine.documents == {}
+
+
+async def test_catching_up_takes_batches_and_each_document_once(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    changes.put(*(document(f"d{number}") for number in range(25)), *(document("d24") for _ in range(3)))
+    indexer = Indexer(changes, engine, SLOW)
+    assert await indexer.lag() == 28
+    await indexer.catch_up(28)
+    assert engine.batches == [(10, 0), (10, 0), (6, 0)]
+    assert (engine.at, await indexer.lag()) == (Position("epoch-1", 28), 0)
+    await indexer.catch_up(28)
+    assert len(engine.batches) == 3
+
+
+async def test_events_about_no_document_move_the_position(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    changes.put(document("a"))
+    changes.other_event()
+    await Indexer(changes, engine, SLOW).catch_up(2)
+    assert engine.at == Position("epoch-1", 2)
+
+
+async def test_another_epoch_is_begun_from_zero(changes: RememberedChanges, engine: RememberingEngine) -> None:
+    changes.put(document("a"), document("b"))
+    indexer = Indexer(changes, engine, SLOW)
+    await indexer.catch_up(2)
+    del changes.documents["b"]
+    changes.name = "epoch-2"
+    assert await indexer.lag() == 2
+    await indexer.catch_up(2)
+    assert set(engine.documents) == {"a"}
+    assert engine.at == Position("epoch-2", 2)
+
+
+async def test_who_has_no_lock_waits_for_the_one_who_has(changes: RememberedChanges, engine: RememberingEngine) -> None:
+    engine.free = False
+    changes.put(document("a"))
+    waiting = asyncio.create_task(Indexer(changes, engine, SLOW).catch_up(1))
+    await asyncio.sleep(0.08)
+    assert not waiting.done()
+    engine.at = Position("epoch-1", 1)
+    async with asyncio.timeout(1):
+        await waiting
+    assert engine.batches == []
+
+
+async def test_a_lock_that_becomes_free_is_taken_over(changes: RememberedChanges, engine: RememberingEngine) -> None:
+    engine.free = False
+    changes.put(document("a"))
+    async with Running(Indexer(changes, engine, FAST)):
+        await asyncio.sleep(0.02)
+        assert not engine.writable
+        engine.free = True
+        await until(lambda: "a" in engine.documents)
+
+
+async def test_few_changes_wait_for_the_interval_and_a_full_batch_does_not(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    async with Running(Indexer(changes, engine, SLOW)) as indexer:
+        await until(lambda: engine.at is not None)
+        await asyncio.sleep(0.01)
+        changes.put(*(document(f"d{number}") for number in range(9)))
+        indexer.notify()
+        await asyncio.sleep(0.03)
+        assert engine.batches == []
+        changes.put(document("d9"))
+        indexer.notify()
+        await until(lambda: engine.batches == [(10, 0)])
+
+
+async def test_the_interval_passes_without_notice(changes: RememberedChanges, engine: RememberingEngine) -> None:
+    async with Running(Indexer(changes, engine, FAST)):
+        await until(lambda: engine.at is not None)
+        changes.put(document("a"))
+        await until(lambda: "a" in engine.documents)
+
+
+async def test_catching_up_beside_a_resting_run_writes_at_once(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    async with Running(Indexer(changes, engine, SLOW)) as indexer:
+        await until(lambda: engine.at is not None)
+        changes.put(document("a"))
+        async with asyncio.timeout(1):
+            await indexer.catch_up(1)
+    assert set(engine.documents) == {"a"}
+
+
+async def test_trouble_is_said_tried_again_and_told_to_who_waits(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    engine.broken = True
+    changes.put(document("a"))
+    with capture_logs() as logs:
+        async with Running(Indexer(changes, engine, FAST)) as indexer:
+            await until(lambda: len(logs) >= 2)
+            indexer.notify()
+            with pytest.raises(Transient, match="disk is full"):
+                await indexer.catch_up(1)
+            engine.broken = False
+            await until(lambda: "a" in engine.documents)
+    assert {(entry["action"], entry["reason"]) for entry in logs} == {("index.retry", "disk_full")}
