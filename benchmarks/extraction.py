@@ -141,7 +141,9 @@ def stages(pages: list[dict[str, Any]]) -> dict[str, float]:
         drafts: tuple[Draft, ...] = timed("drafts", lambda page=page: extract_structured(page) + extract_article(page))
         for step in steps:
             name = f"step {getattr(step, '__name__', '?')}"
-            drafts = timed(name, lambda step=step, drafts=drafts: tuple(step(draft, ProcessRules()) for draft in drafts))
+            drafts = timed(
+                name, lambda step=step, drafts=drafts: tuple(step(draft, ProcessRules()) for draft in drafts)
+            )
     return {name: 1000 * seconds / len(pages) for name, seconds in spent.items()}
 
 

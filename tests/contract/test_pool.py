@@ -1,4 +1,4 @@
-"""The worker pool against real processes: whatever a task does, only that task is lost, and no process is left behind."""
+"""The worker pool over real processes: whatever a task does, only that task is lost, and no process stays behind."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ RULES = ProcessRules()
 
 
 def capture(name: str = "c") -> Capture:
-    return Capture(name, "r", "p", "s", "http://a.example/", datetime(2026, 1, 1, tzinfo=UTC), 200, "text/html", "", "", 0)
+    return Capture(
+        name, "r", "p", "s", "http://a.example/", datetime(2026, 1, 1, tzinfo=UTC), 200, "text/html", "", "", 0
+    )
 
 
 def pool(**settings: float) -> WorkerPool:
@@ -158,9 +160,7 @@ async def test_a_call_that_is_cancelled_harms_no_other() -> None:
 
 
 async def test_workers_that_cannot_start_are_reported_and_not_tried_for_ever() -> None:
-    broken = WorkerPool(
-        ProcessSettings(workers=1), function=OBEY, preload="tests.contract.pool_tasks:cannot_start"
-    )
+    broken = WorkerPool(ProcessSettings(workers=1), function=OBEY, preload="tests.contract.pool_tasks:cannot_start")
     with pytest.raises(Permanent, match="cannot be started"):
         async with broken:
             pass
@@ -184,7 +184,8 @@ async def test_workers_die_with_their_parent(tmp_path: Path) -> None:
 
             async def main() -> None:
                 async with pool(workers=2) as workers:
-                    pids = {worker_pid(r) for r in await asyncio.gather(*(tell(workers, "sleep 0.2") for _ in range(4)))}
+                    results = await asyncio.gather(*(tell(workers, "sleep 0.2") for _ in range(4)))
+                    pids = {worker_pid(result) for result in results}
                     hung = [asyncio.create_task(tell(workers, "sleep 600")) for _ in range(4)]
                     await asyncio.sleep(0.3)
                     print(*pids, flush=True)
@@ -201,7 +202,7 @@ async def test_workers_die_with_their_parent(tmp_path: Path) -> None:
     assert len(pids) == 2
     deadline = time.monotonic() + 10
     while any(_lives(pid) for pid in pids) and time.monotonic() < deadline:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # noqa: ASYNC110 - the kernel sets no event
     assert not [pid for pid in pids if _lives(pid)]
 
 

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.live import Live
 from rich.text import Text
 
-from tidemill.app import App, open_app
 from tidemill.cli.output import outcome_table, stdout, write_json
-from tidemill.cli.session import FAILED, INTERRUPTED, AsJson, DataDir, interrupts, note, run, settings_of, stderr
-from tidemill.manage import runs as manage_runs
-from tidemill.models.run import Run, RunOptions
+from tidemill.cli.session import (
+    FAILED,
+    INTERRUPTED,
+    AsJson,
+    DataDir,
+    interrupts,
+    note,
+    opened,
+    run,
+    settings_of,
+    stderr,
+)
+from tidemill.models.run import FINISHED_RUNS, Run, RunOptions, RunState
 from tidemill.settings import Settings
-from tidemill.store import runs
+
+if TYPE_CHECKING:
+    from tidemill.app import App
+    from tidemill.manage.runs import Start
 
 _REFRESH_S = 0.5
 
@@ -56,7 +68,7 @@ def crawl(
     started = time.monotonic()
     done = run(_crawl(settings, target, options, fresh=fresh))
     duration_s = time.monotonic() - started
-    state = manage_runs.exit_state(done)
+    state = _status(done)
     if as_json:
         write_json(_answer(done, state, duration_s))
     else:
@@ -66,10 +78,11 @@ def crawl(
 
 
 async def _crawl(settings: Settings, target: str, options: RunOptions, *, fresh: bool) -> Run:
+    from tidemill.manage.runs import start
     from tidemill.roles import run_to_end
 
-    async with open_app(settings) as app:
-        begun = await manage_runs.start(app.store, settings.net, target, options, fresh=fresh)
+    async with opened(settings) as app:
+        begun = await start(app.store, settings.net, target, options, fresh=fresh)
         _say_what_begins(begun)
         signals = interrupts()
         watching = asyncio.create_task(_watch(app, begun.run.id))
@@ -81,7 +94,7 @@ async def _crawl(settings: Settings, target: str, options: RunOptions, *, fresh:
             await asyncio.gather(watching, return_exceptions=True)
 
 
-def _say_what_begins(begun: manage_runs.Start) -> None:
+def _say_what_begins(begun: Start) -> None:
     if not begun.resumed:
         return
     note(f"taking up run {begun.run.id} of {begun.source.name} where it stopped, with the options it began with")
@@ -91,6 +104,8 @@ def _say_what_begins(begun: manage_runs.Start) -> None:
 
 async def _watch(app: App, run_id: str) -> None:
     """A line of progress on a terminal; nothing elsewhere."""
+    from tidemill.store import runs
+
     if not stderr.is_terminal:
         return
     with Live(console=stderr, refresh_per_second=4, transient=True) as live:
@@ -103,6 +118,13 @@ def _line(run: Run) -> Text:
     done = sum(count for name, count in run.outcomes.items() if name not in {"pending", "leased", "captured"})
     parts = [f"{count} {name}" for name, count in run.outcomes.items()]
     return Text(f"{run.source}  {done}/{run.discovered}  " + "  ".join(parts), overflow="ellipsis", no_wrap=True)
+
+
+def _status(run: Run) -> str:
+    """A run's state as this command tells it: a run that was only to be crawled is completed when it is."""
+    if run.state is RunState.CRAWLED and run.options.crawl_only:
+        return RunState.COMPLETED.value
+    return RunState.INTERRUPTED.value if run.state not in FINISHED_RUNS else run.state.value
 
 
 def _answer(run: Run, state: str, duration_s: float) -> dict[str, Any]:

@@ -7,8 +7,6 @@ import typer
 from tidemill.cli.output import stdout, write_json
 from tidemill.cli.session import AsJson, DataDir, note, run, settings_of
 from tidemill.settings import Settings
-from tidemill.store import schema
-from tidemill.store.engine import open_store
 
 app = typer.Typer(help="Upgrade the database and tell its version.", no_args_is_help=True)
 
@@ -32,14 +30,17 @@ def current(context: typer.Context, as_json: AsJson = False, data_dir: DataDir =
 
     Example: `tidemill db current`
     """
-    found = run(_current(settings_of(context, data_dir)))
+    found, head = run(_current(settings_of(context, data_dir)))
     if as_json:
-        write_json({"revision": found, "head": schema.HEAD})
+        write_json({"revision": found, "head": head})
     else:
-        stdout.print(f"{found or 'no tables yet'} (this tidemill knows {schema.HEAD})")
+        stdout.print(f"{found or 'no tables yet'} (this tidemill knows {head})")
 
 
 async def _upgrade(settings: Settings) -> tuple[str | None, str]:
+    from tidemill.store import schema
+    from tidemill.store.engine import open_store
+
     store = open_store(settings.database_url, settings.database)
     try:
         before = await schema.current_revision(store)
@@ -49,9 +50,12 @@ async def _upgrade(settings: Settings) -> tuple[str | None, str]:
         await store.close()
 
 
-async def _current(settings: Settings) -> str | None:
+async def _current(settings: Settings) -> tuple[str | None, str]:
+    from tidemill.store import schema
+    from tidemill.store.engine import open_store
+
     store = open_store(settings.database_url, settings.database)
     try:
-        return await schema.current_revision(store)
+        return await schema.current_revision(store), schema.HEAD
     finally:
         await store.close()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from tidemill.app import open_app
 from tidemill.cli.output import table, write_json
-from tidemill.cli.session import FAILED, AsJson, DataDir, run, settings_of
+from tidemill.cli.session import FAILED, AsJson, DataDir, opened, run, settings_of
 from tidemill.errors import TidemillError
-from tidemill.manage.doctor import Diagnosis, Patient, examine_kept, examine_machine
+
+if TYPE_CHECKING:
+    from tidemill.manage.doctor import Diagnosis
 from tidemill.settings import Settings
 
 
@@ -27,11 +30,13 @@ def doctor(context: typer.Context, as_json: AsJson = False, data_dir: DataDir = 
 
 
 async def _examine(settings: Settings) -> list[Diagnosis]:
+    from tidemill.manage.doctor import Diagnosis, Patient, examine_kept, examine_machine
+
     findings = examine_machine(settings)
     if any(finding.status == "fail" for finding in findings):
         return findings
     try:
-        async with open_app(settings) as app:
+        async with opened(settings) as app:
             return findings + await examine_kept(Patient(app.store, app.archive, app.indexer))
     except TidemillError as error:
         return [*findings, Diagnosis("store", "fail", str(error))]

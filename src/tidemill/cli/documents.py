@@ -10,11 +10,9 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from tidemill.app import open_app
 from tidemill.cli.output import json_bytes
-from tidemill.cli.session import DataDir, note, run, settings_of
+from tidemill.cli.session import DataDir, note, opened, run, settings_of
 from tidemill.errors import Permanent
-from tidemill.manage.documents import exported
 from tidemill.models.ids import new_id
 from tidemill.settings import Settings
 
@@ -39,8 +37,10 @@ def export(
 
 
 async def _export(settings: Settings, file: str, source: str | None) -> int:
+    from tidemill.manage.documents import exported
+
     count = 0
-    async with open_app(settings) as app:
+    async with opened(settings) as app:
         with _opened(file) as out:
             async for record in exported(app.store, source):
                 out.write(json_bytes(record))

@@ -12,15 +12,11 @@ from typing import Annotated
 import orjson
 import typer
 
-from tidemill.app import open_app
 from tidemill.cli.output import stdout
-from tidemill.cli.session import AsJson, DataDir, note, run, settings_of
-from tidemill.manage import runs as manage_runs
+from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.visit import LedgerEntry
 from tidemill.settings import Settings
-from tidemill.store import ledger as store_ledger
-from tidemill.store import runs
 
 _COLUMNS = ("url", "outcome", "reason", "status_code", "depth", "capture_id", "document_ids")
 _STATES = [*(outcome.value for outcome in Outcome), *(state.value for state in VisitState if state != "done")]
@@ -47,9 +43,13 @@ def ledger(
 
 
 async def _ledger(settings: Settings, run_id: str | None, outcome: str | None, write: object) -> None:
-    async with open_app(settings) as app:
+    from tidemill.manage.runs import latest
+    from tidemill.store import ledger as store_ledger
+    from tidemill.store import runs
+
+    async with opened(settings) as app:
         if run_id is None:
-            found = await manage_runs.latest(app.store)
+            found = await latest(app.store)
         else:
             found = await runs.get(app.store, run_id)
         entries = store_ledger.entries(app.store, found.id, outcome)

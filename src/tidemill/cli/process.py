@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from tidemill.app import open_app
 from tidemill.cli.output import write_json
-from tidemill.cli.session import INTERRUPTED, AsJson, DataDir, interrupts, note, run, settings_of
+from tidemill.cli.session import INTERRUPTED, AsJson, DataDir, interrupts, note, opened, run, settings_of
 from tidemill.settings import Settings
 
 
@@ -27,7 +26,7 @@ def process(context: typer.Context, as_json: AsJson = False, data_dir: DataDir =
 async def _process(settings: Settings) -> tuple[int, int]:
     from tidemill.roles import process_backlog
 
-    async with open_app(settings) as app:
+    async with opened(settings) as app:
         before = (await app.queue.backlog()).captures
         await process_backlog(app, interrupts().stop)
         return before, (await app.queue.backlog()).captures

@@ -6,13 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from tidemill.app import open_app
 from tidemill.cli.output import outcome_table, stdout, table, write_json
-from tidemill.cli.session import AsJson, DataDir, note, run, settings_of
-from tidemill.manage import runs as manage_runs
+from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.models.run import Run
 from tidemill.settings import Settings
-from tidemill.store import runs, workers
 
 app = typer.Typer(help="List, show and cancel runs.", no_args_is_help=True)
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's identifier.")]
@@ -72,19 +69,26 @@ def cancel(context: typer.Context, run_id: RunId, as_json: AsJson = False, data_
 
 
 async def _listed(settings: Settings, limit: int) -> list[Run]:
-    async with open_app(settings) as app_:
+    from tidemill.store import runs, workers
+
+    async with opened(settings) as app_:
         await workers.reclaim(app_.store, settings.crawl.lease_s)
         return await runs.listed(app_.store, limit)
 
 
 async def _one(settings: Settings, run_id: str | None) -> Run:
-    async with open_app(settings) as app_:
+    from tidemill.manage.runs import latest
+    from tidemill.store import runs, workers
+
+    async with opened(settings) as app_:
         await workers.reclaim(app_.store, settings.crawl.lease_s)
-        return await (runs.get(app_.store, run_id) if run_id else manage_runs.latest(app_.store))
+        return await (runs.get(app_.store, run_id) if run_id else latest(app_.store))
 
 
 async def _cancel(settings: Settings, run_id: str) -> Run:
-    async with open_app(settings) as app_:
+    from tidemill.store import runs
+
+    async with opened(settings) as app_:
         return await runs.cancel(app_.store, run_id)
 
 

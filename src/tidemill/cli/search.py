@@ -8,10 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from tidemill.app import open_app
 from tidemill.cli.output import stdout, write_json
-from tidemill.cli.session import AsJson, DataDir, note, run, settings_of
-from tidemill.manage.documents import moment
+from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.search.base import Hit, SearchQuery, SearchResult
 from tidemill.settings import Settings
 
@@ -42,7 +40,7 @@ def search(
 
 
 async def _search(settings: Settings, query: SearchQuery) -> SearchResult:
-    async with open_app(settings) as app:
+    async with opened(settings) as app:
         return await app.engine.search(query)
 
 
@@ -65,7 +63,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "highlights": list(hit.highlights),
         "source": hit.source,
         "language": hit.language,
-        "published_at": moment(hit.published_at),
+        "published_at": hit.published_at,
         "kind": hit.kind,
         "author": hit.author,
         "summary": hit.summary,

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tidemill.app import open_app
-from tidemill.cli.session import DataDir, interrupts, note, run, settings_of
+from tidemill.cli.session import DataDir, interrupts, note, opened, run, settings_of
 from tidemill.settings import Settings
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
@@ -37,7 +36,7 @@ async def _serve(settings: Settings, *, everything: bool) -> None:
     from tidemill.api.main import serve as serve_api
     from tidemill.manage.accounts import ensure_first_key
 
-    async with open_app(settings) as app:
+    async with opened(settings) as app:
         signals = interrupts()
         if not is_loopback(settings.api.host) and not settings.api.keys:
             key = await ensure_first_key(app.store)

@@ -6,10 +6,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,6 +19,9 @@ from tidemill.errors import TidemillError
 from tidemill.settings import Settings
 from tidemill.settings.load import Loaded, load
 from tidemill.telemetry.logs import configure_logging
+
+if TYPE_CHECKING:
+    from tidemill.app import App
 
 T = TypeVar("T")
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -83,6 +87,15 @@ def note(message: str) -> None:
     stderr.print(_escaped(message))
 
 
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[App]:
+    """The open house. It is imported only here and in functions of the commands, so that `--help` need not wait for it."""
+    from tidemill.app import open_app
+
+    async with open_app(settings) as app:
+        yield app
+
+
 class Interrupts:
     """Ctrl-C and SIGTERM: the first sets `stop`, so that what is in flight can end; the second ends the process."""
 
@@ -113,6 +126,3 @@ def interrupts() -> Interrupts:
 
 def _escaped(text: str) -> str:
     return text.replace("[", r"\[")
-
-
-Work = Callable[..., Coroutine[Any, Any, T]]

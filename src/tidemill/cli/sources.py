@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidemill.app import open_app
 from tidemill.cli.output import stdout, table, write_json
-from tidemill.cli.session import AsJson, DataDir, note, run, settings_of
-from tidemill.manage import sources as manage_sources
+from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.models.source import Source
 from tidemill.settings import Settings
-from tidemill.store import sources
+
+if TYPE_CHECKING:
+    from tidemill.manage.sources import Applied
 
 app = typer.Typer(help="Check, apply, list and show sources.", no_args_is_help=True)
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="YAML files, one or more sources each.")]
@@ -72,30 +72,40 @@ def show(
 
     Example: `tidemill sources show sample-site`
     """
+    from tidemill.manage.sources import to_yaml
+
     source = run(_one(settings_of(context, data_dir), name))
     if as_json:
         write_json({**_summary(source), "spec": source.spec})
     else:
-        stdout.print(manage_sources.to_yaml(source).rstrip(), markup=False)
+        stdout.print(to_yaml(source).rstrip(), markup=False)
 
 
 async def _checked(files: list[Path]) -> list[str]:
-    return [spec.name for spec in manage_sources.read_files(files)]
+    from tidemill.manage.sources import read_files
+
+    return [spec.name for spec in read_files(files)]
 
 
-async def _apply(settings: Settings, files: list[Path]) -> list[manage_sources.Applied]:
-    manage_sources.read_files(files)  # before a data folder is made for nothing
-    async with open_app(settings) as app_:
-        return await manage_sources.apply_files(app_.store, files)
+async def _apply(settings: Settings, files: list[Path]) -> list[Applied]:
+    from tidemill.manage.sources import apply_files, read_files
+
+    read_files(files)  # before a data folder is made for nothing
+    async with opened(settings) as app_:
+        return await apply_files(app_.store, files)
 
 
 async def _listed(settings: Settings) -> list[Source]:
-    async with open_app(settings) as app_:
+    from tidemill.store import sources
+
+    async with opened(settings) as app_:
         return await sources.listed(app_.store)
 
 
 async def _one(settings: Settings, name: str) -> Source:
-    async with open_app(settings) as app_:
+    from tidemill.store import sources
+
+    async with opened(settings) as app_:
         return await sources.get(app_.store, name)
 
 

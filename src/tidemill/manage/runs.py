@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from tidemill.crawl.scope import folder_spec
 from tidemill.errors import Invalid
-from tidemill.models.run import Run, RunOptions, RunState
+from tidemill.models.run import Run, RunOptions
 from tidemill.models.source import Source
 from tidemill.models.url import url_folder, url_key, url_origin
 from tidemill.models.visit import Found
@@ -54,13 +54,6 @@ def start_pages(source: Source) -> list[Found]:
     kinds = {"website": "page", "sitemap": "sitemap", "feed": "feed"}
     keys = [url_key(url) for url in source.spec.start]
     return [Found(url=key, origin=url_origin(key), kind=kinds[source.spec.kind]) for key in dict.fromkeys(keys)]
-
-
-def exit_state(run: Run) -> str:
-    """A run's state in the words of the crawl command: a run that was only to be crawled is completed when it is."""
-    if run.state is RunState.CRAWLED and run.options.crawl_only:
-        return RunState.COMPLETED.value
-    return run.state.value if run.state not in (RunState.RUNNING, RunState.QUEUED) else RunState.INTERRUPTED.value
 
 
 async def _source(store: Store, target: str) -> Source:

@@ -34,102 +34,21 @@ _INSIDE = tuple(
 )
 
 _RAW_END = {name: re.compile(rf"</{name}(?=[ \t\n\r\f/>])", re.IGNORECASE) for name in ("script", "style")}
-_VOID = frozenset(
-    [
-        "area",
-        "base",
-        "br",
-        "col",
-        "embed",
-        "hr",
-        "img",
-        "input",
-        "link",
-        "meta",
-        "param",
-        "source",
-        "track",
-        "wbr",
-        "basefont",
-        "bgsound",
-        "frame",
-    ]
-)
-_IMPLIED = frozenset(
-    [
-        "html",
-        "head",
-        "body",
-        "a",
-        "button",
-        "nobr",
-        "p",
-        "li",
-        "dt",
-        "dd",
-        "option",
-        "optgroup",
-        "tr",
-        "td",
-        "th",
-        "thead",
-        "tbody",
-        "tfoot",
-        "colgroup",
-        "caption",
-        "rt",
-        "rp",
-    ]
-)
+_VOID = frozenset((
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
+    "wbr", "basefont", "bgsound", "frame",
+))  # fmt: skip
+_IMPLIED = frozenset((
+    "html", "head", "body", "a", "button", "nobr", "p", "li", "dt", "dd", "option", "optgroup", "tr", "td",
+    "th", "thead", "tbody", "tfoot", "colgroup", "caption", "rt", "rp",
+))  # fmt: skip
 _FORMATS = frozenset(["b", "big", "code", "em", "font", "i", "s", "small", "strike", "strong", "tt", "u"])
 _FOREIGN = frozenset(("svg", "math"))
-_BREAKS_OUT = frozenset(
-    [
-        "b",
-        "big",
-        "blockquote",
-        "body",
-        "br",
-        "center",
-        "code",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "embed",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "head",
-        "hr",
-        "i",
-        "img",
-        "li",
-        "menu",
-        "meta",
-        "nobr",
-        "ol",
-        "p",
-        "pre",
-        "ruby",
-        "s",
-        "small",
-        "span",
-        "strong",
-        "strike",
-        "sub",
-        "sup",
-        "table",
-        "tt",
-        "u",
-        "ul",
-        "var",
-    ]
-)
+_BREAKS_OUT = frozenset((
+    "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "embed", "h1",
+    "h2", "h3", "h4", "h5", "h6", "head", "hr", "i", "img", "li", "menu", "meta", "nobr", "ol", "p", "pre",
+    "ruby", "s", "small", "span", "strong", "strike", "sub", "sup", "table", "tt", "u", "ul", "var",
+))  # fmt: skip
 
 
 def count_attributes(attributes: str) -> int:
@@ -138,7 +57,10 @@ def count_attributes(attributes: str) -> int:
 
 
 def fills_with_attributes(text: str, start: int, end: int) -> bool:
-    """Whether `text[start:end]` may lie wholly inside one tag and hold some 20 attributes. Ordinary text is refuted within some characters."""
+    """Whether `text[start:end]` may lie wholly inside one tag and hold some 20 attributes.
+
+    Ordinary text is refuted within some characters.
+    """
     return any(inside.match(text, start, end) for inside in _INSIDE)
 
 

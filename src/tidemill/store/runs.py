@@ -62,6 +62,7 @@ async def add_found(
             "origin": each.origin,
             "kind": each.kind,
             "depth": each.depth,
+            "hops": each.hops,
             "first_seen_at": now,
         }
         for identifier, each in identified
@@ -229,9 +230,10 @@ def _known_pages(run_id: str, source_id: str, now: datetime) -> Any:
         pages.c.origin,
         literal(VisitState.PENDING.value),
         pages.c.depth,
+        pages.c.hops,
         literal(now, visits.c.not_before.type),
     ).where(pages.c.source_id == source_id, pages.c.state == "known")
-    columns = ["run_id", "page_id", "origin", "state", "depth", "not_before"]
+    columns = ["run_id", "page_id", "origin", "state", "depth", "hops", "not_before"]
     return upsert(visits).from_select(columns, known).on_conflict_do_nothing(index_elements=["run_id", "page_id"])
 
 

@@ -191,6 +191,7 @@ pages = Table(
     Column("last_outcome", String(16)),
     Column("last_reason", Text),
     Column("depth", Integer, nullable=False, server_default=text("0")),
+    Column("hops", Integer, nullable=False, server_default=text("0")),
     Column("missing_runs", Integer, nullable=False, server_default=text("0")),
     Column("missing_run_id", Id),
     Column("visit_count", Integer, nullable=False, server_default=text("0")),

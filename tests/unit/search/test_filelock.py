@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tidemill.search.filelock import FileLock
 
 
@@ -21,19 +23,26 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     second.release()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_does_not_keep_it(tmp_path: Path) -> None:
     lock = FileLock(tmp_path / "lock")
     assert lock.acquire()
-    go, told = os.pipe()
+    ready, say_ready = os.pipe()
+    leave, say_leave = os.pipe()
     child = os.fork()
     if child == 0:
-        os.read(go, 1)
+        os.close(say_leave)
+        os.write(say_ready, b".")
+        os.read(leave, 1)  # ends with the parent's end of the pipe, whatever happens there
         os._exit(1 if lock.held else 0)
-    lock.release()
-    other = FileLock(tmp_path / "lock")
-    assert other.acquire()
-    other.release()
-    os.write(told, b".")
-    assert os.waitpid(child, 0)[1] == 0
-    os.close(go)
-    os.close(told)
+    try:
+        os.read(ready, 1)
+        lock.release()
+        other = FileLock(tmp_path / "lock")
+        assert other.acquire()
+        other.release()
+    finally:
+        for descriptor in (ready, say_ready, leave, say_leave):
+            os.close(descriptor)
+        status = os.waitpid(child, 0)[1]
+    assert status == 0

@@ -37,7 +37,7 @@ def wishes(*terms: Term) -> ParsedQuery:
         ("source:a", wishes(Field("source", Word("a")))),
         ("Lang:es site:x.org", wishes(Field("language", Word("es")), Field("domain", Word("x.org")))),
         ('title:"a b" author:mar*', wishes(Field("title", Phrase("a b")), Field("author", Prefix("mar")))),
-        ("source:a w source:b", ParsedQuery((Clause((Field("source", Word("a")), Field("source", Word("b")))), Clause((Word("w"),))))),
+        ("kind:a kind:b", ParsedQuery((Clause((Field("kind", Word("a")), Field("kind", Word("b")))),))),
         ("tag:a tag:b", wishes(Field("tag", Word("a")), Field("tag", Word("b")))),
         ("https://a.org/b?c=d 12:30", wishes(Word("https://a.org/b?c=d"), Word("12:30"))),
         ("title: x", wishes(Word("title:"), Word("x"))),

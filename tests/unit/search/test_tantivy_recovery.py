@@ -44,12 +44,16 @@ async def reopened(root: Path) -> tuple[Position, str]:
     found = await engine.search(SearchQuery("walnut"))
     assert found.total == (1 if position.event_id else 0)
     await engine.close()
-    assert len(list(root.glob("generation-*"))) == 1
+    assert generations(root) == 1
     return position, " ".join(entry["why"] for entry in logs if entry["log_level"] == "warning")
 
 
 def generation(root: Path) -> Path:
     return next(root.glob("generation-*"))
+
+
+def generations(root: Path) -> int:
+    return len(list(root.glob("generation-*")))
 
 
 def edit_cursor(root: Path, **values: object) -> None:
@@ -105,7 +109,7 @@ async def test_a_reader_says_so_and_recovers_with_the_writer(tmp_path: Path, dam
     await (await written(tmp_path)).close()
     DAMAGES[damage][0](tmp_path)
     reader = TantivyEngine(tmp_path)
-    with pytest.raises(Transient, match="search index|cursor"):
+    with pytest.raises(Transient, match=r"search index|cursor"):
         await reader.search(SearchQuery("walnut"))
     await reopened(tmp_path)
     assert (await reader.search(SearchQuery("walnut"))).total == 0

@@ -29,7 +29,7 @@ def test_each_verb_counts_what_it_names() -> None:
     metrics.observe_fetch(status_code=None, seconds=1.5, received_bytes=0, reason="timeout")
     metrics.count_retry("timeout")
     metrics.count_visit("stored", 3)
-    metrics.observe_put(seconds=0.1, stored_bytes=7, is_new=True)
+    metrics.observe_archived(7, 0.1)
     metrics.observe_capture("done", 0.2)
     metrics.observe_batch("crawl", 0.3)
     metrics.count_document("changed", 2)

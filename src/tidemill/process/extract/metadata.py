@@ -18,29 +18,12 @@ from tidemill.process.extract.jsonld import Item, ItemStore, text_of, texts_of, 
 from tidemill.process.extract.times import parse_aware_time
 from tidemill.process.extract.titles import choose_title
 
-ARTICLE_TYPES = frozenset(
-    [
-        "Article",
-        "NewsArticle",
-        "BlogPosting",
-        "TechArticle",
-        "ScholarlyArticle",
-        "Report",
-        "AnalysisNewsArticle",
-        "OpinionNewsArticle",
-        "ReviewNewsArticle",
-        "BackgroundNewsArticle",
-        "ReportageNewsArticle",
-        "LiveBlogPosting",
-        "SocialMediaPosting",
-        "Posting",
-        "DiscussionForumPosting",
-        "SatiricalArticle",
-        "AdvertiserContentArticle",
-        "MedicalScholarlyArticle",
-        "APIReference",
-    ]
-)
+ARTICLE_TYPES = frozenset((
+    "Article", "NewsArticle", "BlogPosting", "TechArticle", "ScholarlyArticle", "Report", "AnalysisNewsArticle",
+    "OpinionNewsArticle", "ReviewNewsArticle", "BackgroundNewsArticle", "ReportageNewsArticle",
+    "LiveBlogPosting", "SocialMediaPosting", "Posting", "DiscussionForumPosting", "SatiricalArticle",
+    "AdvertiserContentArticle", "MedicalScholarlyArticle", "APIReference",
+))  # fmt: skip
 _PAGE_TYPES = frozenset(
     ["WebPage", "ItemPage", "AboutPage", "FAQPage", "QAPage", "MedicalWebPage", "CollectionPage", "ProfilePage"]
 )
@@ -88,14 +71,16 @@ def read_metadata(tree: LexborHTMLParser, url: str, base_url: str) -> Metadata:
     items = ItemStore(head.json_blocks)
     own = _own_item(items, url)
     picked = _Picked(base_url)
-    _pick_texts(picked, head, own, items)
+    _pick_texts(picked, head, own, items, url)
     _pick_links(picked, head, own, items)
-    published = picked.time("published_at", [("jsonld", own.get("datePublished")), *_metas(head, _PUBLISHED_META)])
-    published = published or picked.time("published_at", [("html", head.published)])
+    is_article = bool(types_of(own) & ARTICLE_TYPES) or head.meta("og:type") == "article"
+    created = own.get("datePublished") if is_article else None  # Of a mere web page it is when the site was built.
+    dates = [("jsonld", created), *_metas(head, _PUBLISHED_META), ("html", head.published)]
+    published = picked.time("published_at", dates)
     modified = picked.time("modified_at", [("jsonld", own.get("dateModified")), *_metas(head, _MODIFIED_META)])
     return Metadata(
         items=items,
-        is_article=bool(types_of(own) & ARTICLE_TYPES) or head.meta("og:type") == "article",
+        is_article=is_article,
         heading=head.headings[0] if len(head.headings) == 1 else None,
         published_at=published,
         modified_at=modified,
@@ -138,14 +123,14 @@ class _Picked:
         return None
 
 
-def _pick_texts(picked: _Picked, head: Head, own: Item, items: ItemStore) -> None:
+def _pick_texts(picked: _Picked, head: Head, own: Item, items: ItemStore, url: str) -> None:
     site = text_of(items.resolve(own.get("publisher")))
     picked.text(
         "site_name",
         [("opengraph", head.meta("og:site_name")), ("jsonld", site), ("meta", head.meta("application-name"))],
     )
     if found := choose_title(
-        text_of(own.get("headline")) or text_of(own.get("name")), head, picked.texts.get("site_name")
+        text_of(own.get("headline")) or text_of(own.get("name")), head, picked.texts.get("site_name"), url
     ):
         picked.texts["title"], picked.provenance["title"] = found
     description = [("jsonld", own.get("description")), ("opengraph", head.meta("og:description"))]
@@ -173,7 +158,7 @@ def _pick_links(picked: _Picked, head: Head, own: Item, items: ItemStore) -> Non
 
 
 def _own_item(items: ItemStore, url: str) -> Item:
-    """The item that describes the page itself: its article, else its web page; `{}` if there is none or it is unclear."""
+    """The item that describes the page itself: its article, else its web page; `{}` if none or unclear."""
     tops = [*items.top, *(item for top in items.top if isinstance(item := items.resolve(top.get("mainEntity")), dict))]
     for wanted in (ARTICLE_TYPES, _PAGE_TYPES):
         found = [item for item in tops if types_of(item) & wanted]

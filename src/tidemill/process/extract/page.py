@@ -5,6 +5,7 @@ Made by the pipeline for one capture and forgotten with it; extractors share wha
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urljoin
@@ -14,8 +15,10 @@ from tidemill.markup import LexborHTMLParser, decode, parse_html
 from tidemill.models.capture import Capture
 from tidemill.process.extract.maintext import MainText, read_main_text
 from tidemill.process.extract.metadata import Metadata, read_metadata
+from tidemill.process.mojibake import MOJIBAKE, repair_markup
 
 _BINARY_SHARE = 0.01
+_ARTICLE_PATH = re.compile(r"/(?:19|20)\d\d/\d\d?/|/[^/?#]*(?:-[^/?#-]+){3}[^/?#]*/?(?:[?#]|$)")
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,33 @@ class Page:
     def main_text(self) -> MainText:
         """The text that the page is about, without navigation and the like."""
         _ = self.tree  # The guard of the one parser protects the other.
-        known_date = self.metadata.published_at is not None
-        return read_main_text(self.text, self.url, None if known_date else self.capture.fetched_at)
+        wants_date = self.metadata.published_at is None and (self.metadata.is_article or _is_named_page(self.url))
+        return read_main_text(self.text, self.url, self.capture.fetched_at if wants_date else None)
 
     @cached_property
     def _decoded(self) -> tuple[str, tuple[str, ...]]:
         text, flags = decode(self.body, self.capture.content_type)
+        if self.media_type != "text/plain":
+            text, flags = _with_repaired_text(text, self.body, flags)
         if text.count("\x00") > _BINARY_SHARE * len(text):
             raise Permanent(
                 f"{self.url} is declared as {self.capture.content_type!r} but is not text", reason="undecodable"
             )
         return text, flags
+
+
+def _with_repaired_text(markup: str, body: bytes, flags: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Mojibake is repaired before anything reads the page: extractors drop control characters that belong to it."""
+    repaired = repair_markup(markup, body)
+    return repaired, flags if repaired == markup else (*flags, MOJIBAKE)
+
+
+def _is_named_page(url: str) -> bool:
+    """Whether the URL looks like that of one article (`/2026/05/…`, `/a-title-of-words`).
+
+    Other pages are not asked for a date: the dates that they show are seldom their own.
+    """
+    return _ARTICLE_PATH.search(url) is not None
 
 
 def _join(base: str, link: str) -> str:

@@ -1,6 +1,7 @@
 """Times as web pages write them.
 
-Comes in: a string; goes out: an aware `datetime`, or an ISO 8601 string with its zone. Called by the readers of metadata and of events.
+Comes in: a string; goes out: an aware `datetime`, or an ISO 8601 string with its zone. Called by the readers of
+metadata and of events.
 """
 
 from __future__ import annotations

@@ -12,24 +12,20 @@ from dataclasses import replace
 
 from tidemill.models.document import Draft, Json
 from tidemill.models.source import ProcessRules
+from tidemill.process.mojibake import MOJIBAKE, repair
 from tidemill.process.steps.markdown import make_safe
-from tidemill.process.steps.mojibake import repair
-
-MOJIBAKE = "mojibake_repaired"
-"""The flag of a draft in which wrongly decoded text was put right."""
 
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]"
 )
 _LINE_ENDS = re.compile("\r\n?|[\u2028\u2029]")
-_BLANKS = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n.*?(?:^\1[`~]*[ ]*$|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def clean(draft: Draft, rules: ProcessRules) -> Draft:
     """The draft with all its strings clean. Flag `mojibake_repaired` says that wrongly decoded text was put right."""
-    given = tuple(_normal(text) for text in (draft.content, draft.markdown, draft.title))
+    given = (draft.content, draft.markdown, draft.title)
     content, markdown, title = repaired = tuple(_repaired(text) for text in given)
     cleaned = replace(
         draft,
@@ -44,7 +40,7 @@ def clean(draft: Draft, rules: ProcessRules) -> Draft:
         tags=tuple(dict.fromkeys(tag for raw in draft.tags if (tag := _line(_repaired(raw))))),
         fields=_clean_mapping(draft.fields),
     )
-    flags = (*draft.flags, MOJIBAKE) if repaired != given else draft.flags
+    flags = (*draft.flags, MOJIBAKE) if repaired != tuple(map(_normal, given)) else draft.flags
     return replace(cleaned, flags=tuple(dict.fromkeys(flags)))
 
 
@@ -52,21 +48,22 @@ def _normal(text: str) -> str:
     """NFC without control characters, lines ended by a line feed."""
     if text.isascii() and text.isprintable():
         return text
-    text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", text))
-    return unicodedata.normalize("NFC", text)
+    if "\r" in text or not text.isascii():
+        text = _LINE_ENDS.sub("\n", text)
+    return unicodedata.normalize("NFC", _CONTROLS.sub("", text))
 
 
 def _repaired(text: str) -> str:
     """Normal and without mojibake. A repair may make another one possible, so it goes on until nothing changes."""
-    text = _normal(text)
-    while (better := _normal(repair(text))) != text:
-        text = better
+    text = _normal(repair(text))  # In this order: what looks like a control character may be part of the mojibake.
+    while (better := repair(text)) != text:
+        text = _normal(better)
     return text
 
 
 def _tidy(text: str) -> str:
     """Blanks of any kind are one space, no line begins or ends with one, and at most one line in a row is empty."""
-    lines = [line.strip() for line in _BLANKS.sub(" ", text).split("\n")]
+    lines = [" ".join(line.split()) for line in text.split("\n")]
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
+_SPECIAL = re.compile(r"[`~<\]]")
 _FENCE = re.compile(r"(`{3,}|~{3,})([^\n]*)$")
 _TICKS = re.compile(r"(\\*)(`+)")
 _TAG = re.compile(r"(\\*)<(?=[a-zA-Z/!?])")
@@ -35,7 +36,10 @@ def _safe_lines(lines: list[str]) -> Iterator[str]:
     fence = ""
     code_is_sure = True
     for line in lines:
-        if fence:
+        if not fence and not _SPECIAL.search(line):
+            code_is_sure = code_is_sure or not line.strip()
+            yield line
+        elif fence:
             fence = "" if line.startswith(fence) and not line.strip(fence[0] + " ") else fence
             yield line
         elif (opened := _FENCE.match(line)) and not (opened[1][0] == "`" and "`" in opened[2]):

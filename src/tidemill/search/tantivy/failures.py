@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from tidemill.errors import Transient
 _FULL = ("no space left", "storagefull", "quota exceeded")
 _DAMAGED = ("corrupt", "invaliddata", "doesnotexist", "does not exist", "no such file", "schema error", "incompatible")
 _UNREADABLE = ("failed to open", "io error", "ioerror")
+_KILLED = "writer was killed"
+_FULL_BELOW_BYTES = 8_000_000
 
 
 class IndexDamaged(Transient):
@@ -24,7 +27,8 @@ class IndexDamaged(Transient):
 def explained(doing: str, folder: Path, *, panic: type[Transient] = Transient) -> Iterator[None]:
     """Errors inside become `Transient` (`disk_full`, `index_locked`, `index_unreadable`) or `IndexDamaged`.
 
-    Others pass as they are. A Rust panic becomes `panic`: it proves damage where an index is opened, elsewhere it may be a single question's.
+    Others pass as they are. A Rust panic becomes `panic`: it proves damage where an index is opened; elsewhere it may
+    be the fault of a single question.
     """
     try:
         yield
@@ -44,7 +48,8 @@ def explained(doing: str, folder: Path, *, panic: type[Transient] = Transient) -
 def _known(doing: str, folder: Path, error: ValueError | OSError) -> Transient | None:
     text = str(error).lower()
     number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in _FULL):
+    full = number in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in _FULL)
+    if full or (_KILLED in text and _has_no_space(folder)):
         return Transient(
             f"{doing} the search index {folder} failed: the disk is full. Free some space; indexing goes on by itself",
             reason="disk_full",
@@ -58,9 +63,14 @@ def _known(doing: str, folder: Path, error: ValueError | OSError) -> Transient |
             f"{doing} the search index {folder} failed: {_brief(error)}. It is built again by the process that writes "
             "it; if none does, delete the folder and start one"
         )
-    if isinstance(error, OSError) or any(sign in text for sign in _UNREADABLE):
+    if isinstance(error, OSError) or any(sign in text for sign in (*_UNREADABLE, _KILLED)):
         return Transient(f"{doing} the search index {folder} failed: {_brief(error)}", reason="index_unreadable")
     return None
+
+
+def _has_no_space(folder: Path) -> bool:
+    """Whether that is why tantivy's thread died: it does not say."""
+    return folder.exists() and shutil.disk_usage(folder).free < _FULL_BELOW_BYTES
 
 
 def _brief(error: BaseException) -> str:

@@ -52,7 +52,7 @@ class Writer:
         """See `SearchEngine.begin`."""
         cursor = self._cursor
         if self._tantivy is None or cursor is None or cursor.epoch != epoch or self.damage:
-            self._release()
+            self._abandon()
             cursor = self._resume(epoch)
             self._cursor = cursor
             self.damage = None
@@ -74,7 +74,7 @@ class Writer:
                 after = Cursor(SCHEMA_VERSION, position.epoch, position.event_id, cursor.folder, opstamp)
                 write_cursor(self._root, after)
         except BaseException as error:
-            self._release()
+            self._abandon()
             if isinstance(error, IndexDamaged):
                 self.damage = str(error)
             raise
@@ -95,10 +95,19 @@ class Writer:
             writer.add_document(self._convert(document))
         return writer.commit()
 
-    def _release(self) -> None:
-        """Drop what is not committed; the writer's threads end with it."""
-        self._tantivy = None
-        self._cursor = None
+    def _abandon(self) -> None:
+        """Drop what is not committed.
+
+        Tantivy's lock goes with the last reference to its writer, and an error's traceback may hold one for long: so
+        the writer is ended, in whatever state it is.
+        """
+        writer, self._tantivy, self._cursor = self._tantivy, None, None
+        if writer is None:
+            return
+        try:
+            writer.wait_merging_threads()
+        except ValueError as error:
+            _log.debug("tantivy's writer ended with an error", action="index.abandon", error=str(error))
 
     def _resume(self, epoch: str) -> Cursor:
         try:

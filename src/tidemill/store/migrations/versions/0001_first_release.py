@@ -216,6 +216,7 @@ def upgrade() -> None:
         sa.Column("last_outcome", sa.String(length=16), nullable=True),
         sa.Column("last_reason", sa.Text(), nullable=True),
         sa.Column("depth", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("hops", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("missing_runs", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("missing_run_id", Id, nullable=True),
         sa.Column("visit_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
