@@ -68,7 +68,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 def user_agent(settings: CrawlSettings) -> str:
     """What we call ourselves: product, version, and where a site's owner can ask (`crawl.contact_url`)."""
     contact = f" (+{settings.contact_url})" if settings.contact_url else ""
-    return f"{settings.user_agent}/{__version__}{contact}"
+    product = settings.user_agent if "/" in settings.user_agent else f"{settings.user_agent}/{__version__}"
+    return product + contact
 
 
 def _joined(settings: Settings, store: Store, engine: SearchEngine, client: Client) -> App:

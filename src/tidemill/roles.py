@@ -141,7 +141,7 @@ async def _crawl_one(
     own_signals: Callable[[], None] = lambda: None,
 ) -> None:
     """Fetch what a run has to fetch; leave it `interrupted` if that cannot be done to the end."""
-    await runs.begin(app.store, run_id)
+    await runs.begin(app.store, run_id, worker.id)
     if await runs.state(app.store, run_id) is not RunState.RUNNING:
         return
     run = await runs.get(app.store, run_id)
@@ -160,7 +160,8 @@ async def _crawl_one(
         with structlog.contextvars.bound_contextvars(run_id=run_id):
             await crawl(tools, run, source, worker.id, stop)
     except BaseException as error:
-        await asyncio.shield(runs.interrupt(app.store, run_id, f"{type(error).__name__}: {error}"[:500]))
+        why = None if isinstance(error, asyncio.CancelledError) else f"{type(error).__name__}: {error}"[:500]
+        await runs.interrupt(app.store, run_id, why)
         raise
     if stop.is_set():
         await runs.interrupt(app.store, run_id)

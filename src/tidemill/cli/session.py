@@ -50,7 +50,10 @@ class Given:
 
 def settings_of(context: typer.Context, data_dir: Path | None, *, quiet: bool = True, **overrides: Any) -> Settings:
     """The settings of this command; starts logging, of warnings only if `quiet` and no level was asked for."""
-    loaded = loaded_of(context, data_dir, **overrides)
+    try:
+        loaded = loaded_of(context, data_dir, **overrides)
+    except TidemillError as error:
+        raise fail(error) from error
     logging = loaded.settings.logging
     if quiet and loaded.origins["logging.level"].origin == "default":
         logging = logging.model_copy(update={"level": "WARNING"})

@@ -96,6 +96,7 @@ class _Crawl:
             refill=self._lease,
             exhausted=self._exhausted,
             in_flight_limit=self._politeness.in_flight,
+            interval_s=self._politeness.interval_s,
             now=tools.store.now,
             buffer_size=settings.batch_size,
         )
@@ -123,6 +124,7 @@ class _Crawl:
         stopping = asyncio.create_task(self._stop_on(stop), name="crawl stop")
         try:
             await crawler.run(purge_request_queue=False)
+            _raise_if_cancelled()
         finally:
             self._tools.own_signals()
             stopping.cancel()
@@ -178,3 +180,10 @@ class _Crawl:
         self._frontier.written(batch)
         if any(fetched.capture is not None and fetched.outcome is None for fetched in batch):
             self._tools.captured()
+
+
+def _raise_if_cancelled() -> None:
+    """Crawlee's `run` returns normally when it is cancelled; the cancellation must go on."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -12,10 +12,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from crawlee import ConcurrencySettings
+from crawlee import ConcurrencySettings, service_locator
 from crawlee.configuration import Configuration
 from crawlee.crawlers import BasicCrawler, BasicCrawlingContext
-from crawlee.events import LocalEventManager
+from crawlee.errors import ServiceConflictError
+from crawlee.events import EventManager
 from crawlee.http_clients import HttpClient, HttpCrawlingResult, HttpResponse
 from crawlee.statistics import Statistics
 from crawlee.storage_clients import MemoryStorageClient
@@ -62,12 +63,10 @@ def basic_crawler(
     handler_timeout_s: float,
 ) -> BasicCrawler:
     """A crawler that takes its requests from `frontier` and gives them to `handler`, `concurrency` at a time."""
-    configuration = Configuration(
-        purge_on_start=False, persist_state_interval=_NEVER, system_info_interval=_SELDOM, disable_browser_sandbox=True
-    )
+    configuration, events = _services()
     return BasicCrawler(
         configuration=configuration,
-        event_manager=LocalEventManager(system_info_interval=_SELDOM, persist_state_interval=_NEVER),
+        event_manager=events,
         storage_client=MemoryStorageClient(),
         request_manager=frontier,
         http_client=NoOtherWayOut(),
@@ -85,3 +84,13 @@ def basic_crawler(
         status_message_logging_interval=_NEVER,
         configure_logging=False,
     )
+
+
+def _services() -> tuple[Configuration, EventManager]:
+    """Crawlee keeps these for the whole process and enters its event manager whatever it is given: ours is the same."""
+    configuration = Configuration(purge_on_start=False, persist_state_interval=_NEVER, system_info_interval=_SELDOM)
+    try:
+        service_locator.set_configuration(configuration)
+    except ServiceConflictError:
+        configuration = service_locator.get_configuration()
+    return configuration, service_locator.get_event_manager()

@@ -92,7 +92,7 @@ class Fetcher:
             if self._settings.robots:
                 rules, fresh = await self._robots.rules(visit.origin)
                 aside = rules if fresh else None
-                if not rules.allows(visit.url, self._settings.user_agent):
+                if not rules.allows(visit.url, self._settings.product):
                     return self._with_aside(Catch(Fetched(visit, Outcome.SKIPPED, "robots")), aside)
             catch = await self._get(visit)
         except TidemillError as error:

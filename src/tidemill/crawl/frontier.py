@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from crawlee import Request
 from crawlee.request_loaders import RequestManager
@@ -32,18 +32,21 @@ class Frontier(RequestManager):
         refill: Callable[[int], Awaitable[list[Visit]]],
         exhausted: Callable[[], Awaitable[bool]],
         in_flight_limit: Callable[[str], int],
+        interval_s: Callable[[str], float],
         now: Callable[[], datetime],
         buffer_size: int,
     ) -> None:
         self._refill = refill
         self._exhausted = exhausted
         self._in_flight_limit = in_flight_limit
+        self._interval_s = interval_s
         self._now = now
         self._buffer_size = buffer_size
         self._buffer: deque[Visit] = deque()
         self._handed_out: dict[str, Visit] = {}
         self._unwritten = 0
         self._in_flight: Counter[str] = Counter()
+        self._next_start: dict[str, datetime] = {}
         self._changed = asyncio.Event()
         self._refilling = asyncio.Lock()
         self._dry_until = 0.0
@@ -114,22 +117,35 @@ class Frontier(RequestManager):
             self.stop(error)
 
     def _take_ready(self) -> Visit | None:
-        """The first buffered visit whose slot has come and whose origin has room."""
+        """The first buffered visit whose slot has come and whose origin has room.
+
+        The slots came with the lease; the origin's interval is asked again here, because its robots.txt may have been
+        unknown then.
+        """
         if not self._buffer:
             return None
         now = self._now()
         for position, visit in enumerate(self._buffer):
-            if visit.not_before <= now and self._in_flight[visit.origin] < self._in_flight_limit(visit.origin):
+            if self._may_start(visit, now):
                 del self._buffer[position]
+                interval = self._interval_s(visit.origin)
+                if interval > 0:
+                    self._next_start[visit.origin] = now + timedelta(seconds=interval)
                 return visit
         return None
+
+    def _may_start(self, visit: Visit, now: datetime) -> bool:
+        if self._in_flight[visit.origin] >= self._in_flight_limit(visit.origin):
+            return False
+        return max(visit.not_before, self._next_start.get(visit.origin, now)) <= now
 
     def _wake_in(self, loop_time: float) -> float:
         """Seconds until the next thing that no event announces: a slot, or the time to look into the ledger again."""
         waits = [_LATEST_WAKE_S]
         if self._buffer:
             now = self._now()
-            waits.append(min((visit.not_before - now).total_seconds() for visit in self._buffer))
+            starts = (max(v.not_before, self._next_start.get(v.origin, now)) for v in self._buffer)
+            waits.append((min(starts) - now).total_seconds())
         if len(self._buffer) < self._buffer_size:
             waits.append(self._dry_until - loop_time)
         return max(0.005, min(waits))

@@ -32,11 +32,13 @@ class Politeness:
         if rate is None:
             rate = 0.0 if _is_here(origin) else self.settings.rate_per_s
         rules = self.robots.known(origin)
-        delay = rules.delay_s(self.settings.user_agent) if rules is not None and self.settings.robots else 0.0
+        delay = rules.delay_s(self.settings.product) if rules is not None and self.settings.robots else 0.0
         return max(1.0 / rate if rate > 0 else 0.0, delay)
 
     def in_flight(self, origin: str) -> int:
-        """How many requests to an origin may be in flight at once."""
+        """How many requests to an origin may be in flight at once: one, until its robots.txt is known."""
+        if self.settings.robots and self.robots.known(origin) is None:
+            return 1
         return self.concurrency if _is_here(origin) else min(self.concurrency, self.settings.host_concurrency)
 
 

@@ -1,1 +1,5 @@
-"""What the API and the console share: middleware, authentication, problem documents."""
+"""What the API and the console share: middleware, authentication, problem documents, and the server under them.
+
+A request passes `inflight → request_id → errors → metrics → headers → hosts → body_limit → auth` on its way to a route
+(`stack.py` puts them together); `server.py` is what listens.
+"""

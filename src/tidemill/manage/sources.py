@@ -1,4 +1,7 @@
-"""Sources as people write them: YAML documents, read with errors that name file, line, field, value and remedy."""
+"""Sources as people write them: YAML documents, read with errors that name file, line, field, value and remedy.
+
+JSON from the API passes the same rules (`read_mapping`); only the place of a fault is told differently.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,18 @@ async def apply_files(store: Store, paths: list[Path]) -> list[Applied]:
     return [Applied(*(await sources.apply(store, spec))) for spec in specs]
 
 
+def read_mapping(value: Any) -> SourceSpec:
+    """The source that a mapping describes (a JSON body), under the same rules as a file.
+
+    Raises `Invalid` (reason `source`) with every problem.
+    """
+    spec, faults = _judge(value)
+    if spec is None:
+        problems = tuple(fault.message for fault in faults)
+        raise Invalid("\n".join(problems), reason="source", problems=problems)
+    return spec
+
+
 def to_yaml(source: Source) -> str:
     """A source as YAML, without what is left at its default."""
     return yaml.safe_dump(_given(source.spec), sort_keys=False, allow_unicode=True)
@@ -99,25 +114,42 @@ def _read(path: Path, problems: list[str]) -> Iterator[SourceSpec]:
 
 
 def _check(path: Path, node: yaml.Node, value: Any, problems: list[str]) -> SourceSpec | None:
-    if not isinstance(node, yaml.MappingNode) or not isinstance(value, dict):
-        problems.append(f"{_at(path, node)}: a source is a mapping of fields, not {type(value).__name__}")
-        return None
-    before = len(problems)
-    _unknown(path, node, SourceSpec, problems)
+    spec, faults = _judge(value)
+    for fault in faults:
+        place = _key_node(node, fault.location) if fault.is_key else _node_at(node, fault.location)
+        problems.append(f"{_at(path, place)}: {fault.message}")
+    return spec
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What is wrong with a source, and where: at a field's value, or at its key."""
+
+    location: tuple[int | str, ...]
+    message: str
+    is_key: bool = False
+
+
+def _judge(value: Any) -> tuple[SourceSpec | None, list[_Fault]]:
+    """The source that `value` describes, whoever wrote it, or everything that is wrong with it."""
+    if not isinstance(value, dict):
+        return None, [_Fault((), f"a source is a mapping of fields, not {type(value).__name__}")]
+    unknown = list(_unknown((), value, SourceSpec))
     if isinstance(value.get("process"), dict):
-        _unknown(path, _node_at(node, ("process",)), ProcessRules, problems)
-    if len(problems) > before:
-        return None
+        unknown += _unknown(("process",), value["process"], ProcessRules)
+    if unknown:
+        return None, unknown
     try:
         spec = _ADAPTER.validate_python(value, strict=False)
     except ValidationError as error:
-        for each in error.errors():
-            location = ".".join(str(part) for part in each["loc"])
-            shown = "" if each["type"] == "missing" else f" is {each['input']!r}"
-            problems.append(f"{_at(path, _node_at(node, each['loc']))}: {location}{shown}: {each['msg']}")
-        return None
-    problems += (f"{_at(path, _node_at(node, (field,)))}: {message}" for field, message in _meaning(spec))
-    return spec if len(problems) == before else None
+        return None, [_of_type(each["loc"], each) for each in error.errors()]
+    faults = [_Fault((field,), message) for field, message in _meaning(spec)]
+    return (None if faults else spec), faults
+
+
+def _of_type(location: tuple[int | str, ...], found: Any) -> _Fault:
+    shown = "" if found["type"] == "missing" else f" is {found['input']!r}"
+    return _Fault(location, f"{'.'.join(str(part) for part in location)}{shown}: {found['msg']}")
 
 
 def _meaning(spec: SourceSpec) -> Iterator[tuple[str, str]]:
@@ -145,14 +177,20 @@ def _meaning(spec: SourceSpec) -> Iterator[tuple[str, str]]:
         yield "allow" if spec.allow else "deny", str(error)
 
 
-def _unknown(path: Path, node: yaml.Node, model: type, problems: list[str]) -> None:
+def _unknown(place: tuple[int | str, ...], value: dict[Any, Any], model: type) -> Iterator[_Fault]:
     known = [field.name for field in fields(model)]
-    assert isinstance(node, yaml.MappingNode)  # noqa: S101 - the caller looked
-    for key, _ in node.value:
-        if key.value not in known:
-            near = get_close_matches(str(key.value), known, n=1)
+    for key in value:
+        if key not in known:
+            near = get_close_matches(str(key), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"fields are {', '.join(known)}"
-            problems.append(f"{_at(path, key)}: unknown field {key.value!r}; {hint}")
+            yield _Fault((*place, key), f"unknown field {str(key)!r}; {hint}", is_key=True)
+
+
+def _key_node(node: yaml.Node, location: tuple[int | str, ...]) -> yaml.Node:
+    """The key of a field."""
+    around = _node_at(node, location[:-1])
+    pairs = around.value if isinstance(around, yaml.MappingNode) else []
+    return next((key for key, _ in pairs if key.value == str(location[-1])), around)
 
 
 def _node_at(node: yaml.Node, location: tuple[int | str, ...]) -> yaml.Node:

@@ -6,6 +6,7 @@ Comes in: tasks; goes out: their results. Called by `pool` alone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pickle
 import signal
@@ -123,8 +124,10 @@ class ChildHandle:
 
     def kill(self) -> None:
         """Ends it at once, whatever it does."""
+        # Not `Process.kill`: that polls, and may so reap the process behind the back of asyncio's watcher.
         if self._process.returncode is None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def end(self) -> None:
         """Waits for the process after its output has ended; a process that closed it and lives on is killed."""

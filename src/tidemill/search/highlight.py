@@ -16,7 +16,8 @@ from tidemill.search.text import fold, is_unspaced
 FRAGMENTS = 3
 FRAGMENT_CHARS = 200
 SCANNED_CHARS = 200_000
-"""Longer texts are looked through only so far."""
+FIRST_SCANNED_CHARS = 50_000
+"""Long texts are looked through only so far, and beyond the first part only if there is nothing in it."""
 
 _MOST_MATCHES = 200
 _MOST_IN_WINDOW = 30
@@ -49,7 +50,7 @@ class _Match:
 def highlight(text: str, wanted: Wanted) -> tuple[str, ...]:
     """At most three fragments of about 200 characters of `text`, best first; none if nothing in it is wanted."""
     text = text[:SCANNED_CHARS]
-    matches = _find(text, wanted)
+    matches = _find(text[:FIRST_SCANNED_CHARS], wanted) or _find(text, wanted)
     return tuple(_render(text, *window, matches) for window in _windows(matches, len(text)))
 
 

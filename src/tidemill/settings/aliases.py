@@ -33,7 +33,6 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "SCRAPER_RATE_LIMIT": "crawl.rate_per_s",
         "SCRAPER__PERFORMANCE__BATCH_SIZE": "process.batch_size",
         "SCRAPER__PERFORMANCE__MAX_WORKERS": "process.workers",
-        "WORKER_COUNT": "api.workers",
     }
 )
 

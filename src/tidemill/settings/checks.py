@@ -49,8 +49,8 @@ def _check_urls(settings: Settings) -> Iterator[Problem]:
 def _check_crawl(settings: Settings) -> Iterator[Problem]:
     if not _PRODUCT.match(settings.crawl.user_agent):
         yield Problem("crawl.user_agent", "not a product name (RFC 9110)", "write it like tidemill or tidemill/1.0")
-    contact = _split(settings.crawl.contact_url)
-    if contact.scheme not in ("http", "https", "mailto") or not re.fullmatch(r"[!-~]+", settings.crawl.contact_url):
+    contact = settings.crawl.contact_url
+    if contact and not re.fullmatch(r"(https?|mailto):[!-~]+", contact):
         yield Problem("crawl.contact_url", "not a URL site owners can use", "give an https: or mailto: URL")
     for pair in settings.net.allow_hosts:
         if not _HOST_PORT.match(pair):

@@ -72,9 +72,7 @@ class CrawlSettings(_Group):
     """How sites are visited."""
 
     user_agent: str = Field("tidemill", min_length=1, description="Product name sent and matched in robots.txt")
-    contact_url: str = Field(
-        "https://github.com/tidemill/tidemill", description="URL sent in the user agent, for site owners"
-    )
+    contact_url: str = Field("", description="URL sent in the user agent, for site owners")
     concurrency: int = Field(16, ge=1, le=1000, description="Requests in flight in one crawler process")
     host_concurrency: int = Field(4, ge=1, le=1000, description="Requests in flight to one host")
     rate_per_s: float = Field(5.0, ge=0, description="Requests a second to one public host; 0: no limit")
@@ -88,6 +86,11 @@ class CrawlSettings(_Group):
     robots_ttl_s: float = Field(3600.0, ge=1, description="How long a robots.txt is believed")
     lease_s: float = Field(120.0, ge=5, le=3600, description="How long a leased visit stays with its crawler")
     batch_size: int = Field(64, ge=1, le=512, description="Visits leased, and results written, in one transaction")
+
+    @property
+    def product(self) -> str:
+        """The name that robots.txt knows us by: the user agent without its version."""
+        return self.user_agent.partition("/")[0]
 
 
 class ProcessSettings(_Group):
@@ -108,7 +111,6 @@ class ApiSettings(_Group):
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on")
-    workers: int = Field(1, ge=1, le=64, description="Server processes")
     keys: Annotated[tuple[SecretStr, ...], Field(description="API keys accepted besides the stored ones")] = ()
     max_request_bytes: int = Field(10 * _MIB, ge=1024, description="Largest request body")
     docs: bool = Field(True, description="Serve the OpenAPI page under /api/docs")

@@ -53,8 +53,8 @@ _CLOSE_PAGE = (
     update(pages)
     .where(pages.c.id == bindparam("b_page"))
     .values(
-        last_outcome=bindparam("b_outcome"),
-        last_reason=bindparam("b_reason"),
+        last_outcome=func.coalesce(bindparam("b_outcome", type_=pages.c.last_outcome.type), pages.c.last_outcome),
+        last_reason=case((bindparam("b_outcome").is_(None), pages.c.last_reason), else_=bindparam("b_reason")),
         fetched_at=func.coalesce(bindparam("b_fetched_at", type_=pages.c.fetched_at.type), pages.c.fetched_at),
         visit_count=pages.c.visit_count + 1,
         missing_runs=case(
@@ -103,7 +103,7 @@ async def lease(
         chosen = and_(visits.c.run_id == run_id, visits.c.page_id.in_([visit.page_id for visit in leased]))
         await connection.execute(update(visits).where(chosen).values(held))
         new = sum(visit.attempts == 0 for visit in leased)
-        await connection.execute(update(runs).where(runs.c.id == run_id).values(admitted=runs.c.admitted + new))
+        await connection.execute(update(runs).where(runs.c.id == run_id).values(_attended(worker_id, new)))
         return leased
 
 
@@ -212,6 +212,12 @@ def _first_tries(run_id: str, limit: int) -> Any:
     fresh = and_(visits.c.run_id == run_id, visits.c.state == VisitState.PENDING.value, visits.c.attempts == 0)
     order = (visits.c.depth, visits.c.not_before, visits.c.page_id)
     return select(visits.c.page_id).where(fresh).order_by(*order).limit(limit).scalar_subquery()
+
+
+def _attended(worker_id: str, admitted: int) -> dict[str, Any]:
+    """Whoever leases is at work on the run, even if it was called interrupted because another crawler died."""
+    running = case((runs.c.state == "interrupted", "running"), else_=runs.c.state)
+    return {"admitted": runs.c.admitted + admitted, "worker_id": worker_id, "state": running}
 
 
 def _origins(rows: Sequence[RowMapping]) -> list[str]:
@@ -324,7 +330,7 @@ def _closed_page(fetched: Fetched, now: datetime) -> dict[str, Any]:
     return {
         "b_page": fetched.visit.page_id,
         "b_run": fetched.visit.run_id,
-        "b_outcome": fetched.outcome.value,
+        "b_outcome": fetched.outcome.value if fetched.requests else None,
         "b_reason": fetched.reason,
         "b_fetched_at": now if fetched.requests else None,
         "b_missing": missing,
@@ -349,7 +355,8 @@ def _unique_found(batch: Sequence[Fetched]) -> list[Any]:
 
 
 def _totals(batch: Sequence[Fetched]) -> dict[str, Any]:
-    refused = sum(fetched.requests == 0 and fetched.visit.attempts == 0 for fetched in batch)
+    unasked = [each for each in batch if each.outcome is Outcome.SKIPPED and not each.requests]
+    refused = sum(each.visit.attempts == 0 for each in unasked)
     return {
         "fetched": runs.c.fetched + sum(fetched.requests + fetched.aside_requests for fetched in batch),
         "received_bytes": runs.c.received_bytes + sum(each.received_bytes + each.aside_bytes for each in batch),

@@ -130,11 +130,16 @@ async def waiting(store: Store) -> list[str]:
         return list((await connection.execute(statement)).scalars())
 
 
-async def begin(store: Store, run_id: str) -> bool:
+async def begin(store: Store, run_id: str, worker_id: str) -> bool:
     """Set a queued or interrupted run running. False if it is running already (another crawler is at it)."""
     now = store.now()
     ready = runs.c.state.in_((RunState.QUEUED.value, RunState.INTERRUPTED.value))
-    values = {"state": RunState.RUNNING.value, "started_at": func.coalesce(runs.c.started_at, now), "error": None}
+    values = {
+        "state": RunState.RUNNING.value,
+        "worker_id": worker_id,
+        "started_at": func.coalesce(runs.c.started_at, now),
+        "error": None,
+    }
     async with store.write() as connection:
         done = await connection.execute(update(runs).where(runs.c.id == run_id, ready).values(values))
         return done.rowcount == 1
@@ -173,7 +178,7 @@ async def finish(store: Store, run_id: str, max_pages: int) -> RunState:
     async with store.write() as connection:
         now = store.now()
         row = (await connection.execute(select(runs.c.state, runs.c.admitted).where(runs.c.id == run_id))).one()
-        if row.state != RunState.RUNNING.value:
+        if row.state not in (RunState.RUNNING.value, RunState.INTERRUPTED.value):
             return RunState(row.state)
         of_run = visits.c.run_id == run_id
         leased = await connection.scalar(select(func.count()).where(of_run, visits.c.state == VisitState.LEASED.value))

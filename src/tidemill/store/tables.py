@@ -164,6 +164,7 @@ runs = Table(
     Column("fetched", BigInteger, nullable=False, server_default=text("0")),
     Column("received_bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("out_of_scope", BigInteger, nullable=False, server_default=text("0")),
+    Column("worker_id", Id),
     Column("error", Text),
     _created(),
     Column("started_at", Moment),

@@ -95,7 +95,7 @@ def _folder(store: Store) -> Path:
 
 
 def _running_alone(dead: Sequence[str]) -> ColumnElement[bool]:
-    alive = select(workers.c.id).where(workers.c.role == "crawler", workers.c.id.not_in(dead)).exists()
+    alive = select(workers.c.id).where(workers.c.id == runs.c.worker_id, workers.c.id.not_in(dead)).exists()
     return and_(runs.c.state == RunState.RUNNING.value, ~alive)
 
 

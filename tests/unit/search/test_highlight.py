@@ -62,6 +62,11 @@ def test_a_sequence_is_one_mark_and_its_words_alone_are_none() -> None:
     )
 
 
+def test_a_long_text_is_looked_through_as_far_as_needed() -> None:
+    assert highlight("x " * 60_000 + "comet", words("comet"))
+    assert highlight("x " * 150_000 + "comet", words("comet")) == ()
+
+
 def test_whitespace_is_one_space() -> None:
     assert highlight("a\n\n  comet\tb", words("comet")) == ("a <mark>comet</mark> b",)
 

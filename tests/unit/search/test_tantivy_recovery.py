@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 
 import orjson
@@ -142,3 +143,13 @@ async def test_a_crash_between_commit_and_cursor_repeats_work_only(
     assert await engine.begin("e") == Position("e", 5)
     await engine.apply(batch, [], Position("e", 6))
     assert (await engine.search(SearchQuery("walnut"))).total == 2
+
+
+async def test_an_error_that_is_kept_does_not_keep_the_index_locked(engine: TantivyEngine) -> None:
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001 - that is the fault
+    with pytest.raises(TypeError) as kept:
+        await engine.apply([document("b", "walnut"), document("c", published_at=naive)], [], Position("e", 6))
+    assert await engine.begin("e") == Position("e", 5)
+    await engine.apply([document("d", "walnut")], [], Position("e", 6))
+    assert {hit.id for hit in (await engine.search(SearchQuery("walnut"))).hits} == {"a", "d"}
+    assert kept.value.__traceback__ is not None

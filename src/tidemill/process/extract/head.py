@@ -5,6 +5,7 @@ Comes in: the tree; goes out: a `Head`. Called by `metadata`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborNode
@@ -15,7 +16,9 @@ _SELECTOR = (
     "html, title, h1, meta, link[rel=canonical], script[type='application/ld+json'], [rel=author], [itemprop=author], "
     "[itemprop=datePublished], time[pubdate]"
 )
+_UNCLOSED = re.compile(r"</?(?:meta|link|script|style|base|head|body|html|h1)\b", re.IGNORECASE)
 _MAX_TEXT_CHARS = 500
+_MAX_HEADING_CHARS = 300
 
 
 @dataclass(slots=True)
@@ -57,9 +60,9 @@ def _read_node(head: Head, node: LexborNode) -> None:
             head.language = head.language or node.attributes.get("lang") or node.attributes.get("xml:lang")
         case "title":
             if head.title is None and not _is_in_svg(node):
-                head.title = _text(node)
+                head.title = _UNCLOSED.split(_text(node))[0].strip()
         case "h1":
-            if text := _text(node):
+            if 0 < len(text := _text(node)) <= _MAX_HEADING_CHARS:  # A longer one was never closed.
                 head.headings.append(text)
         case "link":
             head.canonical = head.canonical or node.attributes.get("href")

@@ -30,7 +30,8 @@ _PAGE_TYPES = frozenset(
 _PUBLISHED_META = (
     "article:published_time", "og:article:published_time", "datepublished", "date", "pubdate", "publishdate",
     "publish-date", "publish_date", "parsely-pub-date", "sailthru.date", "dc.date.issued", "dc.date", "dcterms.created",
-    "dcterms.issued", "citation_publication_date", "article.published", "published_date", "cxenseparse:recs:publishtime",
+    "dcterms.issued", "citation_publication_date", "article.published", "published_date",
+    "cxenseparse:recs:publishtime",
 )  # fmt: skip
 _MODIFIED_META = ("article:modified_time", "og:updated_time", "datemodified", "last-modified", "dcterms.modified")
 _AUTHOR_META = (

@@ -18,6 +18,7 @@ from tidemill.process.extract.metadata import Metadata, read_metadata
 from tidemill.process.mojibake import MOJIBAKE, repair_markup
 
 _BINARY_SHARE = 0.01
+_BINARY_WINDOW = 65_536
 _ARTICLE_PATH = re.compile(r"/(?:19|20)\d\d/\d\d?/|/[^/?#]*(?:-[^/?#-]+){3}[^/?#]*/?(?:[?#]|$)")
 
 
@@ -67,16 +68,19 @@ class Page:
     @cached_property
     def main_text(self) -> MainText:
         """The text that the page is about, without navigation and the like."""
-        _ = self.tree  # The guard of the one parser protects the other.
+        tree = self.tree  # The guard of the one parser protects the other.
         wants_date = self.metadata.published_at is None and (self.metadata.is_article or _is_named_page(self.url))
-        return read_main_text(self.text, self.url, self.capture.fetched_at if wants_date else None)
+        return read_main_text(
+            self.text, lambda: tree.html or "", self.url, self.capture.fetched_at if wants_date else None
+        )
 
     @cached_property
     def _decoded(self) -> tuple[str, tuple[str, ...]]:
         text, flags = decode(self.body, self.capture.content_type)
         if self.media_type != "text/plain":
             text, flags = _with_repaired_text(text, self.body, flags)
-        if text.count("\x00") > _BINARY_SHARE * len(text):
+        head = text[:_BINARY_WINDOW]
+        if head.count("\x00") > _BINARY_SHARE * len(head):
             raise Permanent(
                 f"{self.url} is declared as {self.capture.content_type!r} but is not text", reason="undecodable"
             )

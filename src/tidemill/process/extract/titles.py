@@ -31,6 +31,9 @@ def choose_title(headline: str | None, head: Head, site_name: str | None, url: s
             return heading, "h1"
     if len(headings) == 1 and " " in headings[0] and fold(headings[0]) not in ends:
         return headings[0], "h1"
+    starts = {fold(_SEPARATOR.split(text)[0]) for _, text in given if text}
+    if len(headings) == 1 and fold(headings[0]) in starts:
+        return headings[0], "h1"
     for heading in headings:
         if len(heading) >= _LEAST_CONTAINED_CHARS and any(fold(heading) in text for text in folded):
             return heading, "h1"

@@ -25,6 +25,13 @@ _UNSPACED = (
 )
 _WORD = re.compile(rf"[^\W{_UNSPACED}]+(?:['’\-][^\W{_UNSPACED}]+)*")
 _UNSPACED_CHAR = re.compile(rf"[{_UNSPACED}]")
+_SCRIPTS = {
+    "ja": re.compile("[\u3040-\u30ff]"),
+    "zh": re.compile("[\u3400-\u4dbf\u4e00-\u9fff]"),
+    "ko": re.compile("[\u1100-\u11ff\uac00-\ud7af]"),
+    "th": re.compile("[\u0e00-\u0e7f]"),
+}
+_KANA_SHARE = 0.1
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
 _LEAST_DESCRIPTION_CHARS = 40
 
@@ -80,8 +87,18 @@ def _language(draft: Draft) -> tuple[str | None, float | None]:
     letters = sum(1 for char in sample if char.isalpha())
     if letters < _LEAST_CHARS_TO_DETECT and count_words(sample) < _LEAST_CHARS_TO_DETECT // 2:
         return draft.language, None
+    if not sample.isascii() and (by_script := _language_of_script(sample, letters)) is not None:
+        return by_script, 1.0
     guess = detect(sample, model="lite", k=1)[0]
     code, confidence = str(guess["lang"])[:2], round(float(guess["score"]), 3)
     if len(str(guess["lang"])) != 2 or (confidence < _SURE and draft.language is not None):
         return draft.language, None
     return code, min(confidence, 1.0)
+
+
+def _language_of_script(sample: str, letters: int) -> str | None:
+    """The language of a text in a script that (nearly) no other is written in; the model errs on short ones."""
+    found = {name: len(script.findall(sample)) for name, script in _SCRIPTS.items()}
+    if found["ja"] > letters * _KANA_SHARE and found["ja"] + found["zh"] > letters / 2:
+        return "ja"
+    return next((name for name in ("zh", "ko", "th") if found[name] > letters / 2), None)

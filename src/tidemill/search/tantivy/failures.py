@@ -13,7 +13,7 @@ from tidemill.errors import Transient
 _FULL = ("no space left", "storagefull", "quota exceeded")
 _DAMAGED = ("corrupt", "invaliddata", "doesnotexist", "does not exist", "no such file", "schema error", "incompatible")
 _UNREADABLE = ("failed to open", "io error", "ioerror")
-_KILLED = "writer was killed"
+_KILLED = ("writer was killed", "worker thread failed")
 _FULL_BELOW_BYTES = 8_000_000
 
 
@@ -49,7 +49,7 @@ def _known(doing: str, folder: Path, error: ValueError | OSError) -> Transient |
     text = str(error).lower()
     number = error.errno if isinstance(error, OSError) else None
     full = number in (errno.ENOSPC, errno.EDQUOT) or any(sign in text for sign in _FULL)
-    if full or (_KILLED in text and _has_no_space(folder)):
+    if full or (any(sign in text for sign in _KILLED) and _has_no_space(folder)):
         return Transient(
             f"{doing} the search index {folder} failed: the disk is full. Free some space; indexing goes on by itself",
             reason="disk_full",
@@ -63,7 +63,7 @@ def _known(doing: str, folder: Path, error: ValueError | OSError) -> Transient |
             f"{doing} the search index {folder} failed: {_brief(error)}. It is built again by the process that writes "
             "it; if none does, delete the folder and start one"
         )
-    if isinstance(error, OSError) or any(sign in text for sign in (*_UNREADABLE, _KILLED)):
+    if isinstance(error, OSError) or any(sign in text for sign in (*_UNREADABLE, *_KILLED)):
         return Transient(f"{doing} the search index {folder} failed: {_brief(error)}", reason="index_unreadable")
     return None
 

@@ -258,6 +258,7 @@ def upgrade() -> None:
         sa.Column("fetched", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("received_bytes", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("out_of_scope", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("worker_id", Id, nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_at", Moment, nullable=False),
         sa.Column("started_at", Moment, nullable=True),

@@ -1,0 +1,122 @@
+"""The API: an `App` comes in, an ASGI application goes out, and `serve` lets it listen. The command line calls both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from tidemill import __version__
+from tidemill.api.openapi import describe
+from tidemill.api.routes import docs, documents, probes, runs, search, sources, statistics
+from tidemill.app import App
+from tidemill.errors import TidemillError
+from tidemill.http.answers import handle_error
+from tidemill.http.hosts import is_loopback
+from tidemill.http.server import serve_application
+from tidemill.http.stack import surround
+from tidemill.telemetry.logs import get_logger
+
+_DESCRIPTION = (
+    "Websites as a clean, searchable, always-fresh store of documents. Errors are problem documents (RFC 9457) with a"
+    " stable `type`. A server on loopback needs no key; elsewhere send one as `X-API-Key`."
+)
+_TAGS = [
+    {"name": "search", "description": "Finding documents"},
+    {"name": "documents", "description": "What came out of the pages"},
+    {"name": "sources", "description": "What is crawled"},
+    {"name": "runs", "description": "Crawling it, and what became of each URL"},
+    {"name": "service", "description": "How the service is doing"},
+]
+_HANDLED = (TidemillError, HTTPException, RequestValidationError, Exception)
+_log = get_logger(__name__)
+
+
+def create_api(app: App, *, host: str | None = None) -> ASGIApp:
+    """The whole application. `host` is the address it will listen on (`api.host` if none is given).
+
+    On loopback no key is needed, but only loopback's own names are answered.
+    """
+    bound_host = host or app.settings.api.host
+    has_docs = app.settings.api.docs
+    routers = [
+        search.routes(app),
+        documents.routes(app),
+        sources.routes(app),
+        runs.routes(app, may_allow_private=is_loopback(bound_host)),
+        statistics.routes(app),
+        probes.routes(app),
+        *([docs.routes()] if has_docs else []),
+    ]
+    api = FastAPI(
+        title="Tidemill API",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        openapi_url=docs.OPENAPI_PATH if has_docs else None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        exception_handlers={405: _refuse_method(routers), **dict.fromkeys(_HANDLED, handle_error)},
+    )
+    for router in routers:
+        api.include_router(router)
+    api.openapi = describe(api, _is_open)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return surround(api, app, bound_host=bound_host, is_open=_is_open)
+
+
+async def serve(
+    app: App,
+    stop: asyncio.Event,
+    *,
+    host: str,
+    port: int,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the API until `stop` is set; requests in flight are answered first. Port 0 means any free one.
+
+    `on_ready` gets the base URL. Raises `Conflict` or `Invalid` if the address cannot be listened on.
+    """
+
+    def ready(base_url: str) -> None:
+        app.health.mark_started()
+        _log.info("serving", action="http.ready", base_url=base_url)
+        if on_ready is not None:
+            on_ready(base_url)
+
+    await serve_application(
+        create_api(app, host=host),
+        stop,
+        host=host,
+        port=port,
+        on_ready=ready,
+        on_stop=app.health.mark_draining,
+    )
+
+
+def _is_open(path: str) -> bool:
+    return path in probes.OPEN_PROBES or docs.is_docs(path)
+
+
+def _refuse_method(routers: Sequence[APIRouter]) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:
+    """The handler of 405: `Allow` names the methods of every route of the path, not only of the first."""
+
+    async def refuse(request: Request, _: Any) -> Response:
+        path = request.scope["path"]
+        known = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+        allowed = {method for route in known if route.path_regex.match(path) for method in route.methods or ()}
+        return await handle_error(request, HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))}))
+
+    return refuse
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

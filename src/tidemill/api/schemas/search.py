@@ -1,0 +1,69 @@
+"""Searching: the parameters of the query and the answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+_LONGEST_QUERY = 2000
+
+
+def _aware(at: datetime) -> datetime:
+    """A time without a zone is UTC."""
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
+
+
+class SearchParameters(BaseModel):
+    """What may stand in the URL of a search."""
+
+    q: str | None = Field(
+        None,
+        max_length=_LONGEST_QUERY,
+        description='Words, "phrases", -without, OR, field:value; never a syntax error',
+        examples=['"full text" index -mysql'],
+    )
+    query: str | None = Field(None, max_length=_LONGEST_QUERY, description="Another name of q")
+    limit: int = Field(10, ge=0, description="Hits on this page; at most search.max_results")
+    offset: int = Field(0, ge=0, le=100_000, description="Hits before this page")
+    source: str | None = Field(None, description="Name of a source", examples=["example.org/docs/"])
+    kind: str | None = Field(None, description="Kind of document", examples=["article"])
+    language: str | None = Field(None, description="ISO 639-1 code", examples=["en"])
+    author: str | None = Field(None, description="Words of the author's name")
+    domain: str | None = Field(None, description="Host of the document, or a parent of it")
+    tag: list[str] = Field([], max_length=20, description="A tag; repeat it for documents that have all")
+    published_after: Moment | None = Field(None, description="First moment of publication")
+    published_before: Moment | None = Field(None, description="First moment that is too late")
+
+
+class SearchHit(BaseModel):
+    """One document found. `highlights` are HTML with the matches in `<mark>`; all else is plain text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    url: str
+    title: str
+    score: float = Field(description="Compares hits of one answer only")
+    highlights: list[str]
+    source: str
+    language: str | None
+    published_at: datetime | None
+    kind: str
+    author: str | None
+    summary: str | None
+
+
+class SearchAnswer(BaseModel):
+    """One page of hits, best first, and how many documents match in all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str
+    total: int
+    took_ms: float
+    hits: list[SearchHit]
