@@ -11,8 +11,6 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import structlog
-
 from tidemill.app import App
 from tidemill.crawl.crawler import Tools, crawl
 from tidemill.errors import TidemillError
@@ -21,10 +19,11 @@ from tidemill.process.pool import WorkerPool
 from tidemill.process.worker import Bench, Processor
 from tidemill.store import events, runs, sources, workers
 from tidemill.store.workers import Worker
+from tidemill.telemetry.logs import bind, get_logger
 
 _POLL_S = 0.2
 _PARALLEL_RUNS = 4
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 async def run_to_end(
@@ -76,7 +75,13 @@ async def process_backlog(app: App, stop: asyncio.Event) -> None:
         await app.indexer.catch_up(await events.head(app.store))
 
 
-async def crawler(app: App, stop: asyncio.Event, *, captured: Callable[[], None] = lambda: None) -> None:
+async def crawler(
+    app: App,
+    stop: asyncio.Event,
+    *,
+    captured: Callable[[], None] = lambda: None,
+    own_signals: Callable[[], None] = lambda: None,
+) -> None:
     """Take up every run that waits for a crawler, a few at a time, until `stop` is set."""
     async with _registered(app, "crawler") as worker:
         active: dict[str, asyncio.Task[None]] = {}
@@ -84,7 +89,7 @@ async def crawler(app: App, stop: asyncio.Event, *, captured: Callable[[], None]
             await workers.reclaim(app.store, app.settings.crawl.lease_s)
             for run_id in await runs.waiting(app.store):
                 if len(active) < _PARALLEL_RUNS and run_id not in active:
-                    work = _crawl_one(app, run_id, worker, stop, captured=captured)
+                    work = _crawl_one(app, run_id, worker, stop, captured=captured, own_signals=own_signals)
                     active[run_id] = asyncio.create_task(_logged(run_id, work))
             active = {run_id: task for run_id, task in active.items() if not task.done()}
             await _sleep(stop, 5 * _POLL_S)
@@ -119,11 +124,17 @@ async def serving(app: App, stop: asyncio.Event, serve: Callable[[asyncio.Event]
     await _together(indexer(app, stop), serve(stop), on_failure=stop.set)
 
 
-async def up(app: App, stop: asyncio.Event, serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+async def up(
+    app: App,
+    stop: asyncio.Event,
+    serve: Callable[[asyncio.Event], Awaitable[None]],
+    *,
+    own_signals: Callable[[], None] = lambda: None,
+) -> None:
     """Every role in this process group, until `stop` is set. If one cannot go on, all stop and its error is raised."""
     news = asyncio.Event()
     await _together(
-        crawler(app, stop, captured=news.set),
+        crawler(app, stop, captured=news.set, own_signals=own_signals),
         processor(app, stop, news),
         indexer(app, stop),
         serve(stop),
@@ -157,8 +168,10 @@ async def _crawl_one(
         own_signals=own_signals,
     )
     try:
-        with structlog.contextvars.bound_contextvars(run_id=run_id):
-            await crawl(tools, run, source, worker.id, stop)
+        with bind(run_id=run_id):
+            _log.info("crawling", action="run.begin", source=source.name)
+            state = await crawl(tools, run, source, worker.id, stop)
+            _log.info("nothing left to fetch" if state is not RunState.RUNNING else "stopped", action="run.end")
     except BaseException as error:
         why = None if isinstance(error, asyncio.CancelledError) else f"{type(error).__name__}: {error}"[:500]
         await runs.interrupt(app.store, run_id, why)

@@ -20,7 +20,6 @@ from backports import zstd
 from tidemill.errors import Permanent
 from tidemill.models.ids import new_id
 
-
 _FLUSHERS = 6
 
 

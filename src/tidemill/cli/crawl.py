@@ -78,7 +78,7 @@ def crawl(
 
 
 async def _crawl(settings: Settings, target: str, options: RunOptions, *, fresh: bool) -> Run:
-    from tidemill.manage.runs import start
+    from tidemill.manage.runs import advice, start
     from tidemill.roles import run_to_end
 
     async with opened(settings) as app:
@@ -88,10 +88,13 @@ async def _crawl(settings: Settings, target: str, options: RunOptions, *, fresh:
         watching = asyncio.create_task(_watch(app, begun.run.id))
         try:
             crawl_only = options.crawl_only
-            return await run_to_end(app, begun.run.id, signals.stop, crawl_only=crawl_only, own_signals=signals.install)
+            done = await run_to_end(app, begun.run.id, signals.stop, crawl_only=crawl_only, own_signals=signals.install)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+        for sentence in await advice(app.store, done):
+            note(sentence)
+        return done
 
 
 def _say_what_begins(begun: Start) -> None:
@@ -148,5 +151,3 @@ def _show(run: Run, state: str, duration_s: float) -> None:
         f" {run.fetched} requests answered, {run.received_bytes / 1e6:.1f} MB, {run.documents} documents"
         + (f", {run.out_of_scope} links led out of the source" if run.out_of_scope else "")
     )
-    if state == "completed" and not run.documents:
-        note(f"nothing was stored; `tidemill ledger {run.id}` says what became of each URL")

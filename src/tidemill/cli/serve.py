@@ -51,7 +51,7 @@ async def _serve(settings: Settings, *, everything: bool) -> None:
         if everything:
             from tidemill.roles import up as everything_up
 
-            await everything_up(app, signals.stop, api)
+            await everything_up(app, signals.stop, api, own_signals=signals.install)
         else:
             from tidemill.roles import serving
 

@@ -11,7 +11,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
 from crawlee.crawlers import BasicCrawlingContext
 
 from tidemill.archive.base import Archive
@@ -30,10 +29,11 @@ from tidemill.net import Client
 from tidemill.settings import CrawlSettings, NetSettings
 from tidemill.store import ledger, runs
 from tidemill.store.engine import Store
+from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
 
 _HORIZON_S = 10.0
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, fields
 
 from tidemill.crawl.scope import folder_spec
 from tidemill.errors import Invalid
-from tidemill.models.run import Run, RunOptions
+from tidemill.models.run import FINISHED_RUNS, Run, RunOptions
 from tidemill.models.source import Source
 from tidemill.models.url import url_folder, url_key, url_origin
 from tidemill.models.visit import Found
 from tidemill.net.guard import Guard
 from tidemill.settings import NetSettings
-from tidemill.store import runs, sources
+from tidemill.store import ledger, runs, sources
 from tidemill.store.engine import Store
 
 
@@ -47,6 +47,21 @@ async def latest(store: Store) -> Run:
     """The newest run of all. Raises `NotFound` (`no_such_run`) if there is none yet."""
     newest = await runs.listed(store, 1)
     return newest[0] if newest else await runs.get(store, "none yet")
+
+
+async def advice(store: Store, run: Run) -> list[str]:
+    """What a person who wonders at an empty result should know, in sentences; empty if there is nothing to wonder at."""
+    if run.documents or run.state not in FINISHED_RUNS:
+        return []
+    away = await ledger.led_away(store, run.id)
+    if away:
+        return [
+            f"{url} redirects to {target}, which is outside of the source; crawl that instead" for url, target in away
+        ]
+    if run.discovered > 3:
+        return [f"nothing was stored; `tidemill ledger {run.id}` says what became of each URL"]
+    found = [entry async for entry in ledger.entries(store, run.id)]
+    return [f"{entry.url}: {entry.outcome} ({entry.reason})" for entry in found]
 
 
 def start_pages(source: Source) -> list[Found]:

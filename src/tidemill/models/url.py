@@ -1,14 +1,17 @@
 """The identity of a page: one canonical URL for all spellings of the same address.
 
 Follows RFC 3986 section 6 (syntax-based and scheme-based normalisation) and adds what the web needs: the query is
-sorted by name, and parameters that only track a visitor or carry a session are removed, by a named list. The case of the path
-stays, since servers tell `/A.html` from `/a.html`.
+sorted by name, and parameters that only track a visitor or carry a session are removed, by a named list. The case of
+the path stays, since servers tell `/A.html` from `/a.html`.
 """
 
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address
 from urllib.parse import urlsplit
+
+from yarl import URL
 
 from tidemill.errors import Invalid
 
@@ -33,7 +36,11 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%|]")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _BREAKS = str.maketrans("", "", "\t\r\n")
-_PLAIN = re.compile(r"https?://[a-z0-9.\-]+(?::[1-9][0-9]{0,4})?(?:/[A-Za-z0-9\-_~]+(?:\.[A-Za-z0-9\-_~]+)*)*/?")
+_HOST = re.compile(r"[a-z0-9\-._~!$&'()*+,;=]+")
+_PLAIN_PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
+_PLAIN = re.compile(
+    rf"https?://[a-z0-9\-]+(?:\.[a-z0-9\-]+)*{_PLAIN_PORT}(?:/[A-Za-z0-9\-_~]+(?:\.[A-Za-z0-9\-_~]+)*)*/?"
+)
 
 
 def url_key(url: str) -> str:
@@ -43,20 +50,25 @@ def url_key(url: str) -> str:
     """
     if len(url) <= MAX_URL_LENGTH and _PLAIN.fullmatch(url) and url.count("/") > 2 and not _default_port(url):
         return url
+    return _key(url)
+
+
+def _key(url: str) -> str:
+    """`url_key` for any URL; those of a plain spelling come out as they are."""
     text = url.strip(" \t\r\n\f\x00").translate(_BREAKS)
     try:
         parts = urlsplit(text)
         port = parts.port
-        host = _host(parts.hostname or "")
+        host = _host(parts.hostname or "", bracketed="[" in parts.netloc.rpartition("@")[2])
     except (ValueError, UnicodeError) as error:
         raise Invalid(f"not a URL: {url[:200]!r} ({error})", reason="bad_url") from error
     scheme = parts.scheme.lower()
     if scheme not in _DEFAULT_PORTS or not host:
         raise Invalid(f"not an absolute http or https URL: {url[:200]!r}", reason="bad_url")
-    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-    netloc = user + (host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}")
-    path = _dot_segments(_escape(_PATH_SESSION.sub("", parts.path.replace("\\", "/")))) or "/"
-    query = _query(parts.query)
+    user = _escape(parts.netloc.rpartition("@")[0])
+    netloc = (f"{user}@" if user else "") + (host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}")
+    path = _dot_segments(_PATH_SESSION.sub("", _escape(parts.path.replace("\\", "/")))) or "/"
+    query = _query(_escape(parts.query))
     key = f"{scheme}://{netloc}{path}{'?' + query if query else ''}"
     if len(key) > MAX_URL_LENGTH:
         raise Invalid(f"URL longer than {MAX_URL_LENGTH} characters: {key[:100]}…", reason="bad_url")
@@ -87,15 +99,19 @@ def _default_port(url: str) -> bool:
     return rest.partition("/")[0].endswith(":80" if scheme == "http" else ":443")
 
 
-def _host(host: str) -> str:
+def _host(host: str, *, bracketed: bool = False) -> str:
+    """A host in one spelling, international names by UTS 46 as browsers do. Raises `ValueError` if it is none."""
+    if bracketed:
+        address = IPv6Address(host)
+        if address.scope_id is not None:
+            raise ValueError(f"host {host!r} names an interface of this machine")
+        return f"[{address.compressed}]"
+    if not host.isascii():
+        return _host(URL.build(scheme="http", host=host).raw_host or "")
     host = host.rstrip(".").lower()
-    if host.isascii():
-        if ":" in host:
-            return f"[{host}]"
-        if not host or any(character in host for character in " <>\"'`{}|\\^%"):
-            raise ValueError(f"host {host!r}")
-        return host
-    return host.encode("idna").decode("ascii")
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"host {host!r}")
+    return host
 
 
 def _escape(text: str) -> str:
@@ -132,8 +148,9 @@ def _dot_segments(path: str) -> str:
 
 
 def _query(query: str) -> str:
+    """An escaped query without what tracks or carries a session, sorted by name; equal names keep their order."""
     if not query:
         return ""
     pairs = [pair for pair in query.split("&") if pair and pair.partition("=")[0].lower() not in _DROPPED]
     pairs.sort(key=lambda pair: pair.partition("=")[0])
-    return _escape("&".join(pairs))
+    return "&".join(pairs)

@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
 from tidemill.archive.base import Archive
 from tidemill.errors import Permanent, TidemillError
 from tidemill.models.capture import Capture
@@ -25,11 +23,12 @@ from tidemill.settings import ProcessSettings
 from tidemill.store import sources
 from tidemill.store.engine import Store
 from tidemill.store.processed import store_batch
+from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
 
 _LANES = 2
 _POLL_S = 0.5
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import structlog
-
 from tidemill.errors import Transient
 from tidemill.models.document import Document, DocumentState
 from tidemill.search.base import Position, SearchEngine
 from tidemill.settings.tree import SearchSettings
+from tidemill.telemetry.logs import get_logger
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 POLL_S = 0.05
 LONGEST_RETRY_S = 30.0

@@ -157,6 +157,19 @@ async def next_due(store: Store, run_id: str) -> datetime | None:
         return found
 
 
+async def led_away(store: Store, run_id: str) -> list[tuple[str, str]]:
+    """The URLs at depth 0 that redirected out of the source's scope, and where to."""
+    away = and_(visits.c.run_id == run_id, visits.c.depth == 0, visits.c.outcome == Outcome.REDIRECTED.value)
+    statement = (
+        select(pages.c.url, visits.c.redirect_to)
+        .join(pages, pages.c.id == visits.c.page_id)
+        .where(away, visits.c.reason == "out_of_scope")
+        .limit(5)
+    )
+    async with store.read() as connection:
+        return [(row.url, row.redirect_to) for row in await connection.execute(statement)]
+
+
 async def entries(
     store: Store, run_id: str, outcome: str | None = None, *, after: str | None = None, limit: int | None = None
 ) -> AsyncIterator[LedgerEntry]:

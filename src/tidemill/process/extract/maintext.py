@@ -41,8 +41,8 @@ class MainText:
 def read_main_text(html: str, normalised: Callable[[], str], url: str, date_before: datetime | None) -> MainText:
     """The main text of `html`, and its date if `date_before` (when it was fetched) says to look for one.
 
-    `normalised` gives the same page with all its tags, for markup that trafilatura does not take for a page. Comments of
-    readers are left out. Raises `Permanent` (`nesting_too_deep`) if it nests too deeply for the extractor.
+    `normalised` gives the same page with all its tags, for markup that trafilatura does not take for a page. Comments
+    of readers are left out. Raises `Permanent` (`nesting_too_deep`) if it nests too deeply for the extractor.
     """
     try:
         tree = load_html(html)

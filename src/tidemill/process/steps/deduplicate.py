@@ -5,11 +5,10 @@ Comes in: a finished draft; goes out: the same with `content_hash` and `fingerpr
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
-
-import orjson
 
 from tidemill.models.document import Draft
 from tidemill.models.source import ProcessRules
@@ -48,7 +47,7 @@ def _plain(value: object) -> object:
 
 
 def _canonical(value: object) -> str:
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS).decode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _hash(text: str) -> str:

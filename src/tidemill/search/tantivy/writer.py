@@ -11,7 +11,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import orjson
-import structlog
 import tantivy
 
 from tidemill.errors import Conflict
@@ -21,8 +20,9 @@ from tidemill.search.tantivy.analysis import Analysis
 from tidemill.search.tantivy.cursor import GENERATION, Cursor, read_cursor, write_cursor
 from tidemill.search.tantivy.failures import IndexDamaged, explained
 from tidemill.search.tantivy.schema import SCHEMA_VERSION, DocumentWriter, build_schema, register
+from tidemill.telemetry.logs import get_logger
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 def open_index(folder: Path, analysis: Analysis) -> tantivy.Index:

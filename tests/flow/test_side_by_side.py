@@ -1,0 +1,39 @@
+"""Two commands at once over one data folder: on the same source they share the work, on two sources they do not mind."""
+
+from __future__ import annotations
+
+from tests.harness.books import Books
+from tests.harness.command import Tidemill
+from tests.harness.reports import against_truth, by_path, report
+from tests.harness.sites import asked, site_in_thread
+from tests.site.server import Site
+
+
+def test_two_crawls_of_one_source_fetch_every_page_once(site: Site, tidemill: Tidemill) -> None:
+    command = ("crawl", f"{site.base_url}/", "--allow-private", "--json")
+    with tidemill.start(*command) as first, tidemill.start(*command) as second:
+        both = [first.wait(), second.wait()]
+    summaries = [done.expect(0).json for done in both]
+    counted = asked(site.hits)
+    tries = {"/status/stiff.html": 3, "/status/busy.html": 2, "/robots.txt": 2}
+    assert {path: n for path, n in counted.items() if n > tries.get(path, 1)} == {}
+    done = report(tidemill, site.base_url)
+    wrong = against_truth(done.ledger, site.truth)
+    assert not wrong, "\n".join(wrong)
+    assert Books(tidemill.data_dir).count("runs") == 1, [s["run_id"] for s in summaries]
+
+
+def test_two_sources_at_once_come_out_as_each_alone(site: Site, tidemill: Tidemill) -> None:
+    with site_in_thread() as other:
+        commands = [("crawl", f"{each.base_url}/es/", "--allow-private", "--json") for each in (site, other)]
+        with tidemill.start(*commands[0]) as first, tidemill.start(*commands[1]) as second:
+            for done in (first.wait(), second.wait()):
+                assert done.expect(0).json["status"] == "completed"
+        Books(tidemill.data_dir).check()
+        runs = tidemill("runs", "list", "--json").json
+        ledgers = [
+            by_path(tidemill.ledger(run["run_id"]), f"http://{run['source']}".partition("/es/")[0]) for run in runs
+        ]
+    outcomes = [{path: (e["outcome"], e["reason"]) for path, e in ledger.items()} for ledger in ledgers]
+    assert outcomes[0] == outcomes[1]
+    assert len(outcomes[0]) > 10
