@@ -79,7 +79,8 @@ def pages_of(path: Path, step: int) -> Iterator[dict[str, Any]]:
     with lzma.open(path) as lines:
         for number, line in enumerate(lines):
             if number % step == 0:
-                yield orjson.loads(line)
+                page = orjson.loads(line)
+                yield {**page, "url": page["url"] or ""}
 
 
 def capture_of(page: dict[str, Any], body: bytes) -> Capture:

@@ -19,6 +19,7 @@ from tidemill.api.schemas.search import SearchAnswer
 from tidemill.api.schemas.service import HealthAnswer, Statistics
 from tidemill.api.schemas.source import SourceAnswer, SourceList
 from tidemill.app import App
+from tidemill.errors import Transient
 from tidemill.models.run import Run
 from tidemill.store import runs
 
@@ -205,7 +206,7 @@ class TestSources:
             ({"name": "x", "start": ["https://a.example/"], "kind": "blog"}, "use one of website, sitemap, feed"),
             ({"name": "x", "start": ["https://a.example/"], "allow": ["("]}, "("),
             ({"name": "x", "start": "https://a.example/"}, "start"),
-            ({"name": "\ud800", "start": ["https://a.example/"]}, "name"),
+            ({"name": "\ud800", "start": ["https://a.example/"]}, "surrogate"),
             (["x"], "a source is a mapping of fields, not list"),
             ("x", "a source is a mapping of fields, not str"),
         ],
@@ -359,6 +360,15 @@ class TestErrors:
         assert b"secret" not in answer.body
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert ProblemDocument.model_validate(answer.json)
+
+    async def test_a_locked_database(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def locked(*_: object) -> None:
+            raise Transient("/srv/tidemill.db is locked", reason="database_locked", retry_after_s=2)
+
+        monkeypatch.setattr("tidemill.api.routes.documents.documents.get", locked)
+        answer = await place.client.get("/api/v1/documents/x")
+        assert (answer.status, answer.reason, answer.headers["retry-after"]) == (503, "database_locked", "2")
+        assert b"/srv" not in answer.body
 
 
 class TestService:

@@ -22,7 +22,7 @@ from tidemill.manage.accounts import create_key, ensure_first_key, recognise
 from tidemill.store import accounts
 from tidemill.store.tables import api_keys
 
-CONFIGURED = "configured-key-0123456789abcdef"
+CONFIGURED = "a-key-that-the-settings-name"
 CLOSED = ["/health", "/metrics", "/api/v1/search?q=a", "/api/v1/sources", "/api/v1/runs", "/api/v1/stats", "/nope"]
 OPEN = ["/livez", "/readyz", "/startupz", "/health/live", "/health/ready", "/health/startup", "/api/docs", "/"]
 
@@ -158,6 +158,16 @@ class TestServing:
         await asyncio.wait_for(serving, 5)
         assert time.monotonic() - began < 2
         assert not (await app.health.readyz()).is_ok
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+
+    async def test_ends_when_it_is_cancelled(self, app: App) -> None:
+        ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(serve(app, asyncio.Event(), host="127.0.0.1", port=0, on_ready=ready.set_result))
+        port = int((await asyncio.wait_for(ready, 10)).rpartition(":")[2])
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
 

@@ -136,9 +136,7 @@ def test_pages_with_validators_were_asked_for_conditionally(crawled: Crawled, un
     conditional = {hit.path for hit in unchanged.hits if hit.if_none_match}
     assert conditional == {hit.path for hit in unchanged.hits if hit.status == 304}
     with_validators = {
-        path
-        for path, expected in crawled.site.truth.items()
-        if expected.documents and has_validators(crawled, path)
+        path for path, expected in crawled.site.truth.items() if expected.documents and has_validators(crawled, path)
     }
     assert with_validators <= conditional
     assert len(conditional) > 150
@@ -175,9 +173,7 @@ def test_a_page_gone_for_good_and_an_item_that_is_missing_are_removed(crawled: C
     assert before - left >= {(EVENTS, last)}
 
 
-def test_a_page_not_found_once_is_kept_and_twice_is_removed(
-    crawled: Crawled, changed: Round, later: Round
-) -> None:
+def test_a_page_not_found_once_is_kept_and_twice_is_removed(crawled: Crawled, changed: Round, later: Round) -> None:
     assert changed.report.outcomes()[TWICE] == later.report.outcomes()[TWICE] == ("gone", "http_404")
     assert f"{crawled.site.base_url}{TWICE}" in changed.urls()
     assert f"{crawled.site.base_url}{TWICE}" not in later.urls()

@@ -217,4 +217,3 @@ def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "LC_ALL", "TMPDIR", "TZ"}}
     source = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
     return {**kept, "HOME": "/nonexistent", "PYTHONPATH": source, "NO_COLOR": "1", **(more or {})}
-

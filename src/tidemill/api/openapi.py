@@ -68,6 +68,8 @@ def describe(api: FastAPI, is_open: Callable[[str], bool]) -> Callable[[], dict[
 def _complete(document: dict[str, Any], is_open: Callable[[str], bool]) -> None:
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
+    for of_fastapi in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(of_fastapi, None)
     problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {}) | {"ProblemDocument": problem}
     source = TypeAdapter(SourceSpec).json_schema(ref_template="#/components/schemas/New{model}")
@@ -78,4 +80,6 @@ def _complete(document: dict[str, Any], is_open: Callable[[str], bool]) -> None:
     }
     for path, operations in document["paths"].items():
         for operation in operations.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]  # FastAPI adds it to every route with a parameter
             operation["security"] = [] if is_open(path) else _KEYED

@@ -34,6 +34,7 @@ def up(context: typer.Context, host: Host = None, port: Port = None, data_dir: D
 
 async def _serve(settings: Settings, *, everything: bool) -> None:
     from tidemill.api.main import serve as serve_api
+    from tidemill.http.hosts import is_loopback
     from tidemill.manage.accounts import ensure_first_key
 
     async with opened(settings) as app:
@@ -57,7 +58,3 @@ async def _serve(settings: Settings, *, everything: bool) -> None:
 
             await serving(app, signals.stop, api)
 
-
-def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine alone."""
-    return host in {"localhost", "::1"} or host.startswith("127.")

@@ -33,6 +33,7 @@ from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
 
 _HORIZON_S = 10.0
+_REQUESTS_A_VISIT = 3
 _log = get_logger(__name__)
 
 
@@ -110,16 +111,12 @@ class _Crawl:
             lost=self._fetcher.forget_seen,
             metrics=tools.metrics,
         )
+        self._patience_s = _REQUESTS_A_VISIT * (tools.net.total_timeout_s + tools.net.connect_timeout_s)
         self._state = RunState.RUNNING
 
     async def run(self, stop: asyncio.Event) -> RunState:
-        timeout_s = self._tools.net.total_timeout_s + self._tools.net.connect_timeout_s
-        crawler = basic_crawler(
-            self._frontier,
-            self._handle,
-            concurrency=self._politeness.concurrency,
-            handler_timeout_s=3 * timeout_s,
-        )
+        await ledger.release(self._tools.store, self._run.id, self._worker_id)  # what an earlier attempt left leased
+        crawler = basic_crawler(self._frontier, self._handle, concurrency=self._politeness.concurrency)
         writing = asyncio.create_task(self._write(), name="recorder")
         stopping = asyncio.create_task(self._stop_on(stop), name="crawl stop")
         try:
@@ -152,7 +149,10 @@ class _Crawl:
     async def _handle(self, context: BasicCrawlingContext) -> None:
         visit = self._frontier.visit_of(context.request)
         try:
-            catch = await self._fetcher.fetch(visit)
+            async with asyncio.timeout(self._patience_s):
+                catch = await self._fetcher.fetch(visit)
+        except TimeoutError:
+            catch = Catch(Fetched(visit, Outcome.FAILED, "timeout"))
         except Exception:  # noqa: BLE001 - logged, and accounted for as the page's outcome
             _log.exception("a visit failed in a way nobody foresaw", url=visit.url)
             catch = Catch(Fetched(visit, Outcome.FAILED, "internal_error"))

@@ -60,9 +60,11 @@ def basic_crawler(
     handler: Callable[[BasicCrawlingContext], Awaitable[None]],
     *,
     concurrency: int,
-    handler_timeout_s: float,
 ) -> BasicCrawler:
-    """A crawler that takes its requests from `frontier` and gives them to `handler`, `concurrency` at a time."""
+    """A crawler that takes its requests from `frontier` and gives them to `handler`, `concurrency` at a time.
+
+    The handler sees to its own timeouts: one that Crawlee cancelled would leave its visit without an outcome.
+    """
     configuration, events = _services()
     return BasicCrawler(
         configuration=configuration,
@@ -77,7 +79,7 @@ def basic_crawler(
         concurrency_settings=ConcurrencySettings(
             min_concurrency=concurrency, desired_concurrency=concurrency, max_concurrency=concurrency
         ),
-        request_handler_timeout=timedelta(seconds=handler_timeout_s),
+        request_handler_timeout=_NEVER,
         statistics=Statistics.with_default_state(
             persistence_enabled=False, log_interval=_NEVER, periodic_message_logger=logging.getLogger("crawlee")
         ),

@@ -136,7 +136,7 @@ class Fetcher:
 
     def _judge(self, visit: Visit, answer: Response) -> Catch:
         status = answer.status
-        if status == 304:
+        if status == 304 and (visit.etag or visit.last_modified):
             return Catch(Fetched(visit, Outcome.UNCHANGED, "not_modified"))
         if 300 <= status < 400 and "Location" in answer.headers:
             return Catch(self._redirected(visit, answer))
@@ -234,7 +234,7 @@ class Fetcher:
         for url in urls:
             try:
                 keys[url_key(urljoin(visit.url, url))] = None
-            except Invalid:
+            except (Invalid, ValueError):
                 continue
         found, outside = self._new_pages(tuple(keys), visit.depth + 1)
         return tuple(found), outside
@@ -266,7 +266,8 @@ class Fetcher:
         if visit.hops + 1 > self._settings.max_hops:
             return Fetched(visit, Outcome.FAILED, "too_many_redirects", redirect_to=target)
         reason = f"http_{answer.status}"
-        if visit.kind == "page" and not self._scope.covers(target):
+        in_scope = self._scope.covers if visit.kind == "page" else self._scope.same_site
+        if not in_scope(target):
             return Fetched(visit, Outcome.REDIRECTED, "out_of_scope", redirect_to=target, out_of_scope=1)
         hop = Found(
             url=target,
@@ -293,11 +294,11 @@ class Fetcher:
         value = answer.headers.get("Retry-After", "").strip()
         if not value:
             return None
-        if value.isdigit():
+        if value.isascii() and value.isdigit():
             return float(value)
         try:
             at = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         return max(0.0, (at - self._store.now()).total_seconds())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from crawlee import Request
 from crawlee.request_loaders import RequestManager
@@ -19,6 +19,7 @@ from tidemill.models.visit import Fetched, Visit
 
 _IDLE_S = 0.25
 _LATEST_WAKE_S = 1.0
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Frontier(RequestManager):
@@ -46,7 +47,7 @@ class Frontier(RequestManager):
         self._handed_out: dict[str, Visit] = {}
         self._unwritten = 0
         self._in_flight: Counter[str] = Counter()
-        self._next_start: dict[str, datetime] = {}
+        self._last_start: dict[str, datetime] = {}
         self._changed = asyncio.Event()
         self._refilling = asyncio.Lock()
         self._dry_until = 0.0
@@ -125,26 +126,29 @@ class Frontier(RequestManager):
         if not self._buffer:
             return None
         now = self._now()
+        turns = self._turns()
         for position, visit in enumerate(self._buffer):
-            if self._may_start(visit, now):
+            has_room = self._in_flight[visit.origin] < self._in_flight_limit(visit.origin)
+            if has_room and max(visit.not_before, turns[visit.origin]) <= now:
                 del self._buffer[position]
-                interval = self._interval_s(visit.origin)
-                if interval > 0:
-                    self._next_start[visit.origin] = now + timedelta(seconds=interval)
+                self._last_start[visit.origin] = now
                 return visit
         return None
 
-    def _may_start(self, visit: Visit, now: datetime) -> bool:
-        if self._in_flight[visit.origin] >= self._in_flight_limit(visit.origin):
-            return False
-        return max(visit.not_before, self._next_start.get(visit.origin, now)) <= now
+    def _turns(self) -> dict[str, datetime]:
+        """When each origin of the buffer may be asked next, by its interval as it is known now."""
+        turns = {visit.origin: _LONG_AGO for visit in self._buffer}
+        for origin in turns.keys() & self._last_start.keys():
+            turns[origin] = self._last_start[origin] + timedelta(seconds=self._interval_s(origin))
+        return turns
 
     def _wake_in(self, loop_time: float) -> float:
         """Seconds until the next thing that no event announces: a slot, or the time to look into the ledger again."""
         waits = [_LATEST_WAKE_S]
         if self._buffer:
             now = self._now()
-            starts = (max(v.not_before, self._next_start.get(v.origin, now)) for v in self._buffer)
+            turns = self._turns()
+            starts = (max(visit.not_before, turns[visit.origin]) for visit in self._buffer)
             waits.append((min(starts) - now).total_seconds())
         if len(self._buffer) < self._buffer_size:
             waits.append(self._dry_until - loop_time)

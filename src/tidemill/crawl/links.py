@@ -17,8 +17,9 @@ from tidemill.errors import Invalid
 from tidemill.models.url import url_folder, url_key
 
 _CACHE_SIZE = 200_000
-_FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/feed+json"})
+_FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml"})
 _REFRESH = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?['\"]?([^'\"\s]+)", re.IGNORECASE)
+_MARGIN = "".join(map(chr, range(0x21)))
 _ELSEWHERE = ("mailto:", "javascript:", "tel:", "data:", "ftp:", "about:", "blob:", "file:", "sms:", "whatsapp:")
 
 
@@ -50,6 +51,7 @@ class LinkReader:
 
     def _resolve(self, folder: str, base: str, href: str) -> str | None:
         """The canonical URL of a href; `None` if it leads nowhere a crawler can go."""
+        href = href.strip(_MARGIN)
         if not href or href[0] == "#":
             return None
         if href[0] == "?":
@@ -65,10 +67,11 @@ class LinkReader:
 
 
 def _joined(base: str, href: str) -> str | None:
-    if href.lstrip()[:12].lower().startswith(_ELSEWHERE):
+    href = href.strip(_MARGIN)
+    if href[:12].lower().startswith(_ELSEWHERE):
         return None
     try:
-        return url_key(urljoin(base, href.strip().replace("\\", "/")))
+        return url_key(urljoin(base, href.replace("\\", "/")))
     except (Invalid, ValueError):
         return None
 

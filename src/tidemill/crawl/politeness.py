@@ -9,11 +9,11 @@ from __future__ import annotations
 import ipaddress
 import random
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from tidemill.crawl.robots import Robots
 from tidemill.models.run import RunOptions
 from tidemill.models.source import SourceSpec
-from tidemill.models.url import url_host
 from tidemill.settings import CrawlSettings
 
 
@@ -56,10 +56,10 @@ def retry_delay_s(settings: CrawlSettings, attempts: int, retry_after_s: float |
 
 
 def _is_here(origin: str) -> bool:
-    host = url_host(origin + "/").rpartition(":")[0] or url_host(origin + "/")
+    host = urlsplit(origin).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

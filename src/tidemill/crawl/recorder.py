@@ -51,9 +51,11 @@ class Recorder:
 
     async def put(self, catch: Catch) -> None:
         """Hand over one result; waits while the disk is behind. Raises what stopped the writing, if it has stopped."""
+        if self.error is None:
+            await self._queue.put(catch)
         if self.error is not None:
+            self._discard()
             raise self.error
-        await self._queue.put(catch)
 
     async def run(self) -> None:
         """Write until `close` is called and everything handed over is written."""
@@ -62,13 +64,18 @@ class Recorder:
                 await self._write(batch)
         except BaseException as error:
             self.error = error
-            while not self._queue.empty():  # nobody may wait for room in a queue that nobody empties
-                self._queue.get_nowait()
+            self._discard()
             raise
 
     async def close(self) -> None:
         """No more results will come."""
-        await self._queue.put(None)
+        if self.error is None:
+            await self._queue.put(None)
+
+    def _discard(self) -> None:
+        """Nobody may wait for room in a queue that nobody empties: each who gets some makes some for the next."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
 
     async def _gather(self) -> list[Catch] | None:
         first = await self._queue.get()

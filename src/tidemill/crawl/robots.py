@@ -109,7 +109,7 @@ class Robots:
                 return self._judged(answer), requests, received
             try:
                 url = url_key(urljoin(url, answer.headers["Location"]))
-            except Invalid:
+            except (Invalid, ValueError):
                 break
         return self._record("allow_all", ""), requests, received
 

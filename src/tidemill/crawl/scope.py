@@ -18,7 +18,7 @@ _MAX_SEGMENTS = 40
 _MAX_REPEATS = 3
 _MAX_URL = 2000
 _YEARS_AHEAD = 2
-_DATED = re.compile(r"(?:^|[/=_-])(2[0-9]{3})(?:[/_-](?:0?[1-9]|1[0-2])(?![0-9])|/)")
+_DATED = re.compile(r"(?:^|[/=_-])(20[0-9]{2})(?:[/_-](?:0?[1-9]|1[0-2])(?![0-9])|/)")
 
 
 class Scope:
@@ -26,7 +26,8 @@ class Scope:
 
     def __init__(self, spec: SourceSpec, *, max_depth: int | None, today: date) -> None:
         starts = [url_key(url) for url in spec.start]
-        self._hosts = {host.lower() for host in spec.hosts} or {_plain_host(url_host(url)) for url in starts}
+        named = [_named_host(spec, host) for host in spec.hosts]
+        self._hosts = set(named) or {_plain_host(url_host(url)) for url in starts}
         self._within = tuple(_without_scheme(url_key(url)) for url in spec.within)
         self._allow = _compiled(spec, "allow", spec.allow)
         self._deny = _compiled(spec, "deny", spec.deny)
@@ -67,6 +68,16 @@ def folder_spec(name: str, url: str) -> SourceSpec:
     """The ad-hoc source of a URL: its host, and there everything below the URL's folder."""
     key = url_key(url)
     return SourceSpec(name=name, start=(key,), within=(url_folder(key),), description=f"ad-hoc crawl of {key}")
+
+
+def _named_host(spec: SourceSpec, host: str) -> str:
+    try:
+        key = url_key(f"http://{host}/")
+    except Invalid:
+        key = ""
+    if key.count("/") != 3 or "@" in key or "?" in key:
+        raise Invalid(f"source {spec.name!r}: hosts holds {host!r}; write a name as example.org or example.org:8080")
+    return _plain_host(url_host(key))
 
 
 def _compiled(spec: SourceSpec, field: str, patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:

@@ -93,9 +93,9 @@ def _given(value: Any) -> dict[str, Any]:
 def _read(path: Path, problems: list[str]) -> Iterator[SourceSpec]:
     try:
         text = path.read_text(encoding="utf-8")
-        composed: list[yaml.Node | None] = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
-        nodes = [node for node in composed if node is not None]
-        values = [value for value in yaml.safe_load_all(text) if value is not None]
+        nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+        pairs = list(zip(nodes, yaml.safe_load_all(text), strict=True))
+        documents = [(node, value) for node, value in pairs if value is not None]
     except OSError as error:
         problems.append(f"{path}: cannot be read: {error.strerror}")
         return
@@ -105,9 +105,13 @@ def _read(path: Path, problems: list[str]) -> Iterator[SourceSpec]:
     except yaml.YAMLError as error:
         problems.append(f"{path}{_mark(error)}: is not YAML: {_what(error)}")
         return
-    if not nodes:
+    except ValueError as error:
+        problems.append(f"{path}: holds a date or number that does not exist ({error}); put it in quotes")
+        return
+    if not documents:
         problems.append(f"{path}: is empty; a source needs at least name and start")
-    for node, value in zip(nodes, values, strict=True):
+    for node, value in documents:
+        problems += (f"{_at(path, key)}: the field {key.value!r} is given twice; keep one" for key in _repeated(node))
         spec = _check(path, node, value, problems)
         if spec is not None:
             yield spec
@@ -139,12 +143,23 @@ def _judge(value: Any) -> tuple[SourceSpec | None, list[_Fault]]:
         unknown += _unknown(("process",), value["process"], ProcessRules)
     if unknown:
         return None, unknown
+    if not _is_writable(value):
+        return None, [_Fault((), "holds half a surrogate pair, which is no text; take it out")]
     try:
         spec = _ADAPTER.validate_python(value, strict=False)
     except ValidationError as error:
         return None, [_of_type(each["loc"], each) for each in error.errors()]
     faults = [_Fault((field,), message) for field, message in _meaning(spec)]
     return (None if faults else spec), faults
+
+
+def _is_writable(value: Any) -> bool:
+    """Whether all text in it can be stored: JSON and YAML can spell what UTF-8 cannot."""
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, dict):
+        return all(_is_writable(each) for pair in value.items() for each in pair)
+    return not isinstance(value, list) or all(map(_is_writable, value))
 
 
 def _of_type(location: tuple[int | str, ...], found: Any) -> _Fault:
@@ -171,10 +186,11 @@ def _meaning(spec: SourceSpec) -> Iterator[tuple[str, str]]:
         least = 1 if field in {"max_pages", "concurrency"} else 0
         if number is not None and number < least:
             yield field, f"{field} is {number}; give {least} or more"
-    try:
-        Scope(SourceSpec(name=spec.name, allow=spec.allow, deny=spec.deny), max_depth=None, today=_SOME_DAY)
-    except TidemillError as error:
-        yield "allow" if spec.allow else "deny", str(error)
+    for field in ("hosts", "allow", "deny"):
+        try:
+            Scope(SourceSpec(name=spec.name, **{field: getattr(spec, field)}), max_depth=None, today=_SOME_DAY)
+        except TidemillError as error:
+            yield field, str(error)
 
 
 def _unknown(place: tuple[int | str, ...], value: dict[Any, Any], model: type) -> Iterator[_Fault]:
@@ -206,6 +222,17 @@ def _node_at(node: yaml.Node, location: tuple[int | str, ...]) -> yaml.Node:
             return node
         node = found
     return node
+
+
+def _repeated(node: yaml.Node) -> Iterator[yaml.Node]:
+    """The keys of a mapping, and of those in it, that stand there a second time: YAML would keep only the last."""
+    seen: set[Any] = set()
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in seen:
+                yield key
+            seen.add(key.value)
+        yield from _repeated(value)
 
 
 def _at(path: Path, node: yaml.Node) -> str:

@@ -37,6 +37,7 @@ _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _BREAKS = str.maketrans("", "", "\t\r\n")
 _HOST = re.compile(r"[a-z0-9\-._~!$&'()*+,;=]+")
+_BRACKETED = re.compile(r"\[([^\]]*)\](?::[0-9]*)?")
 _PLAIN_PORT = r"(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
 _PLAIN = re.compile(
     rf"https?://[a-z0-9\-]+(?:\.[a-z0-9\-]+)*{_PLAIN_PORT}(?:/[A-Za-z0-9\-_~]+(?:\.[A-Za-z0-9\-_~]+)*)*/?"
@@ -59,7 +60,8 @@ def _key(url: str) -> str:
     try:
         parts = urlsplit(text)
         port = parts.port
-        host = _host(parts.hostname or "", bracketed="[" in parts.netloc.rpartition("@")[2])
+        authority = parts.netloc.rpartition("@")[2]
+        host = _address(authority) if "[" in authority else _host(parts.hostname or "")
     except (ValueError, UnicodeError) as error:
         raise Invalid(f"not a URL: {url[:200]!r} ({error})", reason="bad_url") from error
     scheme = parts.scheme.lower()
@@ -99,19 +101,23 @@ def _default_port(url: str) -> bool:
     return rest.partition("/")[0].endswith(":80" if scheme == "http" else ":443")
 
 
-def _host(host: str, *, bracketed: bool = False) -> str:
+def _host(host: str) -> str:
     """A host in one spelling, international names by UTS 46 as browsers do. Raises `ValueError` if it is none."""
-    if bracketed:
-        address = IPv6Address(host)
-        if address.scope_id is not None:
-            raise ValueError(f"host {host!r} names an interface of this machine")
-        return f"[{address.compressed}]"
     if not host.isascii():
         return _host(URL.build(scheme="http", host=host).raw_host or "")
     host = host.rstrip(".").lower()
     if not _HOST.fullmatch(host):
         raise ValueError(f"host {host!r}")
     return host
+
+
+def _address(authority: str) -> str:
+    """An IPv6 address in one spelling, in its brackets. Raises `ValueError` if it is none."""
+    found = _BRACKETED.fullmatch(authority)
+    address = IPv6Address(found[1]) if found else None
+    if address is None or address.scope_id is not None:
+        raise ValueError(f"host {authority!r} is no IPv6 address")
+    return f"[{address.compressed}]"
 
 
 def _escape(text: str) -> str:

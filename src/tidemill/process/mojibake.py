@@ -22,6 +22,7 @@ _TRACE_IN_UTF8 = re.compile(
 MOJIBAKE = "mojibake_repaired"
 """The flag of a draft in which wrongly decoded text was put right."""
 
+_MAX_LINE_CHARS = 20_000
 _RUN = re.compile(r"[^<>\n]+")
 
 
@@ -36,7 +37,11 @@ def repair_markup(markup: str, body: bytes) -> str:
 
 
 def repair(text: str) -> str:
-    """`text` with mojibake repaired, line by line, wherever ftfy is sure of it."""
+    """`text` with mojibake repaired, line by line, wherever ftfy is sure of it. Lines of data (20,000 letters) stay."""
     if text.isascii() or not _TRACE.search(text):
         return text
-    return "\n".join(ftfy.fix_encoding(line) if _TRACE.search(line) else line for line in text.split("\n"))
+    return "\n".join(_repair_line(line) for line in text.split("\n"))
+
+
+def _repair_line(line: str) -> str:
+    return ftfy.fix_encoding(line) if len(line) <= _MAX_LINE_CHARS and _TRACE.search(line) else line

@@ -9,6 +9,7 @@ from tidemill.crawl.discover.xml import elements
 from tidemill.errors import Permanent
 
 _MAX_URLS = 50_000
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Sitemap:
 
 def read_sitemap(body: bytes, *, max_bytes: int) -> Sitemap:
     """What a sitemap lists. Raises `Permanent`: `bad_xml`, or `too_large` if it inflates beyond `max_bytes`."""
-    if body[:2] == b"\x1f\x8b":
+    if body[:2] == _GZIP:
         body = _inflate(body, max_bytes)
     text = body.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not text.startswith(b"<"):
@@ -42,11 +43,15 @@ def read_sitemap(body: bytes, *, max_bytes: int) -> Sitemap:
 
 
 def _inflate(body: bytes, max_bytes: int) -> bytes:
-    decoder = zlib.decompressobj(wbits=31)
-    try:
-        inflated = decoder.decompress(body, max_bytes + 1)
-    except zlib.error as error:
-        raise Permanent(f"the sitemap is no readable gzip file: {error}", reason="bad_encoding") from error
+    """A gzip file of one or more members (RFC 1952); what follows the last one is ignored."""
+    inflated = b""
+    while body[:2] == _GZIP and len(inflated) <= max_bytes:
+        decoder = zlib.decompressobj(wbits=31)
+        try:
+            inflated += decoder.decompress(body, max_bytes + 1 - len(inflated))
+        except zlib.error as error:
+            raise Permanent(f"the sitemap is no readable gzip file: {error}", reason="bad_encoding") from error
+        body = decoder.unused_data
     if len(inflated) > max_bytes:
         raise Permanent(f"the sitemap inflates to more than {max_bytes} bytes", reason="too_large")
     return inflated

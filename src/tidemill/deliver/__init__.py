@@ -1,1 +1,0 @@
-"""From the event outbox to the outside."""

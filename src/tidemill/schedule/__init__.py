@@ -1,1 +1,0 @@
-"""When a source is due."""

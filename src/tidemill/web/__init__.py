@@ -1,1 +1,0 @@
-"""The console, rendered on the server."""
