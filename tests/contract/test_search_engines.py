@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
+from tests.logs import captured_logs
 from tests.unit.search.making import document
 
 from tidemill.errors import Conflict, Invalid
@@ -134,7 +134,7 @@ async def test_another_database_epoch_begins_from_zero_and_says_so(engine: Searc
     await write(engine, document("a", "walnut"), event_id=5)
     reader = open_engine()
     assert await ids(reader, "walnut") == ["a"]
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         assert await engine.begin("e2") == Position("e2", 0)
     assert [entry["action"] for entry in logs] == ["index.rebuild"]
     assert logs[0]["log_level"] == "warning"

@@ -1,4 +1,4 @@
-"""One crawl of the whole sample site, and everything it gave, kept as it was: later crawls of the folder change nothing."""
+"""One crawl of the whole sample site and everything it gave, kept as it was: later crawls do not change it."""
 
 from __future__ import annotations
 

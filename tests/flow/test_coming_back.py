@@ -28,7 +28,7 @@ EVENTS = "/events/"
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One more run: what it came to, the export as bytes, what the site was asked, its events, and the hits of queries."""
+    """One more run: what it came to, its export, what the site was asked, its events, and the hits of queries."""
 
     report: Report
     export: bytes

@@ -1,4 +1,4 @@
-"""Two commands at once over one data folder: on the same source they share the work, on two sources they do not mind."""
+"""Two commands at once over one data folder: on one source they share the work, on two they do not mind."""
 
 from __future__ import annotations
 

@@ -81,6 +81,7 @@ async def _write_csv(entries: AsyncIterator[LedgerEntry]) -> None:
     async for entry in entries:
         row = asdict(entry)
         writer.writerow([_safe(row[column]) for column in _COLUMNS])
+    sys.stdout.flush()
 
 
 async def _write_lines(entries: AsyncIterator[LedgerEntry]) -> None:

@@ -62,10 +62,14 @@ def settings_of(context: typer.Context, data_dir: Path | None, *, quiet: bool = 
 
 
 def loaded_of(context: typer.Context, data_dir: Path | None, **overrides: Any) -> Loaded:
-    """The settings with the origin of each. `overrides` are dotted names with `__` for the dot."""
+    """The settings with the origin of each. `overrides` are dotted names with `__` for the dot.
+
+    A folder that comes from the environment is left to the settings, so that one named before the command goes first.
+    """
     given: Given = context.obj or Given()
     named = {name.replace("__", "."): value for name, value in overrides.items()}
-    with_folder = {"data_dir": data_dir} if data_dir is not None else {}
+    from_environment = getattr(context.get_parameter_source("data_dir"), "name", "") == "ENVIRONMENT"
+    with_folder = {"data_dir": data_dir} if data_dir is not None and not from_environment else {}
     return load({**given.overrides, **with_folder, **named})
 
 

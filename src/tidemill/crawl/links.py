@@ -19,6 +19,7 @@ from tidemill.models.url import url_folder, url_key
 _CACHE_SIZE = 200_000
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml"})
 _REFRESH = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?['\"]?([^'\"\s]+)", re.IGNORECASE)
+_HOSTLESS = re.compile(r"https?:[/\\]*(?:[?#;]|$)", re.IGNORECASE)
 _MARGIN = "".join(map(chr, range(0x21)))
 _ELSEWHERE = ("mailto:", "javascript:", "tel:", "data:", "ftp:", "about:", "blob:", "file:", "sms:", "whatsapp:")
 
@@ -54,7 +55,7 @@ class LinkReader:
         href = href.strip(_MARGIN)
         if not href or href[0] == "#":
             return None
-        if href[0] == "?":
+        if href[0] in "?;":  # these alone depend on more of the base than its folder
             return _joined(base, href)
         found = self._resolved.get((folder, href), "")
         if found != "":
@@ -68,7 +69,7 @@ class LinkReader:
 
 def _joined(base: str, href: str) -> str | None:
     href = href.strip(_MARGIN)
-    if href[:12].lower().startswith(_ELSEWHERE):
+    if href[:12].lower().startswith(_ELSEWHERE) or _HOSTLESS.match(href):
         return None
     try:
         return url_key(urljoin(base, href.replace("\\", "/")))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from structlog.testing import capture_logs
+from tests.logs import captured_logs
 from tests.unit.search.making import RememberedChanges, document
 
 from tidemill.errors import Transient
@@ -201,7 +201,7 @@ async def test_trouble_is_said_tried_again_and_told_to_who_waits(
 ) -> None:
     engine.broken = True
     changes.put(document("a"))
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         async with Running(Indexer(changes, engine, FAST)) as indexer:
             await until(lambda: len(logs) >= 2)
             indexer.notify()

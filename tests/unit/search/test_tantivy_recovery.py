@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from structlog.testing import capture_logs
+from tests.logs import captured_logs
 from tests.unit.search.making import document
 
 from tidemill.errors import Transient
@@ -39,14 +39,14 @@ async def reopened(root: Path) -> tuple[Position, str]:
     """Where a new process would go on, and what it logs of why."""
     engine = TantivyEngine(root, writer_memory_mb=16)
     assert await engine.try_lock()
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         position = await engine.begin("e")
     assert await engine.begin("e") == position
     found = await engine.search(SearchQuery("walnut"))
     assert found.total == (1 if position.event_id else 0)
     await engine.close()
     assert generations(root) == 1
-    return position, " ".join(entry["why"] for entry in logs if entry["log_level"] == "warning")
+    return position, " ".join(entry["why"] for entry in logs if entry["level"] == "warning")
 
 
 def generation(root: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from io import BytesIO
 
@@ -9,14 +10,19 @@ from lxml import etree
 
 from tidemill.errors import Permanent
 
+_CDATA_OR_AMPERSAND = re.compile(
+    rb"<!\[CDATA\[.*?\]\]>|&(?!(?:#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos);)", re.DOTALL
+)
+
 
 def elements(body: bytes) -> Iterator[tuple[str, etree._Element]]:
     """Each element of a document as it ends: its local name in lower case, and itself.
 
+    An ampersand that nobody escaped stands for itself, as in `?a=1&b=2`; the parser would drop it with what follows.
     The caller clears what it has read. Raises `Permanent` (reason `bad_xml`) if this is no XML at all.
     """
     events = etree.iterparse(
-        BytesIO(body),
+        BytesIO(_CDATA_OR_AMPERSAND.sub(_escaped, body)),
         events=("end",),
         recover=True,
         resolve_entities=False,
@@ -32,3 +38,9 @@ def elements(body: bytes) -> Iterator[tuple[str, etree._Element]]:
                 yield element.tag.rpartition("}")[2].lower(), element
     except etree.XMLSyntaxError as error:
         raise Permanent(f"not readable as XML: {error}", reason="bad_xml") from error
+    if events.root is None:
+        raise Permanent("not readable as XML: it holds no element", reason="bad_xml")
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"&amp;" if found[0] == b"&" else found[0]

@@ -62,7 +62,8 @@ def _read_node(head: Head, node: LexborNode) -> None:
             if head.title is None and not _is_in_svg(node):
                 head.title = _UNCLOSED.split(_text(node))[0].strip()
         case "h1":
-            if 0 < len(text := _text(node)) <= _MAX_HEADING_CHARS:  # A longer one was never closed.
+            text = _text(node).rstrip("¶§🔗⚓ ")  # The marks by which headings link to themselves.
+            if 0 < len(text) <= _MAX_HEADING_CHARS:  # A longer one was never closed.
                 head.headings.append(text)
         case "link":
             head.canonical = head.canonical or node.attributes.get("href")

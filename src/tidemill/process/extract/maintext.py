@@ -23,6 +23,7 @@ from tidemill.errors import Permanent
 _SHORT_CHARS = 250  # Below this trafilatura falls back to bare strings, each text node on a line of its own.
 _KEPT_SHARE = 0.6
 _NOT_CONTENT = ("nav", "footer", "aside", "form", "script", "style", "noscript", "template", "svg", "head")
+PERMALINKS = frozenset("¶#§🔗⚓")
 _INLINE = frozenset((
     "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd",
     "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
@@ -49,10 +50,20 @@ def read_main_text(html: str, normalised: Callable[[], str], url: str, date_befo
         if tree is None and (tree := load_html(normalised())) is None:
             return MainText("", "")
         published_at = _find_date(tree, url, date_before) if date_before is not None else None
+        _prepare(tree, url)
         text, markdown = _extract(tree, url)
     except RecursionError as error:
         raise Permanent(f"{url} nests too deeply to find its main text", reason="nesting_too_deep") from error
     return MainText(text, markdown, published_at)
+
+
+def _prepare(tree: HtmlElement, url: str) -> None:
+    """Links lead where they lead from this page, and the marks by which headings link to themselves are gone."""
+    for anchor in list(tree.iter("a")):
+        if anchor.get("href", "").startswith("#") and anchor.text_content().strip() in PERMALINKS:
+            anchor.drop_tree()
+    if url:
+        tree.make_links_absolute(url, handle_failures="ignore")
 
 
 def _extract(tree: HtmlElement, url: str) -> tuple[str, str]:
