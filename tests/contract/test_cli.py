@@ -30,7 +30,10 @@ COMMANDS = (
     *(f"config {verb}" for verb in ("show", "check")),
     *(f"db {verb}" for verb in ("upgrade", "current")),
 )
-PAGE = b"<!DOCTYPE html><html lang=en><title>Mill</title><h1>Mill</h1><p>The tide turns the wheel twice a day, and the miller with it.</p>"
+PAGE = (
+    b"<!DOCTYPE html><html lang=en><title>Mill</title><h1>Mill</h1>"
+    b"<p>The tide turns the wheel twice a day, and the miller with it.</p>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +113,8 @@ def test_search_answers_in_the_agreed_shape(filled: Filled) -> None:
     assert filled.tidemill.search("door", "--source", "nobody")["hits"] == []
 
 
-@pytest.mark.parametrize("query", ["", '"', "title:", "-only", "(((", "a OR", "field:nobody", "*", "\\", "\u0000"])
+@pytest.mark.parametrize("query", ["", '"', "title:", "-only", "(((", "a OR", "field:nobody", "*", "\\"])
 def test_no_query_is_a_traceback(filled: Filled, query: str) -> None:
-    if "\0" in query:
-        pytest.skip("no argument can hold a NUL")
     done = filled.tidemill("search", query, "--json")
     assert done.code in (0, 1, 2), done
     assert "Traceback" not in done.stderr
@@ -325,12 +326,15 @@ def test_an_error_is_one_and_a_sentence_on_stderr_and_nothing_on_stdout(
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["export", "ledger --json", "ledger --csv", "ledger", "config show", "runs list"])
+@pytest.mark.parametrize(
+    "command", ["export", "ledger --json", "ledger --csv", "ledger", "config show", "extract --jsonl"]
+)
 def test_a_reader_that_goes_away_costs_no_traceback(filled: Filled, command: str) -> None:
     """`tidemill export | head -1`, with a reader that reads nothing at all."""
     before = ["--data-dir", str(filled.tidemill.data_dir)]
     writing = subprocess.Popen(
         [*executable(), *before, *command.split()],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=clean_environment(),
@@ -338,7 +342,10 @@ def test_a_reader_that_goes_away_costs_no_traceback(filled: Filled, command: str
     with writing:
         assert writing.stdout is not None
         assert writing.stderr is not None
+        assert writing.stdin is not None
         writing.stdout.close()
+        writing.stdin.write(json.dumps({"id": 1, "html": PAGE.decode()}).encode() if "jsonl" in command else b"")
+        writing.stdin.close()
         said = writing.stderr.read().decode()
         writing.wait(30)
     assert "Traceback" not in said

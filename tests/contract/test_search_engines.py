@@ -137,7 +137,7 @@ async def test_another_database_epoch_begins_from_zero_and_says_so(engine: Searc
     with captured_logs() as logs:
         assert await engine.begin("e2") == Position("e2", 0)
     assert [entry["action"] for entry in logs] == ["index.rebuild"]
-    assert logs[0]["log_level"] == "warning"
+    assert logs[0]["level"] == "warning"
     assert "epoch e," in logs[0]["why"]
     with pytest.raises(Conflict, match="epoch"):
         await write(engine, event_id=6)

@@ -51,6 +51,7 @@ def crawl_sample_site(folder: Path) -> Iterator[Crawled]:
         assert_adds_up(tidemill("runs", "show", "--json").json, entries)
         books = Books(tidemill.data_dir)
         books.check()
+        assert books.litter() == []
         yield Crawled(
             site=site,
             tidemill=tidemill,

@@ -59,7 +59,6 @@ class Books:
             "claimed captures": self.count("captures", "state = 'claimed' OR token IS NOT NULL"),
             "workers": self.count("workers"),
             "lock files": len(list((self.data_dir / "workers").glob("*.lock"))),
-            "temporary archive files": len(list((self.data_dir / "archive").rglob(".*"))),
         }
         return [f"{count} {what} left" for what, count in held.items() if count]
 
@@ -79,6 +78,20 @@ class Books:
         lost = [f"body {h} is not in the archive" for h in hashes if not self.body(h).is_file()]
         orphans = self.count("visits", "capture_id IS NOT NULL AND capture_id NOT IN (SELECT id FROM captures)")
         return [*lost, *([f"{orphans} visits name a capture that is not there"] if orphans else [])]
+
+    def litter(self) -> list[Path]:
+        """Temporary files of the archive: none, unless something was killed while it wrote them."""
+        return list((self.data_dir / "archive").rglob(".*"))
+
+    def is_free(self) -> bool:
+        """Whether nobody is writing just now."""
+        with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            connection.execute("ROLLBACK")
+            return True
 
     def body(self, body_hash: str) -> Path:
         """Where the archive keeps a body."""

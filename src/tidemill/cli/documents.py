@@ -42,9 +42,10 @@ async def _export(settings: Settings, file: str, source: str | None) -> int:
     count = 0
     async with opened(settings) as app:
         with _opened(file) as out:
-            async for record in exported(app.store, source):
-                out.write(json_bytes(record))
-                count += 1
+            async with contextlib.aclosing(exported(app.store, source)) as records:
+                async for record in records:
+                    out.write(json_bytes(record))
+                    count += 1
     return count
 
 

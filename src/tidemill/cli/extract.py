@@ -37,6 +37,7 @@ def extract(
     with source:
         if jsonl:
             run(many.extract_lines(source, sys.stdout.buffer, settings.process))
+            sys.stdout.buffer.flush()
             return
         found = many.extract_one(source.read(), url=url)
     if as_json:

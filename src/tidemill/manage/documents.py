@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +12,13 @@ from tidemill.store import documents, sources
 from tidemill.store.engine import Store
 
 
-async def exported(store: Store, source: str | None = None) -> AsyncIterator[dict[str, Any]]:
+async def exported(store: Store, source: str | None = None) -> AsyncGenerator[dict[str, Any], None]:
     """The current documents by URL, then item key, each as `record` gives it. Raises `NotFound`: unknown source."""
     if source is not None:
         await sources.get(store, source)
-    async for document in documents.current(store, source):
-        yield record(document)
+    async with aclosing(documents.current(store, source)) as found:
+        async for document in found:
+            yield record(document)
 
 
 def record(document: Document) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -29,7 +29,7 @@ async def by_ids(store: Store, document_ids: Sequence[str]) -> list[Document]:
         return [document_of(row) for row in rows.mappings()]
 
 
-async def current(store: Store, source: str | None = None) -> AsyncIterator[Document]:
+async def current(store: Store, source: str | None = None) -> AsyncGenerator[Document, None]:
     """The current documents by URL, then item key: of one source, or of all."""
     statement = _select().where(documents.c.state == DocumentState.CURRENT.value)
     if source is not None:

@@ -113,6 +113,7 @@ def fetcher(
     spec: SourceSpec | None = None,
     max_depth: int | None = None,
     sitemaps: bool = True,
+    obey: bool = True,
     **settings: object,
 ) -> Fetcher:
     """A fetcher over a site in memory."""
@@ -122,7 +123,7 @@ def fetcher(
         robots=robots or FakeRobots(),  # type: ignore[arg-type]
         scope=Scope(spec, max_depth=max_depth, today=date(2026, 11, 23)),
         store=FakeClock(),  # type: ignore[arg-type]
-        settings=CrawlSettings(**settings),  # type: ignore[arg-type]
+        settings=CrawlSettings(robots=obey, **settings),  # type: ignore[arg-type]
         net=NetSettings(max_body_bytes=100_000),
         sitemaps=sitemaps,
         allow_private=None,

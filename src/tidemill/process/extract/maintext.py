@@ -7,9 +7,11 @@ trafilatura finds nothing, or so little that it gives up their structure, are as
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urljoin
 
 from htmldate import find_date
 from lxml.etree import strip_elements, strip_tags
@@ -23,6 +25,7 @@ from tidemill.errors import Permanent
 _SHORT_CHARS = 250  # Below this trafilatura falls back to bare strings, each text node on a line of its own.
 _KEPT_SHARE = 0.6
 _NOT_CONTENT = ("nav", "footer", "aside", "form", "script", "style", "noscript", "template", "svg", "head")
+_ABSOLUTE = ("http://", "https://", "mailto:")
 PERMALINKS = frozenset("¶#§🔗⚓")
 _INLINE = frozenset((
     "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd",
@@ -60,10 +63,12 @@ def read_main_text(html: str, normalised: Callable[[], str], url: str, date_befo
 def _prepare(tree: HtmlElement, url: str) -> None:
     """Links lead where they lead from this page, and the marks by which headings link to themselves are gone."""
     for anchor in list(tree.iter("a")):
-        if anchor.get("href", "").startswith("#") and anchor.text_content().strip() in PERMALINKS:
+        href = anchor.get("href", "").strip()
+        if href.startswith("#") and anchor.text_content().strip() in PERMALINKS:
             anchor.drop_tree()
-    if url:
-        tree.make_links_absolute(url, handle_failures="ignore")
+        elif url and href and not href.startswith(_ABSOLUTE):
+            with suppress(ValueError):  # what is no URL stays as it is
+                anchor.set("href", urljoin(url, href))
 
 
 def _extract(tree: HtmlElement, url: str) -> tuple[str, str]:

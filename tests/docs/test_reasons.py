@@ -1,0 +1,157 @@
+"""Every outcome, state, event and reason that the code can give is documented, and no page invents one.
+
+Reasons are slugs; the places in the code where one is decided are found in its syntax tree.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.docs.pages import ROOT, read
+
+from tidemill.models import event
+from tidemill.models.document import DocumentState
+from tidemill.models.outcome import Outcome, VisitState
+from tidemill.models.run import RunState
+
+SRC = ROOT / "src" / "tidemill"
+PAGES = ("docs/howto/ledger.md", "docs/howto/failures.md", "docs/howto/serve.md")
+PATTERNS = {"http_<status>": r"http_\d{3}", "missing_<field>": r"missing_\w+"}
+"""Families of reasons, as the pages write them, and what belongs to them."""
+
+_SLUG = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+_NAMES = frozenset({"reason", "default_reason", "skip", "problems", "UNSUPPORTED", "NOTHING_FOUND", "_OWN"})
+_CALLS = frozenset({"Fetched", "_skipped", "_refused"})
+_RETURNS = {"crawl/scope.py": "refusal", "store/processed.py": "verdict"}
+"""Functions whose returned strings are reasons."""
+
+_NO_REASONS = frozenset({"name", "start"})
+"""Strings that stand where reasons do and are none."""
+
+
+def reasons() -> dict[str, str]:
+    """Each reason and one place where it is decided."""
+    found: dict[str, str] = {}
+    for path in sorted(SRC.rglob("*.py")):
+        place = path.relative_to(SRC).as_posix()
+        for slug in _of_tree(ast.parse(path.read_text(encoding="utf-8")), place):
+            found.setdefault(slug, place)
+    return found
+
+
+def _of_tree(tree: ast.Module, place: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.keyword(arg=str(name), value=value) if name in _NAMES:
+                yield from _strings(value)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in _NAMES:
+                yield from _strings(value)
+            case ast.Call(func=ast.Name(id=name), args=args) if name in _CALLS:
+                yield from _strings(*args)
+            case ast.Call(func=ast.Name(id="Problem"), args=[_, ast.Constant(value=str(slug)), *_]):
+                yield from _strings(ast.Constant(slug)) if place.startswith(("http/", "api/")) else ()
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="problems"), attr="append"), args=args):
+                yield from _strings(*args)
+            case ast.FunctionDef(name=name) if _RETURNS.get(place) == name:
+                for inner in ast.walk(node):
+                    if isinstance(inner, ast.Return) and inner.value is not None:
+                        yield from _strings(inner.value)
+
+
+def _strings(*nodes: ast.AST) -> Iterator[str]:
+    """The slugs among the constants of these expressions; arguments of calls inside them are not looked at."""
+    for node in nodes:
+        match node:
+            case ast.Constant(value=str(text)) if _SLUG.fullmatch(text) and text not in _NO_REASONS:
+                yield text
+            case ast.IfExp(body=body, orelse=orelse):
+                yield from _strings(body, orelse)
+            case ast.BoolOp(values=values):
+                yield from _strings(*values)
+            case ast.Tuple(elts=elements):
+                yield from _strings(*elements)
+
+
+def documented() -> set[str]:
+    """Every slug in backticks on the pages that explain reasons."""
+    text = "\n".join(read(page) for page in PAGES)
+    return set(re.findall(r"`([a-z][a-z0-9_]*(?:<\w+>)?)`", text))
+
+
+@pytest.mark.parametrize(("slug", "place"), sorted(reasons().items()))
+def test_reason_is_documented(slug: str, place: str) -> None:
+    known = documented()
+    in_family = any(name in known and re.fullmatch(pattern, slug) for name, pattern in PATTERNS.items())
+    assert slug in known or in_family, f"{slug!r} ({place}) is explained on none of {', '.join(PAGES)}"
+
+
+def test_the_search_for_reasons_finds_what_it_should() -> None:
+    found = reasons()
+    expected = "robots_unreachable same_bytes trap older_capture exact_content no_text empty_content wrong_language"
+    expected += " sitemap run_cancelled limit no_documents unsupported_media_type out_of_memory key_in_query disk_full"
+    assert set(expected.split()) <= found.keys()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_table_explains_a_reason_that_does_not_exist(page: str) -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in SRC.rglob("*.py"))
+    for cell in re.findall(r"^\| (`[^|]+`) \|", read(page), re.MULTILINE):
+        for slug in re.findall(r"`([a-z][a-z0-9_]+)`", cell):
+            in_family = any(re.fullmatch(pattern, slug) for pattern in PATTERNS.values())
+            assert in_family or f'"{slug}"' in code, f"{page} explains {slug!r}, which no code gives"
+
+
+def test_every_outcome_and_state_is_documented() -> None:
+    outcomes, ledger, resume = (
+        read(f"docs/{page}.md") for page in ("reference/outcomes", "howto/ledger", "howto/resume")
+    )
+    for outcome in Outcome:
+        assert f"| `{outcome}` |" in outcomes
+        assert f"## {outcome.capitalize()}" in ledger
+    for state in VisitState:
+        assert state is VisitState.DONE or f"| `{state}` |" in ledger
+    for document_state in DocumentState:
+        assert f"`{document_state}`" in outcomes
+    for run_state in RunState:
+        assert f"| `{run_state}` |" in resume
+
+
+def test_every_event_and_flag_is_documented() -> None:
+    page = read("docs/reference/outcomes.md")
+    kinds = [value for name, value in vars(event).items() if name.isupper() and isinstance(value, str)]
+    assert len(kinds) > 5
+    assert all(f"| `{kind}` |" in page for kind in kinds)
+    for flag in ("charset_misdeclared", "mojibake_repaired", "naive_time", "truncated"):
+        assert f"| `{flag}` |" in page
+
+
+def test_every_field_of_a_source_is_documented() -> None:
+    from dataclasses import fields
+
+    from tidemill.models.source import ProcessRules, SourceSpec
+
+    page = read("docs/reference/sources.md")
+    names = [field.name for field in fields(SourceSpec) if field.name != "process"]
+    names += [f"process.{field.name}" for field in fields(ProcessRules)]
+    assert [name for name in names if f"| `{name}` |" not in page] == []
+
+
+def test_every_table_is_documented() -> None:
+    from tidemill.store.tables import metadata
+
+    page = read("docs/architecture.md")
+    assert [name for name in metadata.tables if f"`{name}`" not in page] == []
+
+
+def _rooms() -> list[str]:
+    return sorted(path.stem for path in SRC.iterdir() if (path.is_dir() or path.suffix == ".py") and path.name[0] != "_")
+
+
+@pytest.mark.parametrize("room", _rooms())
+def test_every_room_is_on_the_map(room: str) -> None:
+    rooms = read("docs/architecture.md").partition("## The rooms")[2].partition("## The ledger")[0]
+    assert f"`{room}`" in rooms, Path(room)
