@@ -1,7 +1,7 @@
 """`make demo`: the main job end to end on the bundled sample site, with the commands that a user would type.
 
-Starts the sample site on a port of its own, crawls it, searches it, and serves the API until Ctrl-C. What it keeps is in
-`.demo/`, so that a second run shows what an unchanged site costs.
+Starts the sample site on a port of its own, crawls it, searches it, and serves the API until Ctrl-C. What it keeps is
+in `.demo/`, so that a second run shows what an unchanged site costs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ def main() -> int:
             status = status or run("search", query, "--limit", "2")
         if status or arguments.once:
             return status
-        print(f"\nThe site is at http://127.0.0.1:{SITE_PORT}/, the API's page at /api/docs. Ctrl-C ends both.", flush=True)
+        print(
+            f"\nThe site is at http://127.0.0.1:{SITE_PORT}/, the API's page at /api/docs. Ctrl-C ends both.",
+            flush=True,
+        )
         return run("serve", "--port", str(arguments.port))
 
 

@@ -32,8 +32,8 @@ machines is served under `/api/openapi.json`, and shown as a page under `/api/do
 use it is in [Serve the API](../howto/serve.md): keys, problems, what a caller may do.
 
 Every answer bears an `X-Request-ID`, the caller's own if it sent a harmless one. Every error is a problem document
-(RFC 9457, `application/problem+json`) with `type`, `title`, `status`, `detail` and `request_id`; the last part of `type`
-(`urn:tidemill:problem:no_such_run`) never changes its meaning.
+(RFC 9457, `application/problem+json`) with `type`, `title`, `status`, `detail` and `request_id`; the last part of
+`type` (`urn:tidemill:problem:no_such_run`) never changes its meaning.
 """
 
 
@@ -69,7 +69,8 @@ async def _openapi() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings({"data_dir": Path(folder)}, environ={}, directory=Path(folder))
         async with open_app(settings) as app:
-            return await _get(create_api(app, host="127.0.0.1"), "/api/openapi.json")
+            document: dict[str, Any] = await _get(create_api(app, host="127.0.0.1"), "/api/openapi.json")
+            return document
 
 
 async def _get(application: Any, path: str) -> Any:
@@ -146,7 +147,7 @@ def _type(schema: dict[str, Any]) -> str:
         return " or ".join(dict.fromkeys(_type(each) for each in schema["anyOf"]))
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
-    return {"date-time": "time"}.get(schema.get("format", ""), schema.get("type", "any"))
+    return "time" if schema.get("format") == "date-time" else str(schema.get("type", "any"))
 
 
 def _first(operation: dict[str, Any]) -> str:

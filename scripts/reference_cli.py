@@ -65,7 +65,7 @@ def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 def _written(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return (parameter.metavar or parameter.name.upper()).strip("[]")
+        return str(parameter.metavar or parameter.name.upper()).strip("[]")
     return str(parameter.opts[-1])
 
 
@@ -89,7 +89,9 @@ def _options(command: Any) -> Iterator[str]:
     yield "| Given as | Takes | Default | What it does |\n|---|---|---|---|\n"
     for written, parameter in parameters(command):
         shown = f"`{written}`" + (f" or `{parameter.envvar}`" if getattr(parameter, "envvar", None) else "")
-        default = f"`{parameter.default}`" if parameter.default not in (None, False, "") and not parameter.required else ""
+        default = (
+            f"`{parameter.default}`" if parameter.default not in (None, False, "") and not parameter.required else ""
+        )
         yield f"| {shown} | {_takes(parameter)} | {default} | {_sentence(parameter.help)} |\n"
 
 

@@ -1,7 +1,7 @@
 """The page of all metrics: read off the registry, with what feeds each of them looked up in the code.
 
-In: `telemetry.metrics.Metrics` and the package's source. Out: Markdown. Called by `write_reference`, and by the test that
-compares the two.
+In: `telemetry.metrics.Metrics` and the package's source. Out: Markdown. Called by `write_reference`, and by the
+test that compares the two.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _INTRODUCTION = """\
 $ curl -s http://127.0.0.1:8000/metrics | grep '^tidemill_store'
 ```
 
-Prometheus text format 0.0.4. Times are in seconds, sizes in bytes. Labels come from closed lists: no site and no visitor
-can make series. Those marked *house* are read from the database just before each scrape, so they hold for all processes
-together and survive them; the others count what this process did. A counter of a crawl that ran as `tidemill crawl` is
-therefore not in the metrics of a `tidemill serve` beside it, while the house's gauges are.
+Prometheus text format 0.0.4. Times are in seconds, sizes in bytes. Labels come from closed lists: no site and no
+visitor can make series. Those marked *house* are read from the database just before each scrape, so they hold for all
+processes together and survive them; the others count what this process did. A counter of a crawl that ran as
+`tidemill crawl` is therefore not in the metrics of a `tidemill serve` beside it, while the house's gauges are.
 """
 _SAMPLE = "`process_*` (CPU, memory, open files) come from the Prometheus client itself."
 

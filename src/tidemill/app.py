@@ -73,15 +73,16 @@ def user_agent(settings: CrawlSettings) -> str:
 
 
 def _joined(settings: Settings, store: Store, engine: SearchEngine, client: Client) -> App:
+    metrics = Metrics()
     app = App(
         settings=settings,
         store=store,
         archive=_open_archive(settings.archive_url, settings.archive),
         queue=_open_queue(settings.queue, store),
         engine=engine,
-        indexer=Indexer(_StoreChanges(store), engine, settings.search),
+        indexer=Indexer(_StoreChanges(store), engine, settings.search, metrics),
         client=client,
-        metrics=Metrics(),
+        metrics=metrics,
         health=Health(),
     )
     app.health.register("database", lambda: _database(app), is_hard=True)
@@ -142,3 +143,4 @@ async def _refresh(app: App) -> None:
     states, open_visits = await asyncio.gather(document_states(app.store), open_visit_states(app.store))
     app.metrics.set_documents(states)
     app.metrics.set_visits(open_visits)
+    app.metrics.set_index_lag(await app.indexer.lag())

@@ -23,6 +23,7 @@ from tidemill.telemetry.logs import bind, get_logger
 
 _POLL_S = 0.2
 _PARALLEL_RUNS = 4
+_PATIENCE_S = 10.0
 _log = get_logger(__name__)
 
 
@@ -61,8 +62,7 @@ async def run_to_end(
 
         await stack.enter_async_context(_background(app.indexer.run, done))
         await _together(crawling(), processing())
-        if not stop.is_set():
-            await app.indexer.catch_up(await events.head(app.store))
+        await _searchable(app, stop)
         return await runs.get(app.store, run_id)
 
 
@@ -71,8 +71,7 @@ async def process_backlog(app: App, stop: asyncio.Event) -> None:
     await workers.reclaim(app.store, app.settings.queue.lease_s)
     async with _registered(app, "processor") as worker, WorkerPool(app.settings.process) as pool:
         await Processor(_bench(app), pool, worker.id).run(stop, until_idle=True)
-    if not stop.is_set():
-        await app.indexer.catch_up(await events.head(app.store))
+    await _searchable(app, stop)
 
 
 async def crawler(
@@ -184,6 +183,24 @@ async def _processed(app: App, run_id: str, stop: asyncio.Event) -> None:
     """Wait until nothing of a crawled run is open any more, whoever processes it."""
     while not stop.is_set() and await runs.state(app.store, run_id) is RunState.CRAWLED:
         await _sleep(stop, _POLL_S / 4)
+
+
+async def _searchable(app: App, stop: asyncio.Event) -> None:
+    """Wait until everything stored is searchable, or `stop` is set: whoever holds the index may be asleep."""
+    reaching = asyncio.ensure_future(app.indexer.catch_up(await events.head(app.store)))
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        while not (reaching.done() or stopping.done()):
+            await asyncio.wait({reaching, stopping}, timeout=_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+            if not (reaching.done() or stopping.done() or app.engine.writable):
+                lag = await app.indexer.lag()
+                _log.warning("waiting for the process that writes the search index", action="index.wait", lag=lag)
+        if reaching.done():
+            await reaching
+    finally:
+        reaching.cancel()
+        stopping.cancel()
+        await asyncio.gather(reaching, stopping, return_exceptions=True)
 
 
 def _bench(app: App) -> Bench:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import func, select
 
@@ -28,6 +29,7 @@ from tidemill.store.processed import store_batch
 from tidemill.store.workers import Worker
 
 SITE = "http://site.example/"
+_TEMPLATE: list[bytes] = []
 EPOCH = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -48,10 +50,15 @@ class TurnedStore(Store):
 
 async def made_store(path: Path) -> TurnedStore:
     """A new store with its tables."""
+    if not _TEMPLATE:
+        with TemporaryDirectory() as folder:
+            template = open_store(f"sqlite:///{folder}/t.db", DatabaseSettings())
+            await schema.ensure_schema(template)
+            await template.close()
+            _TEMPLATE.append(template.path.read_bytes())
+    path.write_bytes(_TEMPLATE[0])
     opened = open_store(f"sqlite:///{path}", DatabaseSettings())
-    store = TurnedStore(**{each.name: getattr(opened, each.name) for each in fields(Store)})
-    await schema.ensure_schema(store)
-    return store
+    return TurnedStore(**{each.name: getattr(opened, each.name) for each in fields(Store)})
 
 
 @asynccontextmanager
@@ -132,7 +139,7 @@ class House:
     async def crawl(self, run: Run, site: dict[str, str | int], *, limit: int = 100) -> None:
         """Visit everything of a run: pages that `site` holds are captured, or answered with that status."""
         while visits := await self.lease(run, limit):
-            await self.record(*(self.visited(each, site.get(each.url.removeprefix(SITE), 404)) for each in visits))
+            await self.record(*(self.visited(each, site.get(each.url.removeprefix(SITE), 304)) for each in visits))
         await runs.finish(self.store, run.id, 10**6)
 
     def visited(self, visit: Visit, answer: str | int) -> Fetched:

@@ -7,7 +7,9 @@ import re
 from tests.docs.pages import ROOT, read
 
 _ROW = re.compile(r"^\| (00[0-4]-\d{3}) \| (.+) \|$", re.MULTILINE)
-_PATH = re.compile(r"`((?:tests|docs|config|scripts|src|examples)/[\w./-]+|Makefile|mkdocs\.yml|[\w.-]+\.(?:toml|yaml|md))`")
+_PATH = re.compile(
+    r"`((?:tests|docs|config|scripts|src|examples)/[\w./-]+|Makefile|mkdocs\.yml|[\w.-]+\.(?:toml|yaml|md))`"
+)
 _LARGEST = {"000": 244, "001": 108, "002": 225, "003": 91, "004": 85}
 """How many rows each document of the specification has."""
 

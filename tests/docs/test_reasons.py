@@ -148,7 +148,9 @@ def test_every_table_is_documented() -> None:
 
 
 def _rooms() -> list[str]:
-    return sorted(path.stem for path in SRC.iterdir() if (path.is_dir() or path.suffix == ".py") and path.name[0] != "_")
+    return sorted(
+        path.stem for path in SRC.iterdir() if (path.is_dir() or path.suffix == ".py") and path.name[0] != "_"
+    )
 
 
 @pytest.mark.parametrize("room", _rooms())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from tests.docs.pages import ROOT, commands
+from tests.docs.pages import commands
 from tests.harness.sites import site_in_thread
 
 PAGE = "docs/tutorial.md"
@@ -34,6 +34,7 @@ def shell(tmp_path: Path, missing: Callable[[str, str], NoReturn]) -> Iterator[C
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tidemill "$@"\n')
     command.chmod(0o755)
     environment = {name: os.environ[name] for name in ("HOME", "LANG", "PYTHONPATH") if name in os.environ}
+    environment |= {"TIDEMILL_PROCESS__WORKERS": "1", "TIDEMILL_SEARCH__COMMIT_INTERVAL_S": "0.2"}  # only quicker
     environment |= {"PATH": f"{command.parent}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
 
     def type_in(text: str) -> str:

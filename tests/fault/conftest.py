@@ -1,4 +1,4 @@
-"""What the fault tests share: the sample site, what an undisturbed crawl of it comes to, and the seed of what is random."""
+"""What the fault tests share: the sample site, what an undisturbed crawl of it comes to, and the seed of chance."""
 
 from __future__ import annotations
 

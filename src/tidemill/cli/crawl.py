@@ -10,12 +10,13 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from tidemill.cli.output import outcome_table, stdout, write_json
+from tidemill.cli.output import counted, outcome_table, stdout, write_json
 from tidemill.cli.session import (
     FAILED,
     INTERRUPTED,
     AsJson,
     DataDir,
+    fail,
     interrupts,
     note,
     opened,
@@ -23,6 +24,7 @@ from tidemill.cli.session import (
     settings_of,
     stderr,
 )
+from tidemill.errors import TidemillError
 from tidemill.models.run import FINISHED_RUNS, Run, RunOptions, RunState
 from tidemill.settings import Settings
 
@@ -66,9 +68,11 @@ def crawl(
     )
     settings = settings_of(context, data_dir)
     started = time.monotonic()
-    done = run(_crawl(settings, target, options, fresh=fresh))
+    done, error = run(_crawl(settings, target, options, fresh=fresh))
     duration_s = time.monotonic() - started
-    state = _status(done)
+    state = _status(done, error)
+    if error is not None:
+        fail(error)
     if as_json:
         write_json(_answer(done, state, duration_s))
     else:
@@ -77,9 +81,13 @@ def crawl(
         raise typer.Exit(INTERRUPTED if state == "interrupted" else FAILED)
 
 
-async def _crawl(settings: Settings, target: str, options: RunOptions, *, fresh: bool) -> Run:
+async def _crawl(
+    settings: Settings, target: str, options: RunOptions, *, fresh: bool
+) -> tuple[Run, TidemillError | None]:
+    """The run as it was left, and what made going on impossible, if something did."""
     from tidemill.manage.runs import advice, start
     from tidemill.roles import run_to_end
+    from tidemill.store import runs
 
     async with opened(settings) as app:
         begun = await start(app.store, settings.net, target, options, fresh=fresh)
@@ -89,12 +97,14 @@ async def _crawl(settings: Settings, target: str, options: RunOptions, *, fresh:
         try:
             crawl_only = options.crawl_only
             done = await run_to_end(app, begun.run.id, signals.stop, crawl_only=crawl_only, own_signals=signals.install)
+        except TidemillError as error:
+            return await runs.get(app.store, begun.run.id), error
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         for sentence in await advice(app.store, done):
             note(sentence)
-        return done
+        return done, None
 
 
 def _say_what_begins(begun: Start) -> None:
@@ -123,8 +133,10 @@ def _line(run: Run) -> Text:
     return Text(f"{run.source}  {done}/{run.discovered}  " + "  ".join(parts), overflow="ellipsis", no_wrap=True)
 
 
-def _status(run: Run) -> str:
+def _status(run: Run, error: TidemillError | None) -> str:
     """A run's state as this command tells it: a run that was only to be crawled is completed when it is."""
+    if error is not None:
+        return "failed"
     if run.state is RunState.CRAWLED and run.options.crawl_only:
         return RunState.COMPLETED.value
     return RunState.INTERRUPTED.value if run.state not in FINISHED_RUNS else run.state.value
@@ -148,6 +160,7 @@ def _show(run: Run, state: str, duration_s: float) -> None:
     outcome_table(run.outcomes)
     stdout.print(
         f"\nrun {run.id} of {run.source} {state} in {duration_s:.1f} s:"
-        f" {run.fetched} requests answered, {run.received_bytes / 1e6:.1f} MB, {run.documents} documents"
+        f" {counted(run.fetched, 'request')} answered, {run.received_bytes / 1e6:.1f} MB,"
+        f" {counted(run.documents, 'document')}"
         + (f", {run.out_of_scope} links led out of the source" if run.out_of_scope else "")
     )

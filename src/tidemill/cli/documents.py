@@ -10,7 +10,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from tidemill.cli.output import json_bytes
+from tidemill.cli.output import counted, json_bytes
 from tidemill.cli.session import DataDir, note, opened, run, settings_of
 from tidemill.errors import Permanent
 from tidemill.models.ids import new_id
@@ -33,7 +33,7 @@ def export(
     if format != "jsonl":
         raise typer.BadParameter(f"{format!r} is not known; use jsonl", param_hint="--format")
     count = run(_export(settings_of(context, data_dir), file, source))
-    note(f"{count} documents")
+    note(counted(count, "document"))
 
 
 async def _export(settings: Settings, file: str, source: str | None) -> int:

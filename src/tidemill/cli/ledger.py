@@ -12,7 +12,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from tidemill.cli.output import stdout
+from tidemill.cli.output import counted, stdout
 from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.visit import LedgerEntry
@@ -91,7 +91,7 @@ async def _write_lines(entries: AsyncIterator[LedgerEntry]) -> None:
         status = entry.status_code or "-"
         stdout.print(f"{entry.outcome + why:<34} {status:>4}  {entry.url}", markup=False)
         count += 1
-    note(f"{count} URLs")
+    note(counted(count, "URL"))
 
 
 def _safe(value: object) -> object:

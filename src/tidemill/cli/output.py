@@ -10,7 +10,8 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-stdout = Console(highlight=False, soft_wrap=True)
+_WIDE = 1000
+stdout = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 
 
 def json_bytes(value: Any) -> bytes:
@@ -39,6 +40,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 def outcome_table(outcomes: Mapping[str, int]) -> None:
     """The ledger in one table: every outcome with its count, and their sum."""
     table(("outcome", "pages"), [*outcomes.items(), ("discovered", sum(outcomes.values()))])
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 document`, `2 documents`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _plain(cell: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tidemill.cli.output import write_json
+from tidemill.cli.output import counted, write_json
 from tidemill.cli.session import INTERRUPTED, AsJson, DataDir, interrupts, note, opened, run, settings_of
 from tidemill.settings import Settings
 
@@ -18,7 +18,7 @@ def process(context: typer.Context, as_json: AsJson = False, data_dir: DataDir =
     if as_json:
         write_json({"processed": before - after, "pending": after})
     else:
-        note(f"{before - after} captures processed, {after} pending")
+        note(f"{counted(before - after, 'capture')} processed, {after} pending")
     if after:
         raise typer.Exit(INTERRUPTED)
 

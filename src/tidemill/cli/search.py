@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from tidemill.cli.output import stdout, write_json
+from tidemill.cli.output import counted, stdout, write_json
 from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.search.base import Hit, SearchQuery, SearchResult
 from tidemill.settings import Settings
@@ -41,6 +41,9 @@ def search(
 
 async def _search(settings: Settings, query: SearchQuery) -> SearchResult:
     async with opened(settings) as app:
+        lag = await app.indexer.lag()
+        if lag:
+            note(f"the index is {counted(lag, 'change')} behind; `tidemill process` brings it up to date")
         return await app.engine.search(query)
 
 
@@ -76,13 +79,16 @@ def _show(result: SearchResult) -> None:
         stdout.print(Text(f"   {hit.url}", style="cyan"))
         for highlight in hit.highlights:
             stdout.print(Text("   ").append_text(_marked(highlight)))
-    note(f"{result.total} documents in {result.took_ms:.1f} ms")
+    note(f"{counted(result.total, 'document')} in {result.took_ms:.1f} ms")
 
 
 def _marked(highlight: str) -> Text:
+    """Matches in colour, or between asterisks where there is none."""
     text = Text()
     for position, piece in enumerate(_MARK.split(" ".join(highlight.split()))):
         for entity, character in _ENTITIES.items():
             piece = piece.replace(entity, character)
-        text.append(piece, style="bold yellow" if position % 2 else "")
+        found = position % 2 == 1
+        bare = found and not stdout.is_terminal
+        text.append(f"*{piece}*" if bare else piece, style="bold yellow" if found else "")
     return text

@@ -96,7 +96,7 @@ def note(message: str) -> None:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[App]:
-    """The open house. It is imported only here and in functions of the commands, so that `--help` need not wait for it."""
+    """The open house. It is imported only here, and in functions of the commands: `--help` need not wait for it."""
     from tidemill.app import open_app
 
     async with open_app(settings) as app:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidemill.cli.output import stdout, table, write_json
+from tidemill.cli.output import counted, stdout, table, write_json
 from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.models.source import Source
 from tidemill.settings import Settings
@@ -30,7 +30,7 @@ def check(context: typer.Context, files: Files, as_json: AsJson = False, data_di
     if as_json:
         write_json({"sources": specs})
     else:
-        note(f"{len(specs)} sources, no problems: {', '.join(specs)}")
+        note(f"{counted(len(specs), 'source')}, no problems: {', '.join(specs)}")
 
 
 @app.command()

@@ -17,10 +17,9 @@ class RunState(StrEnum):
     COMPLETED = "completed"
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
-    FAILED = "failed"
 
 
-FINISHED_RUNS = (RunState.COMPLETED, RunState.CANCELLED, RunState.FAILED)
+FINISHED_RUNS = (RunState.COMPLETED, RunState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,9 +116,10 @@ class Processor:
         started = time.perf_counter()
         try:
             body = await self._bench.archive.get(capture.body_hash)
-            result = await self._pool.run(capture, body, rules)
         except Permanent as error:
-            result = _failure(error)
+            result: Processed | Failure = _failure(error)
+        else:
+            result = await self._pool.run(capture, body, rules)
         if isinstance(result, Failure):
             _log.warning(
                 "capture failed",

@@ -7,6 +7,7 @@ searchable asks `catch_up`. Several processes may run one; the one that gets the
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +17,7 @@ from tidemill.models.document import Document, DocumentState
 from tidemill.search.base import Position, SearchEngine
 from tidemill.settings.tree import SearchSettings
 from tidemill.telemetry.logs import get_logger
+from tidemill.telemetry.metrics import Metrics
 
 _log = get_logger(__name__)
 
@@ -56,8 +58,9 @@ class _Batch:
 class Indexer:
     """Keeps `engine` up to date with `changes`. `settings` gives the batch size and the longest wait."""
 
-    def __init__(self, changes: Changes, engine: SearchEngine, settings: SearchSettings) -> None:
+    def __init__(self, changes: Changes, engine: SearchEngine, settings: SearchSettings, metrics: Metrics) -> None:
         self._changes = changes
+        self._metrics = metrics
         self._engine = engine
         self._settings = settings
         self._turn = asyncio.Lock()
@@ -114,7 +117,10 @@ class Indexer:
             position = await self._engine.begin(await self._changes.epoch())
             batch = await self._next(position)
             if batch.position != position:
+                started = time.perf_counter()
                 await self._engine.apply(batch.upserts, batch.deletions, batch.position)
+                written = len(batch.upserts) + len(batch.deletions)
+                self._metrics.observe_index(seconds=time.perf_counter() - started, documents=written)
             return batch.full
 
     async def _next(self, position: Position) -> _Batch:

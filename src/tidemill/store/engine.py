@@ -7,6 +7,7 @@ keys on; each write transaction is `BEGIN IMMEDIATE`, because deferred ones fail
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import sqlite3
@@ -68,11 +69,14 @@ def open_store(url: str, settings: DatabaseSettings) -> Store:
     path = sqlite_path(url)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        usable = not path.exists() or (path.is_file() and os.access(path, os.R_OK | os.W_OK))
     except OSError as error:
         raise Permanent(
             f"cannot make the folder {path.parent} of the database: {error.strerror}; choose another --data-dir",
             reason="data_dir",
         ) from error
+    if not usable:
+        raise explain(sqlite3.OperationalError("unable to open it as a file"), path)
     writer = _engine(path, settings, size=1, begin="BEGIN IMMEDIATE")
     reader = _engine(path, settings, size=settings.readers, begin="BEGIN")
     return Store(url=url, path=path, writer=writer, reader=reader)
@@ -103,11 +107,10 @@ def _engine(path: Path, settings: DatabaseSettings, *, size: int, begin: str) ->
     def _connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
         for pragma in ("foreign_keys=ON", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-32768"):
             cursor.execute(f"PRAGMA {pragma}")
-        if begin == "BEGIN":
-            cursor.execute("PRAGMA query_only=ON")
+        # Only who writes changes the journal: a database that turns out not to be ours is left as it is.
+        cursor.execute("PRAGMA query_only=ON" if begin == "BEGIN" else "PRAGMA journal_mode=WAL")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sqlalchemy import RowMapping, and_, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidemill.models.document import DocumentState
 from tidemill.models.event import DOCUMENT_DUPLICATE, DOCUMENT_STORED
 from tidemill.models.outcome import Outcome
-from tidemill.store import events
+from tidemill.store import events, judge
 from tidemill.store.judge import Member, Standing
-from tidemill.store.tables import documents, visits
+from tidemill.store.tables import document_versions, documents, runs, visits
 
 Content: TypeAlias = tuple[str, str]
 """A source's identifier and a content hash: the documents that share both are one group."""
@@ -24,6 +24,29 @@ _RESTATE = (
     .where(documents.c.id == bindparam("b_id"))
     .values(state=bindparam("b_state"), duplicate_of=bindparam("b_duplicate_of"), updated_at=bindparam("b_now"))
 )
+_TOLD = (
+    select(
+        visits.c.page_id,
+        visits.c.outcome,
+        documents.c.state,
+        documents.c.first_seen_at,
+        document_versions.c.state.label("state_before"),
+        document_versions.c.replaced_at,
+    )
+    .join(documents, documents.c.page_id == visits.c.page_id)
+    .outerjoin(
+        document_versions,
+        and_(
+            document_versions.c.document_id == documents.c.id, document_versions.c.version == documents.c.version - 1
+        ),
+    )
+    .where(
+        visits.c.outcome.in_(
+            [Outcome.STORED.value, Outcome.CHANGED.value, Outcome.UNCHANGED.value, Outcome.DUPLICATE.value]
+        )
+    )
+)
+"""What the ledger says of pages, with the documents of each and the last kept version of these."""
 
 
 def member(row: RowMapping) -> Member:
@@ -97,17 +120,30 @@ async def restate(
 
 
 async def _correct_ledger(connection: AsyncConnection, run_id: str, document_ids: Iterable[str]) -> None:
-    """Pages of these documents that the run has finished: `duplicate` if none of theirs is current, else not."""
+    """Pages of these documents that the run has finished end as if they had come last: the order must not show."""
     touched = select(documents.c.page_id).where(documents.c.id.in_(list(document_ids)))
-    current = (
-        select(documents.c.id)
-        .where(documents.c.page_id == visits.c.page_id, documents.c.state == DocumentState.CURRENT.value)
-        .exists()
-    )
-    of_run = and_(visits.c.run_id == run_id, visits.c.page_id.in_(touched))
-    stored = (Outcome.STORED.value, Outcome.CHANGED.value, Outcome.UNCHANGED.value)
-    displaced = and_(of_run, visits.c.outcome.in_(stored), ~current)
-    promoted = and_(of_run, visits.c.outcome == Outcome.DUPLICATE.value, current)
-    duplicate = {"outcome": Outcome.DUPLICATE.value, "reason": "exact_content"}
-    await connection.execute(update(visits).where(displaced).values(duplicate))
-    await connection.execute(update(visits).where(promoted).values(outcome=Outcome.STORED.value, reason=None))
+    begun = (await connection.execute(select(runs.c.created_at).where(runs.c.id == run_id))).scalar_one()
+    told: dict[str, str] = {}
+    became: dict[str, list[Outcome]] = {}
+    for row in await connection.execute(_TOLD.where(visits.c.run_id == run_id, visits.c.page_id.in_(touched))):
+        told[row.page_id] = row.outcome
+        became.setdefault(row.page_id, []).extend(_became(row, begun))
+    for page_id, found in became.items():
+        outcome = judge.first_that_applies(found)
+        if outcome.value != told[page_id]:
+            reason = "exact_content" if outcome is Outcome.DUPLICATE else None
+            of_page = and_(visits.c.run_id == run_id, visits.c.page_id == page_id)
+            await connection.execute(update(visits).where(of_page).values(outcome=outcome.value, reason=reason))
+
+
+def _became(row: Any, begun: datetime) -> list[Outcome]:
+    """What became of one document in the run that was begun then; nothing, if it was removed before."""
+    changed = row.replaced_at is not None and row.replaced_at >= begun
+    state = DocumentState(row.state)
+    if state is DocumentState.REMOVED:
+        return [Outcome.CHANGED] if changed else []
+    if row.first_seen_at >= begun:
+        before = None
+    else:
+        before = DocumentState(row.state_before) if changed else DocumentState.CURRENT
+    return [judge.outcome_of(before, state, changed=changed)]

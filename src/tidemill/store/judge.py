@@ -53,12 +53,15 @@ def settle(members: Iterable[Member]) -> dict[str, Standing]:
 
 
 def outcome_of(before: DocumentState | None, after: DocumentState, *, changed: bool) -> Outcome:
-    """What became of one document: from the state it had (`None`: it is new) to the state it has."""
+    """What became of one document: from the state it had (`None`: it is new) to the state it has.
+
+    One that was a duplicate and is none any more was there before: what others did must not count as its own change.
+    """
     if after is DocumentState.INVALID:
         return Outcome.INVALID
     if after is DocumentState.DUPLICATE:
         return Outcome.DUPLICATE
-    if before is not DocumentState.CURRENT:
+    if before not in (DocumentState.CURRENT, DocumentState.DUPLICATE):
         return Outcome.STORED
     return Outcome.CHANGED if changed else Outcome.UNCHANGED
 

@@ -58,6 +58,7 @@ _CLOSE_PAGE = (
         fetched_at=func.coalesce(bindparam("b_fetched_at", type_=pages.c.fetched_at.type), pages.c.fetched_at),
         visit_count=pages.c.visit_count + 1,
         missing_runs=case(
+            (bindparam("b_missing").is_(None), pages.c.missing_runs),
             (bindparam("b_missing") == 0, 0),
             (pages.c.missing_run_id == bindparam("b_run", type_=pages.c.missing_run_id.type), pages.c.missing_runs),
             else_=pages.c.missing_runs + bindparam("b_missing"),
@@ -289,7 +290,7 @@ async def _unchanged_by_documents(connection: AsyncConnection, batch: Sequence[F
             return replace(fetched, outcome=Outcome(outcome), reason=reason)
         held = standing.get(fetched.visit.page_id, set())
         if DocumentState.CURRENT not in held and DocumentState.DUPLICATE in held:
-            return replace(fetched, outcome=Outcome.DUPLICATE)
+            return replace(fetched, outcome=Outcome.DUPLICATE, reason="exact_content")
         return fetched
 
     return [settled(fetched) for fetched in batch]
@@ -337,9 +338,11 @@ def _settled(fetched: Fetched, now: datetime) -> dict[str, Any]:
 
 def _closed_page(fetched: Fetched, now: datetime) -> dict[str, Any]:
     assert fetched.outcome is not None  # noqa: S101 - the caller chose the closed ones
-    missing = 0
+    missing: int | None = 0
     if fetched.outcome is Outcome.GONE:
         missing = _GONE_AFTER_RUNS if fetched.status_code == 410 else 1
+    elif fetched.outcome in (Outcome.FAILED, Outcome.BLOCKED, Outcome.SKIPPED):
+        missing = None  # says nothing about whether the page is there
     return {
         "b_page": fetched.visit.page_id,
         "b_run": fetched.visit.run_id,
@@ -359,7 +362,8 @@ async def _drop_gone(
         return
     gone = and_(pages.c.id.in_(candidates), pages.c.missing_runs >= _GONE_AFTER_RUNS)
     lost = list((await connection.execute(select(pages.c.id).where(gone))).scalars())
-    await connection.execute(update(pages).where(pages.c.id.in_(lost)).values(state="gone"))
+    forgotten = {"etag": None, "last_modified": None, "body_hash": None}  # if it comes back, it must come in full
+    await connection.execute(update(pages).where(pages.c.id.in_(lost)).values(state="gone", **forgotten))
     await removal.remove_pages(connection, lost, run_id=run_id, source_id=source_id, now=now)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, update
+from sqlalchemy import RowMapping, and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.capture import Capture
@@ -18,7 +18,7 @@ from tidemill.models.document import DocumentState, Draft, Processed
 from tidemill.models.event import DOCUMENT_CHANGED, DOCUMENT_DUPLICATE, DOCUMENT_STORED
 from tidemill.models.failure import Failure
 from tidemill.models.ids import derived_id, document_id, new_id
-from tidemill.models.outcome import Outcome, VisitState
+from tidemill.models.outcome import BY_PRECEDENCE, Outcome, VisitState
 from tidemill.store import events, groups, judge, removal, runs
 from tidemill.store.engine import Store
 from tidemill.store.engine import insert as upsert
@@ -81,7 +81,11 @@ class _Plan:
 
     @property
     def changed(self) -> bool:
-        return self.before is None or self.before["fingerprint"] != self.draft.fingerprint
+        """Whether it says something else than before; coming back after a removal is a change, too."""
+        before = self.before
+        if before is None or before["state"] == DocumentState.REMOVED.value:
+            return True
+        return bool(before["fingerprint"] != self.draft.fingerprint)
 
     @property
     def content(self) -> groups.Content:
@@ -136,7 +140,11 @@ async def store_batch(
         ours = await _still_ours(connection, token, [capture.id for capture, _ in batch])
         done = [(c, result) for c, result in batch if c.id in ours and isinstance(result, Processed)]
         failed = [(c, result) for c, result in batch if c.id in ours and isinstance(result, Failure)]
-        counted = await _store_processed(connection, done, now)
+        counted: dict[str, int] = {}
+        for run_id in sorted({capture.run_id for capture, _ in done}):  # a page stands but once in a run
+            of_run = [(capture, result) for capture, result in done if capture.run_id == run_id]
+            for outcome, count in (await _store_processed(connection, run_id, of_run, now)).items():
+                counted[outcome] = counted.get(outcome, 0) + count
         for outcome, count in (await _store_failed(connection, failed, now, max_attempts, retry_delay_s)).items():
             counted[outcome] = counted.get(outcome, 0) + count
         await runs.complete(connection, sorted({capture.run_id for capture, _ in batch}), now)
@@ -149,23 +157,26 @@ async def _still_ours(connection: AsyncConnection, token: str, capture_ids: Sequ
 
 
 async def _store_processed(
-    connection: AsyncConnection, done: Sequence[tuple[Capture, Processed]], now: datetime
+    connection: AsyncConnection, run_id: str, done: Sequence[tuple[Capture, Processed]], now: datetime
 ) -> dict[str, int]:
-    if not done:
-        return {}
-    standing = await _documents_of(connection, [capture.page_id for capture, _ in done])
-    planned = [_plan(capture, result, standing.get(capture.page_id, {})) for capture, result in done]
+    page_ids = [capture.page_id for capture, _ in done]
+    standing = await _documents_of(connection, page_ids)
+    seen = await _seen_at(connection, page_ids)
+    planned = [
+        _Page(capture, stale=True)
+        if capture.page_id in seen and seen[capture.page_id] > capture.fetched_at
+        else _plan(capture, result, standing.get(capture.page_id, {}))
+        for capture, result in done
+    ]
     flips = await _decide(connection, planned)
     plans = [plan for page in planned for plan in page.plans if plan.write]
     await _keep_versions(connection, plans, now)
     await _write_documents(connection, plans, now)
     await events.append(connection, [line for plan in plans if (line := _event(plan, now))])
-    run_of = {capture.source_id: capture.run_id for capture, _ in done}
     for source_id, changes in flips.items():
-        await groups.restate(connection, changes, run_id=run_of[source_id], source_id=source_id, now=now)
+        await groups.restate(connection, changes, run_id=run_id, source_id=source_id, now=now)
     for page in planned:
-        source_id = page.capture.source_id
-        await removal.remove(connection, page.removed, run_id=page.capture.run_id, source_id=source_id, now=now)
+        await removal.remove(connection, page.removed, run_id=run_id, source_id=page.capture.source_id, now=now)
     return await _close(connection, planned, now)
 
 
@@ -176,12 +187,19 @@ async def _documents_of(connection: AsyncConnection, page_ids: Sequence[str]) ->
     return found
 
 
+async def _seen_at(connection: AsyncConnection, page_ids: Sequence[str]) -> dict[str, datetime]:
+    """When each of these pages last showed what is stored of it, or that it has gone; captures from before are stale."""
+    shown = [outcome.value for outcome in BY_PRECEDENCE]
+    lately = or_(pages.c.last_outcome.in_(shown), and_(pages.c.state == "gone", pages.c.last_outcome == "gone"))
+    at: Any = case((lately, pages.c.fetched_at), else_=captures.c.fetched_at).label("at")
+    of_pages = pages.outerjoin(captures, captures.c.id == pages.c.capture_id)
+    statement = select(pages.c.id, at).select_from(of_pages).where(pages.c.id.in_(page_ids))
+    return {row.id: row.at for row in await connection.execute(statement) if row.at is not None}
+
+
 def _plan(capture: Capture, result: Processed, before: Mapping[str, RowMapping]) -> _Page:
-    """What a capture means for its page: time only moves forward, and what is invalid replaces nothing good."""
+    """What a capture means for its page: what is invalid replaces nothing good."""
     page = _Page(capture, reason=result.reason)
-    if any(row["fetched_at"] > capture.fetched_at for row in before.values()):
-        page.stale = True
-        return page
     for draft in result.drafts:
         identifier = document_id(capture.page_id, draft.item_key)
         row = before.get(identifier)
@@ -253,6 +271,7 @@ async def _write_documents(connection: AsyncConnection, plans: Sequence[_Plan], 
     statement = upsert(documents)
     replaced = {name: statement.excluded[name] for name in rows[0] if name not in {"id", "first_seen_at"}}
     await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=replaced), rows)
+    await connection.execute(delete(document_tags).where(document_tags.c.document_id.in_([row["id"] for row in rows])))
     names = sorted({tag for plan in plans for tag in plan.draft.tags})
     if names:
         tag_rows = [{"id": derived_id("tag", name), "name": name} for name in names]

@@ -75,12 +75,15 @@ class Metrics:
         """Documents were `stored`, `changed`, `unchanged`, `duplicate`, `invalid` or `removed`."""
         self._documents.labels(result).inc(number)
 
-    def observe_index(self, *, seconds: float, documents: int, lag_s: float) -> None:
-        """The index was committed; `lag_s` is the age of the oldest change that it made searchable."""
+    def observe_index(self, *, seconds: float, documents: int) -> None:
+        """The index was committed, with so many documents put in or taken out."""
         self._index_commits.inc()
         self._index_documents.inc(documents)
         self._index_seconds.observe(seconds)
-        self._index_lag.set(lag_s)
+
+    def set_index_lag(self, events: int) -> None:
+        """How many changes of documents are not searchable yet."""
+        self._index_lag.set(events)
 
     def observe_query(self, seconds: float, *, is_ok: bool = True) -> None:
         """A search was answered."""
@@ -151,7 +154,7 @@ class Metrics:
         self._index_commits = self._counter("index_commits", "Commits of the search index")
         self._index_documents = self._counter("index_documents", "Documents put into the search index, or taken out")
         self._index_seconds = self._histogram("index_commit_duration_seconds", "Time of a commit of the index", _SLOW)
-        self._index_lag = self._gauge("index_lag_seconds", "Age of the oldest change made searchable last")
+        self._index_lag = self._gauge("index_lag_events", "Changes of documents that are not searchable yet")
         self._query_seconds = self._histogram("search_duration_seconds", "Time of a search", _FAST, "result")
 
     def _make_http(self) -> None:

@@ -15,6 +15,7 @@ from tidemill.models.document import Document, DocumentState
 from tidemill.search.base import Position, SearchQuery, SearchResult
 from tidemill.search.indexer import Indexer
 from tidemill.settings.tree import SearchSettings
+from tidemill.telemetry.metrics import Metrics
 
 SLOW = SearchSettings(batch_size=10, commit_interval_s=60)
 FAST = SearchSettings(batch_size=10, commit_interval_s=0.05)
@@ -100,10 +101,10 @@ class Running:
 async def test_only_current_documents_are_indexed(changes: RememberedChanges, engine: RememberingEngine) -> None:
     changes.put(*(document(state.value, state=state) for state in DocumentState))
     changes.touch("unknown")
-    await Indexer(changes, engine, SLOW).catch_up(await changes.head())
+    await Indexer(changes, engine, SLOW, Metrics()).catch_up(await changes.head())
     assert set(engine.documents) == {"current"}
     changes.put(replace(changes.documents["current"], state=DocumentState.REMOVED))
-    await Indexer(changes, engine, SLOW).catch_up(await changes.head())
+    await Indexer(changes, engine, SLOW, Metrics()).catch_up(await changes.head())
     assert engine.documents == {}
 
 
@@ -111,7 +112,7 @@ async def test_catching_up_takes_batches_and_each_document_once(
     changes: RememberedChanges, engine: RememberingEngine
 ) -> None:
     changes.put(*(document(f"d{number}") for number in range(25)), *(document("d24") for _ in range(3)))
-    indexer = Indexer(changes, engine, SLOW)
+    indexer = Indexer(changes, engine, SLOW, Metrics())
     assert await indexer.lag() == 28
     await indexer.catch_up(28)
     assert engine.batches == [(10, 0), (10, 0), (5, 0)]
@@ -125,13 +126,13 @@ async def test_events_about_no_document_move_the_position(
 ) -> None:
     changes.put(document("a"))
     changes.other_event()
-    await Indexer(changes, engine, SLOW).catch_up(2)
+    await Indexer(changes, engine, SLOW, Metrics()).catch_up(2)
     assert engine.at == Position("epoch-1", 2)
 
 
 async def test_another_epoch_is_begun_from_zero(changes: RememberedChanges, engine: RememberingEngine) -> None:
     changes.put(document("a"), document("b"))
-    indexer = Indexer(changes, engine, SLOW)
+    indexer = Indexer(changes, engine, SLOW, Metrics())
     await indexer.catch_up(2)
     del changes.documents["b"]
     changes.name = "epoch-2"
@@ -144,7 +145,7 @@ async def test_another_epoch_is_begun_from_zero(changes: RememberedChanges, engi
 async def test_who_has_no_lock_waits_for_the_one_who_has(changes: RememberedChanges, engine: RememberingEngine) -> None:
     engine.free = False
     changes.put(document("a"))
-    waiting = asyncio.create_task(Indexer(changes, engine, SLOW).catch_up(1))
+    waiting = asyncio.create_task(Indexer(changes, engine, SLOW, Metrics()).catch_up(1))
     await asyncio.sleep(0.08)
     assert not waiting.done()
     engine.at = Position("epoch-1", 1)
@@ -156,7 +157,7 @@ async def test_who_has_no_lock_waits_for_the_one_who_has(changes: RememberedChan
 async def test_a_lock_that_becomes_free_is_taken_over(changes: RememberedChanges, engine: RememberingEngine) -> None:
     engine.free = False
     changes.put(document("a"))
-    async with Running(Indexer(changes, engine, FAST)):
+    async with Running(Indexer(changes, engine, FAST, Metrics())):
         await asyncio.sleep(0.02)
         assert not engine.writable
         engine.free = True
@@ -166,7 +167,7 @@ async def test_a_lock_that_becomes_free_is_taken_over(changes: RememberedChanges
 async def test_few_changes_wait_for_the_interval_and_a_full_batch_does_not(
     changes: RememberedChanges, engine: RememberingEngine
 ) -> None:
-    async with Running(Indexer(changes, engine, SLOW)) as indexer:
+    async with Running(Indexer(changes, engine, SLOW, Metrics())) as indexer:
         await until(lambda: engine.at is not None)
         await asyncio.sleep(0.01)
         changes.put(*(document(f"d{number}") for number in range(9)))
@@ -179,7 +180,7 @@ async def test_few_changes_wait_for_the_interval_and_a_full_batch_does_not(
 
 
 async def test_the_interval_passes_without_notice(changes: RememberedChanges, engine: RememberingEngine) -> None:
-    async with Running(Indexer(changes, engine, FAST)):
+    async with Running(Indexer(changes, engine, FAST, Metrics())):
         await until(lambda: engine.at is not None)
         changes.put(document("a"))
         await until(lambda: "a" in engine.documents)
@@ -188,7 +189,7 @@ async def test_the_interval_passes_without_notice(changes: RememberedChanges, en
 async def test_catching_up_beside_a_resting_run_writes_at_once(
     changes: RememberedChanges, engine: RememberingEngine
 ) -> None:
-    async with Running(Indexer(changes, engine, SLOW)) as indexer:
+    async with Running(Indexer(changes, engine, SLOW, Metrics())) as indexer:
         await until(lambda: engine.at is not None)
         changes.put(document("a"))
         async with asyncio.timeout(1):
@@ -202,7 +203,7 @@ async def test_trouble_is_said_tried_again_and_told_to_who_waits(
     engine.broken = True
     changes.put(document("a"))
     with captured_logs() as logs:
-        async with Running(Indexer(changes, engine, FAST)) as indexer:
+        async with Running(Indexer(changes, engine, FAST, Metrics())) as indexer:
             await until(lambda: len(logs) >= 2)
             indexer.notify()
             with pytest.raises(Transient, match="disk is full"):

@@ -33,7 +33,8 @@ def test_each_verb_counts_what_it_names() -> None:
     metrics.observe_capture("done", 0.2)
     metrics.observe_batch("crawl", 0.3)
     metrics.count_document("changed", 2)
-    metrics.observe_index(seconds=0.4, documents=5, lag_s=1.25)
+    metrics.observe_index(seconds=0.4, documents=5)
+    metrics.set_index_lag(3)
     metrics.observe_query(0.01)
     metrics.observe_http(method="GET", route="/documents/{id}", status_code=404, seconds=0.02)
     found = samples(metrics)
@@ -59,7 +60,7 @@ def test_each_verb_counts_what_it_names() -> None:
         "tidemill_index_documents_total": 5,
         "tidemill_index_commit_duration_seconds_count": 1,
         "tidemill_index_commit_duration_seconds_sum": 0.4,
-        "tidemill_index_lag_seconds": 1.25,
+        "tidemill_index_lag_events": 3,
         "tidemill_search_duration_seconds_count,result=ok": 1,
         "tidemill_search_duration_seconds_sum,result=ok": 0.01,
         "tidemill_http_requests_total,method=GET,route=/documents/{id},status=404": 1,

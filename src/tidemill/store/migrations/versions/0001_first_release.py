@@ -264,7 +264,7 @@ def upgrade() -> None:
         sa.Column("started_at", Moment, nullable=True),
         sa.Column("finished_at", Moment, nullable=True),
         sa.CheckConstraint(
-            "state IN ('queued', 'running', 'crawled', 'completed', 'interrupted', 'cancelled', 'failed')",
+            "state IN ('queued', 'running', 'crawled', 'completed', 'interrupted', 'cancelled')",
             name=op.f("ck_runs_state"),
         ),
         sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_runs_source_id")),
