@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -56,7 +56,7 @@ async def made_store(path: Path) -> TurnedStore:
             await schema.ensure_schema(template)
             await template.close()
             _TEMPLATE.append(template.path.read_bytes())
-    path.write_bytes(_TEMPLATE[0])
+    path.write_bytes(_TEMPLATE[0])  # noqa: ASYNC240
     opened = open_store(f"sqlite:///{path}", DatabaseSettings())
     return TurnedStore(**{each.name: getattr(opened, each.name) for each in fields(Store)})
 
@@ -79,9 +79,8 @@ def found(*paths: str, depth: int = 0, skip: str | None = None, kind: str = "pag
 
 def draft(text: str = "text", *, item: str = "", problem: str = "", **values: object) -> Draft:
     """A draft whose content is its text; it changes visibly with its `title` alone, too."""
-    title = str(values.get("title", ""))
     content_hash = sha256(text.encode()).hexdigest()
-    fingerprint = sha256(f"{text}|{title}|{problem}|{values.get('tags')}".encode()).hexdigest()
+    fingerprint = sha256(f"{text}|{problem}|{sorted(values.items())}".encode()).hexdigest()
     given: dict[str, object] = {"content": text, "markdown": text, "content_hash": content_hash, **values}
     problems = (problem,) if problem else ()
     return Draft(kind="article", item_key=item, fingerprint=fingerprint, problems=problems, **given)  # type: ignore[arg-type]
@@ -101,7 +100,9 @@ class House:
         await runs.begin(self.store, run.id, self.worker.id)
         return await runs.get(self.store, run.id)
 
-    async def lease(self, run: Run, limit: int = 100, *, max_pages: int = 10**6, interval_s: float = 0.0) -> list[Visit]:
+    async def lease(
+        self, run: Run, limit: int = 100, *, max_pages: int = 10**6, interval_s: float = 0.0
+    ) -> list[Visit]:
         """Lease visits of a run."""
         return await ledger.lease(
             self.store,
@@ -133,7 +134,13 @@ class House:
             body_hash=sha256(raw).hexdigest(),
             size_bytes=len(raw),
         )
-        given: dict[str, object] = {"status_code": 200, "requests": 1, "received_bytes": len(raw), "etag": f'"{body}"', **values}
+        given: dict[str, object] = {
+            "status_code": 200,
+            "requests": 1,
+            "received_bytes": len(raw),
+            "etag": f'"{body}"',
+            **values,
+        }
         return Fetched(visit, capture=capture, **given)  # type: ignore[arg-type]
 
     async def crawl(self, run: Run, site: dict[str, str | int], *, limit: int = 100) -> None:
@@ -188,7 +195,8 @@ class House:
             rows = (await connection.execute(statement)).all()
         names = {row.id: row.url.removeprefix(SITE) + (f"#{row.item_key}" if row.item_key else "") for row in rows}
         return {
-            names[row.id]: f"{row.state} of {names[row.duplicate_of]}" if row.duplicate_of else str(row.state) for row in rows
+            names[row.id]: f"{row.state} of {names[row.duplicate_of]}" if row.duplicate_of else str(row.state)
+            for row in rows
         }
 
     async def changes(self) -> list[tuple[str, str]]:
@@ -201,7 +209,10 @@ class House:
             .order_by(tables.events.c.id)
         )
         async with self.store.read() as connection:
-            return [(row.kind.removeprefix("document."), row.url.removeprefix(SITE)) for row in await connection.execute(statement)]
+            return [
+                (row.kind.removeprefix("document."), row.url.removeprefix(SITE))
+                for row in await connection.execute(statement)
+            ]
 
     def page(self, path: str) -> str:
         """The identifier of a page."""
@@ -228,10 +239,6 @@ async def opened_house(folder: Path, **spec: object) -> AsyncIterator[House]:
     async with opened_store(folder / "tidemill.db") as store:
         source, _ = await sources.apply(store, SourceSpec(name="site", start=(SITE,), **spec))  # type: ignore[arg-type]
         worker = await workers.register(store, "crawler")
-        try:
-            yield House(store, source, worker)
-        finally:
-            try:
-                await workers.leave(store, worker)
-            except TidemillError:
-                pass
+        yield House(store, source, worker)
+        with suppress(TidemillError):
+            await workers.leave(store, worker)

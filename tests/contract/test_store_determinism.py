@@ -1,4 +1,4 @@
-"""The same site gives the same documents and the same ledger, in whatever order and batches its captures are processed."""
+"""The same site gives the same documents and the same ledger, in whatever order and batches captures are processed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TypeAlias
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
-
 from tests.contract.store_house import SITE, House, draft, opened_house, result_of
+
 from tidemill.models.document import Draft
 from tidemill.store import captures, runs, tables
 from tidemill.store.processed import store_batch
@@ -23,7 +23,9 @@ Site: TypeAlias = "dict[str, Sequence[Draft] | int]"
 CANONICAL = st.none() | st.sampled_from([SITE + path for path in PATHS])
 PAGES = st.one_of(
     st.builds(lambda text, canonical: [draft(text, canonical_url=canonical)], st.sampled_from("xyz"), CANONICAL),
-    st.builds(lambda texts: [draft(t, item=str(n)) for n, t in enumerate(texts)], st.lists(st.sampled_from("xyz"), max_size=3)),
+    st.builds(
+        lambda texts: [draft(t, item=str(n)) for n, t in enumerate(texts)], st.lists(st.sampled_from("xyz"), max_size=3)
+    ),
     st.sampled_from([[draft("", problem="too_short")], [draft("x", title="other title")]]),
     st.sampled_from([410, 404, 500, 304]),
 )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-
 from tests.contract.store_house import SITE, House, draft, opened_house, result_of
+
 from tidemill.models.document import Draft
 from tidemill.models.failure import Failure
 from tidemill.models.run import RunState
@@ -34,7 +34,9 @@ async def versions(house: House, path: str) -> list[tuple[int, str, str]]:
 
 
 async def test_a_new_page_is_stored(house: House) -> None:
-    written = draft("one", title="One", tags=("a", "b"), fields={"start": [1, {"x": None}]}, flags=("f",), language="en")
+    written = draft(
+        "one", title="One", tags=("a", "b"), fields={"start": [1, {"x": None}]}, flags=("f",), language="en"
+    )
     run = await house.run({"a": [written]})
     stored = await documents.get(house.store, house.document("a"))
     assert stored.draft == written
@@ -85,7 +87,11 @@ async def test_the_validators_of_a_page_are_those_of_the_capture_that_was_proces
 
 
 async def test_an_unchanged_page_ends_as_what_its_documents_are(house: House) -> None:
-    pages: dict[str, Sequence[Draft] | int] = {"a": [draft("one")], "b": [draft("one")], "c": [draft("x", problem="too_short")]}
+    pages: dict[str, Sequence[Draft] | int] = {
+        "a": [draft("one")],
+        "b": [draft("one")],
+        "c": [draft("x", problem="too_short")],
+    }
     first = await house.run(pages)
     second = await house.run(pages)
     third = await house.run(dict.fromkeys(pages, 304))
@@ -107,7 +113,9 @@ async def test_a_better_original_that_comes_late_takes_over_and_the_ledger_follo
     token, claimed = await house.claim()
     by_path = {each.url.removeprefix(SITE): each for each in claimed}
     for path in ("b", "a"):
-        await store_batch(house.store, token, [(by_path[path], result_of(by_path[path], [draft("same")]))], max_attempts=3)
+        await store_batch(
+            house.store, token, [(by_path[path], result_of(by_path[path], [draft("same")]))], max_attempts=3
+        )
     assert await house.states() == {"a": "current", "b": "duplicate of a"}
     assert await house.outcomes(run) == {"a": "stored", "b": "duplicate"}
     assert await house.changes() == [("stored", "b"), ("stored", "a"), ("duplicate", "b")]
@@ -172,7 +180,9 @@ async def test_an_older_capture_changes_nothing(house: House, newer: str) -> Non
     await house.crawl(late, {"a": "old"})
     token, (old,) = await house.claim()
     await house.run({"a": [draft(newer, title=newer)]}) if newer == "other" else await _unchanged(house)
-    assert await store_batch(house.store, token, [(old, result_of(old, [draft("stale")]))], max_attempts=3) == {"unchanged": 1}
+    assert await store_batch(house.store, token, [(old, result_of(old, [draft("stale")]))], max_attempts=3) == {
+        "unchanged": 1
+    }
     assert (await documents.get(house.store, house.document("a"))).draft.content == newer
     assert await house.outcomes(late) == {"a": "unchanged"}
     visits = await house.lease(await house.begin("a"))
@@ -198,7 +208,10 @@ async def test_two_captures_of_one_page_in_one_batch_are_stored_one_after_the_ot
     for body in ("one", "two"):
         await house.crawl(await house.begin("a", "b"), {"a": body, "b": body})
     token, claimed = await house.claim()
-    contents = {each.id: "one" if number < 2 else "two" for number, each in enumerate(sorted(claimed, key=lambda c: c.fetched_at))}
+    contents = {
+        each.id: "one" if number < 2 else "two"
+        for number, each in enumerate(sorted(claimed, key=lambda c: c.fetched_at))
+    }
     batch = [(each, result_of(each, [draft(f"{each.url} {contents[each.id]}")])) for each in reversed(claimed)]
     assert await store_batch(house.store, token, batch, max_attempts=3) == {"stored": 2, "changed": 2}
     stored = await documents.get(house.store, house.document("a"))

@@ -214,7 +214,6 @@ def test_search_follows(changed: Round, later: Round) -> None:
     assert TWICE not in later.found["swarms settling"]
 
 
-@pytest.mark.xfail(reason="the validators of a page outlive its removal, so that it is taken for unchanged")
 def test_a_page_that_was_gone_and_is_back_is_stored_again(crawled: Crawled, later: Round) -> None:
     assert f"{crawled.site.base_url}{AT_ONCE}" in later.urls(), later.report.outcomes().get(AT_ONCE)
     assert later.outcome(AT_ONCE) == "stored"

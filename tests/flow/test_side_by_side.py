@@ -6,21 +6,39 @@ from tests.harness.books import Books
 from tests.harness.command import Tidemill
 from tests.harness.reports import against_truth, by_path, report
 from tests.harness.sites import asked, site_in_thread
+from tests.harness.watch import progress, until
 from tests.site.server import Site
 
 
 def test_two_crawls_of_one_source_fetch_every_page_once(site: Site, tidemill: Tidemill) -> None:
-    command = ("crawl", f"{site.base_url}/", "--allow-private", "--json")
-    with tidemill.start(*command) as first, tidemill.start(*command) as second:
-        both = [first.wait(), second.wait()]
-    summaries = [done.expect(0).json for done in both]
-    counted = asked(site.hits)
-    tries = {"/status/stiff.html": 3, "/status/busy.html": 2, "/robots.txt": 2}
-    assert {path: n for path, n in counted.items() if n > tries.get(path, 1)} == {}
+    """The second takes part in the run that the first has begun."""
+    books = Books(tidemill.data_dir)
+    with tidemill.start(*crawl_command(site)) as first:
+        until(lambda: progress(books) > 0 or not first.alive, what="the first page")
+        with tidemill.start(*crawl_command(site)) as second:
+            summaries = [running.wait().expect(0).json for running in (first, second)]
+    assert len({summary["run_id"] for summary in summaries}) == 1
+    assert {summary["status"] for summary in summaries} == {"completed"}
+    assert_every_page_once(site)
     done = report(tidemill, site.base_url)
     wrong = against_truth(done.ledger, site.truth)
     assert not wrong, "\n".join(wrong)
-    assert Books(tidemill.data_dir).count("runs") == 1, [s["run_id"] for s in summaries]
+
+
+def test_two_crawls_that_begin_in_the_same_moment_share_one_run(site: Site, tidemill: Tidemill) -> None:
+    with tidemill.start(*crawl_command(site)) as first, tidemill.start(*crawl_command(site)) as second:
+        summaries = [running.wait().expect(0).json for running in (first, second)]
+    assert len({summary["run_id"] for summary in summaries}) == 1
+    assert_every_page_once(site)
+
+
+def crawl_command(site: Site) -> tuple[str, ...]:
+    return ("crawl", f"{site.base_url}/", "--allow-private", "--json")
+
+
+def assert_every_page_once(site: Site) -> None:
+    tries = {"/status/stiff.html": 3, "/status/busy.html": 2, "/robots.txt": 2}
+    assert {path: n for path, n in asked(site.hits).items() if n > tries.get(path, 1)} == {}
 
 
 def test_two_sources_at_once_come_out_as_each_alone(site: Site, tidemill: Tidemill) -> None:

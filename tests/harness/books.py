@@ -81,7 +81,7 @@ class Books:
 
     def litter(self) -> list[Path]:
         """Temporary files of the archive: none, unless something was killed while it wrote them."""
-        return list((self.data_dir / "archive").rglob(".*"))
+        return list((self.data_dir / "archive" / ".incoming").iterdir())
 
     def is_free(self) -> bool:
         """Whether nobody is writing just now."""

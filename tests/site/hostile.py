@@ -52,7 +52,7 @@ def hostile_pages() -> Iterator[Page]:
     )
     yield replace(slow, delay_s=SLOW_S)
     yield Page(
-        without_document("/hostile/bomb.html", "failed", "too_large", kind="hostile"),
+        without_document("/hostile/bomb.html", "failed", "inflation", kind="hostile"),
         lambda base: bomb(),
         headers=(("Content-Encoding", "gzip"),),
         validators=False,

@@ -1,6 +1,6 @@
 """The archive in a folder: one zstd file a body, `ab/cd/<sha256>.zst`.
 
-A file is written beside its place, flushed to disk and renamed, so that whatever happens a name stands for a whole
+A file is written in `.incoming/`, flushed to disk and renamed, so that whatever happens a name stands for a whole
 body. All files of a batch are written before the first is flushed, and then flushed side by side: the flushes share the
 work of the disk (64 files: 5 ms instead of 14).
 """
@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,11 +23,12 @@ from tidemill.errors import Permanent
 from tidemill.models.ids import new_id
 
 _FLUSHERS = 6
+_LEFT_BEHIND_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A body that is written beside its place."""
+    """A body that is written, and the place that it is to have."""
 
     temporary: Path
     path: Path
@@ -36,7 +39,9 @@ class FileArchive:
 
     def __init__(self, root: Path, *, compression_level: int) -> None:
         self._root = root
+        self._incoming = root / ".incoming"
         self._level = compression_level
+        self._swept = False
 
     async def put(self, bodies: Mapping[str, bytes]) -> None:
         """See `Archive.put`."""
@@ -62,15 +67,28 @@ class FileArchive:
         return self._root / body_hash[:2] / body_hash[2:4] / f"{body_hash}.zst"
 
     def _write(self, bodies: Mapping[str, bytes], written: list[_Written]) -> None:
-        """Write the bodies that are not there yet beside their places; `written` tells of them even if one fails."""
+        """Write the bodies that are not there yet; `written` tells of them even if one fails."""
+        self._sweep()
         for body_hash, body in bodies.items():
             path = self._path(body_hash)
             if path.exists():
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_name(f".{path.name}.{new_id()}")
+            temporary = self._incoming / new_id()
             written.append(_Written(temporary, path))
             temporary.write_bytes(zstd.compress(body, self._level))
+
+    def _sweep(self) -> None:
+        """Make the folder of half-written files, and once a process remove what killed ones left in it."""
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        if self._swept:
+            return
+        oldest = time.time() - _LEFT_BEHIND_S
+        for path in self._incoming.iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+        self._swept = True
 
     def _get(self, body_hash: str) -> bytes:
         path = self._path(body_hash)

@@ -57,4 +57,3 @@ async def _serve(settings: Settings, *, everything: bool) -> None:
             from tidemill.roles import serving
 
             await serving(app, signals.stop, api)
-

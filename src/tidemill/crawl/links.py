@@ -19,7 +19,7 @@ from tidemill.models.url import url_folder, url_key
 _CACHE_SIZE = 200_000
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml"})
 _REFRESH = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?['\"]?([^'\"\s]+)", re.IGNORECASE)
-_HOSTLESS = re.compile(r"https?:[/\\]*(?:[?#;]|$)", re.IGNORECASE)
+_HOSTLESS = re.compile(r"(?:https?:[/\\]*|[/\\]{2,})(?:[?#;]|$)", re.IGNORECASE)
 _MARGIN = "".join(map(chr, range(0x21)))
 _ELSEWHERE = ("mailto:", "javascript:", "tel:", "data:", "ftp:", "about:", "blob:", "file:", "sms:", "whatsapp:")
 

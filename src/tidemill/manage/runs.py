@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from tidemill.crawl.scope import folder_spec
-from tidemill.errors import Invalid
+from tidemill.errors import Invalid, NotFound
 from tidemill.models.run import FINISHED_RUNS, Run, RunOptions
-from tidemill.models.source import Source
+from tidemill.models.source import Source, SourceSpec
 from tidemill.models.url import url_folder, url_key, url_origin
 from tidemill.models.visit import Found
 from tidemill.net.guard import Guard
@@ -32,15 +32,15 @@ async def start(store: Store, net: NetSettings, target: str, options: RunOptions
     A run that is taken up keeps the options it began with. Raises `NotFound` for an unknown source, `Invalid` for a bad
     URL, `Forbidden` (`private_address`) if a start URL names a private address and that is not allowed.
     """
-    source = await _source(store, target)
-    unfinished = await runs.unfinished(store, source.id)
-    if unfinished is not None and not fresh:
-        return Start(unfinished, source, resumed=True, ignored=_other_options(unfinished.options, options))
-    _refuse_private(source, net, options)
-    if unfinished is not None:
-        await runs.cancel(store, unfinished.id)
-    run = await runs.create(store, source, options, start_pages(source))
-    return Start(run, source, resumed=False)
+    spec, known = await _wanted(store, target)
+    begun = await runs.unfinished(store, known.id) if known is not None and not fresh else None
+    if begun is None:
+        _refuse_private(spec, net, options)
+    source = known
+    if source is None or source.adhoc:
+        source, _ = await sources.apply(store, spec, adhoc=True)
+    run, resumed = await runs.take_up_or_create(store, source, options, start_pages(source), fresh=fresh)
+    return Start(run, source, resumed, ignored=_other_options(run.options, options) if resumed else ())
 
 
 async def latest(store: Store) -> Run:
@@ -71,21 +71,26 @@ def start_pages(source: Source) -> list[Found]:
     return [Found(url=key, origin=url_origin(key), kind=kinds[source.spec.kind]) for key in dict.fromkeys(keys)]
 
 
-async def _source(store: Store, target: str) -> Source:
+async def _wanted(store: Store, target: str) -> tuple[SourceSpec, Source | None]:
+    """What the target means, and the source of that name if there is one; nothing is stored yet."""
     if "://" not in target:
-        return await sources.get(store, target)
+        source = await sources.get(store, target)
+        return source.spec, source
     key = url_key(target)
     if "@" in key.split("/", 3)[2]:
         raise Invalid(f"the URL {target!r} holds a user name or password; leave them out", reason="bad_url")
-    name = url_folder(key).partition("://")[2]
-    source, _ = await sources.apply(store, folder_spec(name, key), adhoc=True)
-    return source
+    spec = folder_spec(url_folder(key).partition("://")[2], key)
+    try:
+        return spec, await sources.get(store, spec.name)
+    except NotFound:
+        return spec, None
 
 
-def _refuse_private(source: Source, net: NetSettings, options: RunOptions) -> None:
+def _refuse_private(spec: SourceSpec, net: NetSettings, options: RunOptions) -> None:
+    """Refuse what can be seen to be private without asking a name server; the rest is refused when it is fetched."""
     guard = Guard(net)
     private = bool(options.allow_private) or net.allow_private
-    for url in source.spec.start:
+    for url in spec.start:
         guard.check_url(url_key(url), private=private)
 
 

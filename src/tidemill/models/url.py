@@ -24,7 +24,9 @@ _TRACKING = (
 TRACKING_PARAMETERS = frozenset(name for line in _TRACKING for name in line.split())
 """Query parameters that tell the site where a visitor came from, not what to show (compared in lower case)."""
 
-SESSION_PARAMETERS = frozenset({"phpsessid", "jsessionid", "sessionid", "session_id", "aspsessionid", "cfid", "cftoken"})
+SESSION_PARAMETERS = frozenset(
+    {"phpsessid", "jsessionid", "sessionid", "session_id", "aspsessionid", "cfid", "cftoken"}
+)
 """Query parameters that carry a visitor's session (compared in lower case)."""
 
 MAX_URL_LENGTH = 4096
@@ -59,14 +61,14 @@ def _key(url: str) -> str:
     text = url.strip(" \t\r\n\f\x00").translate(_BREAKS)
     try:
         parts = urlsplit(text)
+        scheme = parts.scheme.lower()
+        if scheme not in _DEFAULT_PORTS or not parts.netloc:
+            raise Invalid(f"not an absolute http or https URL: {url[:200]!r}", reason="bad_url")
         port = parts.port
         authority = parts.netloc.rpartition("@")[2]
         host = _address(authority) if "[" in authority else _host(parts.hostname or "")
     except (ValueError, UnicodeError) as error:
         raise Invalid(f"not a URL: {url[:200]!r} ({error})", reason="bad_url") from error
-    scheme = parts.scheme.lower()
-    if scheme not in _DEFAULT_PORTS or not host:
-        raise Invalid(f"not an absolute http or https URL: {url[:200]!r}", reason="bad_url")
     user = _escape(parts.netloc.rpartition("@")[0])
     netloc = (f"{user}@" if user else "") + (host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}")
     path = _dot_segments(_PATH_SESSION.sub("", _escape(parts.path.replace("\\", "/")))) or "/"

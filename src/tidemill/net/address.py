@@ -61,6 +61,9 @@ _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _LOW_32 = 0xFFFF_FFFF
 
 
+REMEDY = "allow it with net.allow_hosts, or all such addresses with net.allow_private (--allow-private for one crawl)"
+
+
 def check_address(address: str | Address) -> None:
     """Pass if `address` is a public unicast one.
 
@@ -69,7 +72,7 @@ def check_address(address: str | Address) -> None:
     why = why_refused(address)
     if why is not None:
         raise Forbidden(
-            f"{address} is {why}; allow it with net.allow_hosts, or all such addresses with net.allow_private",
+            f"{address} is {why}; {REMEDY}",
             reason="private_address",
         )
 

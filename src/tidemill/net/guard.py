@@ -12,8 +12,8 @@ from urllib.parse import quote
 from yarl import URL
 
 from tidemill.errors import Forbidden, Invalid, Permanent
-from tidemill.net.address import check_address
-from tidemill.net.hosts import authority, is_address, normal_host
+from tidemill.net.address import REMEDY, check_address
+from tidemill.net.hosts import authority, is_address, is_local_name, normal_host
 from tidemill.settings import NetSettings
 
 _CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f-\xa0]")
@@ -70,6 +70,8 @@ class Guard:
         if not self.is_exempt(host, port):
             if self._ports and port not in self._ports:
                 raise _refused(url, "port_not_allowed", f"port {port} is not in net.allowed_ports")
+            if not private and is_local_name(host):
+                raise _refused(url, "private_address", f"{host} is this machine; {REMEDY}")
             if not private and is_address(host):
                 check_address(host)
         return authority(host, url.explicit_port)

@@ -41,6 +41,11 @@ def is_address(host: str) -> bool:
     return ":" in host or host.rpartition(".")[2].isdigit()
 
 
+def is_local_name(host: str) -> bool:
+    """Tell whether a host out of `normal_host` is a name that means this machine everywhere (RFC 6761, section 6.3)."""
+    return host == "localhost" or host.endswith(".localhost")
+
+
 def authority(host: str, port: int | None) -> str:
     """Write a host out of `normal_host` and an explicit port the way they stand in a URL."""
     shown = f"[{host}]" if ":" in host else host

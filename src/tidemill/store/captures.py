@@ -66,8 +66,7 @@ async def get(store: Store, capture_id: str) -> Capture:
 
 async def backlog(store: Store) -> tuple[int, datetime | None]:
     """How many captures wait or are being processed, and when the oldest of them was fetched."""
-    waiting = captures.c.state.in_(("pending", "claimed"))
-    statement: Any = select(func.count(), func.min(captures.c.fetched_at)).where(waiting)
-    async with store.read() as connection:
-        count, oldest = (await connection.execute(statement)).one()
-    return int(count), oldest
+    counted: Any = select(func.count(), func.min(captures.c.fetched_at))
+    async with store.read() as connection:  # one after the other: each state has an index of its own
+        found = [(await connection.execute(counted.where(captures.c.state == s))).one() for s in ("pending", "claimed")]
+    return sum(count for count, _ in found), min((at for _, at in found if at is not None), default=None)

@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from tidemill.errors import Invalid, Permanent, TidemillError, Transient
@@ -84,7 +84,12 @@ def open_store(url: str, settings: DatabaseSettings) -> Store:
 
 def sqlite_path(url: str) -> Path:
     """The file a SQLite URL names. Raises `Invalid` for any other kind of URL."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise Invalid(
+            f"database.url {url!r} is no URL: use sqlite:///path/to/file.db", reason="database_url"
+        ) from error
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise Invalid(
             f"database.url {parsed.render_as_string(hide_password=True)!r} is not supported by this version:"
@@ -96,7 +101,7 @@ def sqlite_path(url: str) -> Path:
 
 def _engine(path: Path, settings: DatabaseSettings, *, size: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(
-        f"sqlite+aiosqlite:///{path}",
+        URL.create("sqlite+aiosqlite", database=str(path)),  # whatever characters the path holds
         pool_size=size,
         max_overflow=0,
         pool_timeout=60,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import RowMapping, and_, bindparam, select, tuple_, update
+from sqlalchemy import RowMapping, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.document import DocumentState
@@ -36,9 +36,7 @@ _TOLD = (
     .join(documents, documents.c.page_id == visits.c.page_id)
     .outerjoin(
         document_versions,
-        and_(
-            document_versions.c.document_id == documents.c.id, document_versions.c.version == documents.c.version - 1
-        ),
+        and_(document_versions.c.document_id == documents.c.id, document_versions.c.version == documents.c.version - 1),
     )
     .where(
         visits.c.outcome.in_(
@@ -63,7 +61,10 @@ def member(row: RowMapping) -> Member:
 
 
 async def load(connection: AsyncConnection, contents: Collection[Content]) -> dict[Content, dict[str, Member]]:
-    """The current and duplicate documents of each content."""
+    """The current and duplicate documents of each content.
+
+    Asked for each source apart, and whatever the state, so that SQLite takes the index of contents and no other.
+    """
     groups: dict[Content, dict[str, Member]] = {content: {} for content in contents}
     if not contents:
         return groups
@@ -78,10 +79,13 @@ async def load(connection: AsyncConnection, contents: Collection[Content]) -> di
         documents.c.state,
         documents.c.duplicate_of,
     )
-    live = documents.c.state.in_((DocumentState.CURRENT.value, DocumentState.DUPLICATE.value))
-    wanted = tuple_(documents.c.source_id, documents.c.content_hash).in_(list(contents))
-    for row in (await connection.execute(select(*columns).where(live, wanted))).mappings():
-        groups[row["source_id"], row["content_hash"]][row["id"]] = member(row)
+    live = (DocumentState.CURRENT.value, DocumentState.DUPLICATE.value)
+    for source_id in sorted({source_id for source_id, _ in contents}):
+        hashes = [content_hash for of_source, content_hash in contents if of_source == source_id]
+        wanted = and_(documents.c.source_id == source_id, documents.c.content_hash.in_(hashes))
+        for row in (await connection.execute(select(*columns).where(wanted))).mappings():
+            if row["state"] in live:
+                groups[source_id, row["content_hash"]][row["id"]] = member(row)
     return groups
 
 

@@ -23,7 +23,7 @@ from tidemill.models.visit import Fetched, LedgerEntry, Visit
 from tidemill.store import hosts, removal
 from tidemill.store.engine import Store
 from tidemill.store.runs import add_found
-from tidemill.store.tables import captures, documents, pages, runs, visits
+from tidemill.store.tables import IS_OPEN, captures, documents, pages, runs, visits
 
 _GONE_AFTER_RUNS = 2
 _THIS_VISIT = and_(visits.c.run_id == bindparam("b_run"), visits.c.page_id == bindparam("b_page"))
@@ -144,8 +144,7 @@ async def release(store: Store, run_id: str, worker_id: str) -> None:
 
 async def open_visits(store: Store, run_id: str) -> dict[VisitState, int]:
     """How many visits of a run are pending, leased and captured."""
-    open_only = and_(visits.c.run_id == run_id, visits.c.state != VisitState.DONE.value)
-    statement = select(visits.c.state, func.count()).where(open_only).group_by(visits.c.state)
+    statement = select(visits.c.state, func.count()).where(visits.c.run_id == run_id, IS_OPEN).group_by(visits.c.state)
     async with store.read() as connection:
         return {VisitState(state): count for state, count in (await connection.execute(statement)).all()}
 
@@ -339,7 +338,7 @@ def _settled(fetched: Fetched, now: datetime) -> dict[str, Any]:
 def _closed_page(fetched: Fetched, now: datetime) -> dict[str, Any]:
     assert fetched.outcome is not None  # noqa: S101 - the caller chose the closed ones
     missing: int | None = 0
-    if fetched.outcome is Outcome.GONE:
+    if _is_missing(fetched):
         missing = _GONE_AFTER_RUNS if fetched.status_code == 410 else 1
     elif fetched.outcome in (Outcome.FAILED, Outcome.BLOCKED, Outcome.SKIPPED):
         missing = None  # says nothing about whether the page is there
@@ -353,11 +352,17 @@ def _closed_page(fetched: Fetched, now: datetime) -> dict[str, Any]:
     }
 
 
+def _is_missing(fetched: Fetched) -> bool:
+    """Whether nothing is at the page's URL any more: it is gone, or has moved for good."""
+    moved = fetched.outcome is Outcome.REDIRECTED and fetched.status_code in (301, 308)
+    return moved or fetched.outcome is Outcome.GONE
+
+
 async def _drop_gone(
     connection: AsyncConnection, run_id: str, source_id: str, closed: Sequence[Fetched], now: datetime
 ) -> None:
     """Pages that are gone for good lose their documents."""
-    candidates = [fetched.visit.page_id for fetched in closed if fetched.outcome is Outcome.GONE]
+    candidates = [fetched.visit.page_id for fetched in closed if _is_missing(fetched)]
     if not candidates:
         return
     gone = and_(pages.c.id.in_(candidates), pages.c.missing_runs >= _GONE_AFTER_RUNS)

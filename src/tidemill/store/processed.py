@@ -188,7 +188,7 @@ async def _documents_of(connection: AsyncConnection, page_ids: Sequence[str]) ->
 
 
 async def _seen_at(connection: AsyncConnection, page_ids: Sequence[str]) -> dict[str, datetime]:
-    """When each of these pages last showed what is stored of it, or that it has gone; captures from before are stale."""
+    """When each page last showed what is stored of it, or that it has gone; captures from before are stale."""
     shown = [outcome.value for outcome in BY_PRECEDENCE]
     lately = or_(pages.c.last_outcome.in_(shown), and_(pages.c.state == "gone", pages.c.last_outcome == "gone"))
     at: Any = case((lately, pages.c.fetched_at), else_=captures.c.fetched_at).label("at")

@@ -21,30 +21,33 @@ from tidemill.store import events
 from tidemill.store.engine import Store
 from tidemill.store.engine import insert as upsert
 from tidemill.store.sources import document_count
-from tidemill.store.tables import pages, runs, sources, visits
+from tidemill.store.tables import IS_OPEN, pages, runs, sources, visits
 
 _UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED, RunState.CRAWLED)
 
 
 async def create(store: Store, source: Source, options: RunOptions, starts: Sequence[Found]) -> Run:
     """A queued run whose ledger holds the start URLs and every page that the source is known to have."""
-    run_id = new_id()
+    async with store.write() as connection:
+        run_id = await _insert(connection, source, options, starts, store.now())
+    return await get(store, run_id)
+
+
+async def take_up_or_create(
+    store: Store, source: Source, options: RunOptions, starts: Sequence[Found], *, fresh: bool
+) -> tuple[Run, bool]:
+    """The unfinished run of a source, or a new one, and whether it was begun before; with `fresh` always a new one.
+
+    One transaction, so that two who start a source in the same moment get the same run. `fresh` cancels the other.
+    """
     async with store.write() as connection:
         now = store.now()
-        await connection.execute(
-            insert(runs).values(
-                id=run_id,
-                source_id=source.id,
-                source_version=source.version,
-                state=RunState.QUEUED.value,
-                options=asdict(options),
-                created_at=now,
-            )
-        )
-        await add_found(connection, run_id, source.id, starts, now)
-        await connection.execute(_known_pages(run_id, source.id, now))
-        await events.append(connection, [events.line(RUN_STARTED, now, source_id=source.id, run_id=run_id)])
-    return await get(store, run_id)
+        found = await _unfinished(connection, source.id)
+        if found is not None and fresh:
+            await _cancel(connection, found, source.id, now)
+        resumed = found is not None and not fresh
+        run_id = found if found is not None and not fresh else await _insert(connection, source, options, starts, now)
+    return await get(store, run_id), resumed
 
 
 async def add_found(
@@ -107,13 +110,9 @@ async def listed(store: Store, limit: int, source_id: str | None = None) -> list
 
 async def unfinished(store: Store, source_id: str) -> Run | None:
     """The newest run of a source that was begun and not ended; one that was only to be crawled has ended when it is."""
-    condition = and_(runs.c.source_id == source_id, runs.c.state.in_([state.value for state in _UNFINISHED]))
-    statement = _select().where(condition).order_by(runs.c.created_at.desc()).limit(1)
     async with store.read() as connection:
-        row = (await connection.execute(statement)).mappings().one_or_none()
-        run = await _run(connection, row) if row else None
-    at_rest = run is not None and run.state is RunState.CRAWLED and run.options.crawl_only
-    return None if at_rest else run
+        run_id = await _unfinished(connection, source_id)
+    return await get(store, run_id) if run_id is not None else None
 
 
 async def state(store: Store, run_id: str) -> RunState:
@@ -158,15 +157,12 @@ async def cancel(store: Store, run_id: str) -> Run:
     Raises `NotFound`, or `Conflict` if it has ended already.
     """
     run = await get(store, run_id)
-    if run.state in FINISHED_RUNS:
-        raise Conflict(f"run {run_id} has ended already ({run.state.value})", reason="run_ended")
-    unfetched = and_(visits.c.run_id == run_id, visits.c.state.in_((VisitState.PENDING.value, VisitState.LEASED.value)))
     async with store.write() as connection:
         now = store.now()
-        await connection.execute(update(visits).where(unfetched).values(_skipped("run_cancelled", now)))
-        ended = {"state": RunState.CANCELLED.value, "finished_at": now}
-        await connection.execute(update(runs).where(runs.c.id == run_id).values(ended))
-        await events.append(connection, [_finished(run.source_id, run_id, RunState.CANCELLED, now)])
+        found = RunState(str(await connection.scalar(select(runs.c.state).where(runs.c.id == run_id))))
+        if found in FINISHED_RUNS:
+            raise Conflict(f"run {run_id} has ended already ({found.value})", reason="run_ended")
+        await _cancel(connection, run_id, run.source_id, now)
     return await get(store, run_id)
 
 
@@ -180,7 +176,7 @@ async def finish(store: Store, run_id: str, max_pages: int) -> RunState:
         row = (await connection.execute(select(runs.c.state, runs.c.admitted).where(runs.c.id == run_id))).one()
         if row.state not in (RunState.RUNNING.value, RunState.INTERRUPTED.value):
             return RunState(row.state)
-        of_run = visits.c.run_id == run_id
+        of_run = and_(visits.c.run_id == run_id, IS_OPEN)
         leased = await connection.scalar(select(func.count()).where(of_run, visits.c.state == VisitState.LEASED.value))
         if row.admitted >= max_pages and not leased:
             surplus = and_(of_run, visits.c.state == VisitState.PENDING.value, visits.c.attempts == 0)
@@ -195,7 +191,7 @@ async def finish(store: Store, run_id: str, max_pages: int) -> RunState:
 
 async def complete(connection: AsyncConnection, run_ids: Sequence[str], now: datetime) -> None:
     """Those of these crawled runs in which no visit is open any more are completed."""
-    is_open = select(literal(1)).where(visits.c.run_id == runs.c.id, visits.c.state != VisitState.DONE.value).exists()
+    is_open = select(literal(1)).where(visits.c.run_id == runs.c.id, IS_OPEN).exists()
     ready = and_(runs.c.id.in_(run_ids), runs.c.state == RunState.CRAWLED.value, ~is_open)
     statement = select(runs.c.id, runs.c.source_id).where(ready)
     for row in (await connection.execute(statement)).all():
@@ -211,6 +207,42 @@ async def outcomes(connection: AsyncConnection, run_id: str) -> dict[str, int]:
     counted = {str(name): int(count) for name, count in (await connection.execute(statement)).all()}
     order = [*(outcome.value for outcome in Outcome), *(state.value for state in VisitState)]
     return {name: counted[name] for name in order if name in counted}
+
+
+async def _insert(
+    connection: AsyncConnection, source: Source, options: RunOptions, starts: Sequence[Found], now: datetime
+) -> str:
+    run_id = new_id()
+    row = {
+        "id": run_id,
+        "source_id": source.id,
+        "source_version": source.version,
+        "state": RunState.QUEUED.value,
+        "options": asdict(options),
+        "created_at": now,
+    }
+    await connection.execute(insert(runs).values(row))
+    await add_found(connection, run_id, source.id, starts, now)
+    await connection.execute(_known_pages(run_id, source.id, now))
+    await events.append(connection, [events.line(RUN_STARTED, now, source_id=source.id, run_id=run_id)])
+    return run_id
+
+
+async def _unfinished(connection: AsyncConnection, source_id: str) -> str | None:
+    condition = and_(runs.c.source_id == source_id, runs.c.state.in_([state.value for state in _UNFINISHED]))
+    newest = (runs.c.created_at.desc(), runs.c.id.desc())
+    statement = select(runs.c.id, runs.c.state, runs.c.options).where(condition).order_by(*newest).limit(1)
+    row = (await connection.execute(statement)).one_or_none()
+    at_rest = row is not None and row.state == RunState.CRAWLED.value and row.options.get("crawl_only")
+    return None if row is None or at_rest else str(row.id)
+
+
+async def _cancel(connection: AsyncConnection, run_id: str, source_id: str, now: datetime) -> None:
+    unfetched = and_(visits.c.run_id == run_id, visits.c.state.in_((VisitState.PENDING.value, VisitState.LEASED.value)))
+    await connection.execute(update(visits).where(unfetched).values(_skipped("run_cancelled", now)))
+    ended = {"state": RunState.CANCELLED.value, "finished_at": now}
+    await connection.execute(update(runs).where(runs.c.id == run_id).values(ended))
+    await events.append(connection, [_finished(source_id, run_id, RunState.CANCELLED, now)])
 
 
 def _finished(source_id: str, run_id: str, state: RunState, now: datetime) -> dict[str, object]:

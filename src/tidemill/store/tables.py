@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    literal_column,
     text,
     true,
 )
@@ -246,11 +247,15 @@ visits = Table(
     Index(
         "ix_visits_open",
         "run_id",
+        "state",
         sqlite_where=text("state <> 'done'"),
         postgresql_where=text("state <> 'done'"),
     ),
     sqlite_with_rowid=False,
 )
+
+IS_OPEN = visits.c.state != literal_column(f"'{VisitState.DONE.value}'")
+"""Whether a visit is open. Written out, since SQLite would not see that a bound value fits `ix_visits_open`."""
 
 captures = Table(
     "captures",

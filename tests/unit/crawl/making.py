@@ -131,7 +131,9 @@ def fetcher(
     )
 
 
-def visit(url: str = SITE, *, kind: str = "page", depth: int = 0, hops: int = 0, attempts: int = 0, **validators: str) -> Visit:
+def visit(
+    url: str = SITE, *, kind: str = "page", depth: int = 0, hops: int = 0, attempts: int = 0, **validators: str
+) -> Visit:
     """A leased visit."""
     key = url_key(url)
     return Visit(

@@ -8,8 +8,8 @@ from hashlib import sha256
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.unit.crawl.making import NOW, SITE, FakeClient, FakeRobots, answer, fetcher, visit
+
 from tidemill.crawl.fetcher import Catch
 from tidemill.errors import Forbidden, Permanent, TidemillError, Transient
 from tidemill.models.outcome import Outcome
@@ -98,7 +98,10 @@ async def test_retry_after(header: str, seconds: float) -> None:
     assert seconds <= delay <= max(seconds, 1.0)
 
 
-@given(st.text(max_size=20) | st.from_regex(r"[A-Z][a-z]{2}, [0-9 ]{1,4} [A-Za-z]{3} [0-9]{1,12} [0-9:]{1,12} [-+A-Z0-9]{1,9}"))
+@given(
+    st.text(max_size=20)
+    | st.from_regex(r"[A-Z][a-z]{2}, [0-9 ]{1,4} [A-Za-z]{3} [0-9]{1,12} [0-9:]{1,12} [-+A-Z0-9]{1,9}")
+)
 async def test_no_retry_after_breaks_anything(header: str) -> None:
     result = await fetched(answer(429, retry_after=header))
     assert result.retry_at is not None
@@ -225,13 +228,15 @@ async def test_a_feed_brings_its_items() -> None:
 
 async def test_a_sitemap_brings_pages_and_sitemaps_of_its_own_site() -> None:
     index = "<sitemapindex><sitemap><loc>http://site.example/s2</loc></sitemap><sitemap><loc>http://else.example/s</loc></sitemap>"
-    result = await fetched(answer(200, f"{index}<url><loc>http://site.example/p</loc></url></sitemapindex>"), kind="sitemap")
+    result = await fetched(
+        answer(200, f"{index}<url><loc>http://site.example/p</loc></url></sitemapindex>"), kind="sitemap"
+    )
     assert [(found.url, found.kind) for found in result.found] == [(f"{SITE}p", "page"), (f"{SITE}s2", "sitemap")]
     assert result.out_of_scope == 0
 
 
 async def test_hosts_that_nobody_can_read_end_no_list() -> None:
-    body = "http://[broken\nhttp://site.example/p\nhttp:///x\n"
+    body = "http://[broken\nhttp://site.example/p\nftp://x/\n"
     result = await fetched(answer(200, body, "text/plain"), kind="sitemap")
     assert [found.url for found in result.found] == [f"{SITE}p"]
 
@@ -328,7 +333,8 @@ async def test_an_origin_that_the_guard_refuses_is_skipped() -> None:
 
 
 async def test_what_robots_cost_and_declare_comes_with_the_first_visit() -> None:
-    text = "Sitemap: http://site.example/s.xml\nSitemap: http://else.example/s.xml\nSitemap: nonsense\nUser-agent: *\nDisallow: /no"
+    sitemaps = "".join(f"Sitemap: {url}\n" for url in (f"{SITE}s.xml", "http://else.example/s.xml", "nonsense"))
+    text = f"{sitemaps}User-agent: *\nDisallow: /no"
     once = fetcher(FakeClient({SITE: answer(200, PAGE)}), robots=FakeRobots(text, fresh=True))
     first, second = (await once.fetch(visit())).fetched, (await once.fetch(visit())).fetched
     assert (first.aside_requests, first.aside_bytes, first.requests) == (1, 77, 1)
@@ -385,7 +391,10 @@ async def test_scope_of_a_source_with_rules() -> None:
     assert result.out_of_scope == 2
 
 
-@given(st.binary(max_size=200), st.sampled_from(["text/html", "text/plain", "application/xml", "", "text/html; charset=utf-16"]))
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(["text/html", "text/plain", "application/xml", "", "text/html; charset=utf-16"]),
+)
 async def test_no_body_breaks_a_visit(body: bytes, content_type: str) -> None:
     for kind in ("page", "sitemap", "feed"):
         result = await fetched(answer(200, body, content_type), kind=kind)

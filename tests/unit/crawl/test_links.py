@@ -58,6 +58,9 @@ def link(href: str, url: str = PAGE) -> tuple[str, ...]:
         ("data:text/html,x", None),
         ("ftp://a.example/x", None),
         ("file:///etc/passwd", None),
+        ("//", None),
+        ("/\\", None),
+        ("//?x", None),
         ("http:", None),
         ("http://", None),
         ("HTTPS:///?x", None),
@@ -142,7 +145,9 @@ def test_only_the_first_base_counts() -> None:
 
 
 HREFS = st.one_of(
-    st.sampled_from(["x", "../x", "/x", "//b/x", "?q=1", "#f", "", " ", ".", "..", "./", "x/../y", ";", ";p", "x;p?q#f", "a:b"]),
+    st.sampled_from(
+        ["x", "../x", "/x", "//b/x", "?q=1", "#f", "", " ", ".", "..", "./", "x/../y", ";", ";p", "x;p?q#f", "a:b"]
+    ),
     st.sampled_from([" ?q", "\n#f", "http://c/", "https:x", "http:x", "\\x", "%2e%2e/x", "é", "x y", "\x00x", "\xa0"]),
     st.lists(st.sampled_from(list("ab/.?#;:%\\ \n\t=&é")), max_size=8).map("".join),
 )
@@ -152,9 +157,9 @@ BASES = st.sampled_from(
 
 
 def expected(base: str, href: str) -> str | None:
-    """What a browser makes of a href, but for those that stay on the page."""
+    """What joining with the page itself gives, but for hrefs that stay on the page or name no host."""
     text = href.strip("".join(map(chr, range(0x21)))).replace("\\", "/")
-    if not text or text[0] == "#":
+    if not text or text[0] == "#" or (text[:2] == "//" and text.strip("/")[:1] in ("", "?", "#", ";")):
         return None
     with suppress(Invalid, ValueError):
         return url_key(urljoin(base, text))

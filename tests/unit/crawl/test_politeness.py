@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.unit.crawl.making import FakeRobots
+
 from tidemill.crawl.politeness import Politeness, politeness, retry_delay_s
 from tidemill.crawl.robots import Rules
 from tidemill.models.run import RunOptions
@@ -17,7 +17,14 @@ from tidemill.models.source import SourceSpec
 from tidemill.settings import CrawlSettings
 
 AWAY = "https://a.example"
-HERE = ["http://127.0.0.1", "http://127.8.9.1:8000", "http://localhost", "http://x.localhost:1", "http://[::1]", "http://[::1]:81"]
+HERE = [
+    "http://127.0.0.1",
+    "http://127.8.9.1:8000",
+    "http://localhost",
+    "http://x.localhost:1",
+    "http://[::1]",
+    "http://[::1]:81",
+]
 
 
 @dataclass
@@ -82,7 +89,10 @@ def test_concurrency_has_the_same_order() -> None:
     robots = FakeRobots()
     for options, spec, expected in ((3, 5, 3), (None, 5, 5), (None, None, 16)):
         got = politeness(
-            settings, robots, SourceSpec(name="s", concurrency=spec), RunOptions(concurrency=options)  # type: ignore[arg-type]
+            settings,
+            robots,
+            SourceSpec(name="s", concurrency=spec),
+            RunOptions(concurrency=options),  # type: ignore[arg-type]
         )
         assert got.concurrency == expected
 

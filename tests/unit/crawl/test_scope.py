@@ -13,7 +13,9 @@ from tidemill.models.source import SourceSpec
 TODAY = date(2026, 11, 23)
 
 
-def scope(*, max_depth: int | None = None, start: tuple[str, ...] = ("http://a.example/x/",), **fields: tuple[str, ...]) -> Scope:
+def scope(
+    *, max_depth: int | None = None, start: tuple[str, ...] = ("http://a.example/x/",), **fields: tuple[str, ...]
+) -> Scope:
     return Scope(SourceSpec(name="s", start=start, **fields), max_depth=max_depth, today=TODAY)  # type: ignore[arg-type]
 
 
@@ -48,7 +50,9 @@ def test_named_hosts_may_be_international() -> None:
     assert scope(hosts=("münchen.example",)).covers("http://xn--mnchen-3ya.example/")
 
 
-@pytest.mark.parametrize("host", ["", "http://b.example", "b.example/x", "b.example?", "me@b.example", "b example", "b:x"])
+@pytest.mark.parametrize(
+    "host", ["", "http://b.example", "b.example/x", "b.example?", "me@b.example", "b example", "b:x"]
+)
 def test_what_is_no_host_is_refused(host: str) -> None:
     with pytest.raises(Invalid, match=r"source 's': hosts holds .*write a name"):
         scope(hosts=(host,))

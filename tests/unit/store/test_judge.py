@@ -86,17 +86,21 @@ def test_differing_tells_what_is_to_be_written_and_nothing_more(group: list[Memb
     changes = differing(members, settled)
     for identifier, standing in settled.items():
         before = members[identifier]
-        assert (identifier in changes) == ((before.state, before.duplicate_of) != (standing.state, standing.duplicate_of))
-    written = {
-        i: replace(m, state=settled[i].state, duplicate_of=settled[i].duplicate_of) for i, m in members.items()
-    }
+        assert (identifier in changes) == (
+            (before.state, before.duplicate_of) != (standing.state, standing.duplicate_of)
+        )
+    written = {i: replace(m, state=settled[i].state, duplicate_of=settled[i].duplicate_of) for i, m in members.items()}
     assert differing(written, settle(written.values())) == {}
 
 
 @pytest.mark.parametrize("after", [DUPLICATE, INVALID])
 @pytest.mark.parametrize("before", [None, *DocumentState])
-def test_a_document_that_is_not_shown_is_named_after_its_state(before: DocumentState | None, after: DocumentState) -> None:
-    assert outcome_of(before, after, changed=True).value == outcome_of(before, after, changed=False).value == after.value
+def test_a_document_that_is_not_shown_is_named_after_its_state(
+    before: DocumentState | None, after: DocumentState
+) -> None:
+    assert (
+        outcome_of(before, after, changed=True).value == outcome_of(before, after, changed=False).value == after.value
+    )
 
 
 @pytest.mark.parametrize("before", [None, INVALID, REMOVED])

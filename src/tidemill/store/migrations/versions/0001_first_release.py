@@ -455,7 +455,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_visits_open",
         "visits",
-        ["run_id"],
+        ["run_id", "state"],
         unique=False,
         sqlite_where=sa.text("state <> 'done'"),
         postgresql_where=sa.text("state <> 'done'"),

@@ -1,0 +1,144 @@
+"""Every hot query uses its index: what the store really sends is caught and its plan read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from tests.contract.store_house import House, draft, opened_house, result_of
+
+from tidemill.models.visit import Visit
+from tidemill.store import captures, events, groups, ledger, runs, workers
+from tidemill.store.processed import store_batch
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with opened_house(tmp_path) as house:
+        yield house
+
+
+async def plans(house: House, work: Callable[[], Awaitable[Any]]) -> list[str]:
+    """`statement → plan` of everything that `work` sends, each look-up of a plan on its own line."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        sent.append((statement, parameters[0] if many else parameters))
+
+    engines = [house.store.writer.sync_engine, house.store.reader.sync_engine]
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    await work()
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", note)
+    lines = []
+    async with house.store.write() as connection:
+        for statement, parameters in sent:
+            if not statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
+                continue
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            short = " ".join(statement.split())
+            lines += [f"{short} → {row[3]}" for row in plan]
+    return lines
+
+
+def scans(lines: list[str], *allowed: str) -> list[str]:
+    """The look-ups that read a whole table."""
+    whole = [line for line in lines if "→ SCAN" in line and "USING" not in line.partition("→ ")[2]]
+    return [line for line in whole if not any(f"SCAN {table}" in line for table in (*allowed, "CONSTANT", "1 "))]
+
+
+def used(lines: list[str]) -> str:
+    return "\n".join(line.partition("→ ")[2] for line in lines)
+
+
+async def leased(house: House) -> tuple[Any, list[Visit]]:
+    run = await house.begin(*"abcdefgh")
+    return run, await house.lease(run, 6)
+
+
+async def test_lease(house: House) -> None:
+    run = await house.begin(*"abcdefgh")
+    lines = await plans(house, lambda: house.lease(run, 4, max_pages=6))
+    assert "visits USING INDEX ix_visits_pending (run_id=?" in used(lines)
+    assert scans(lines, "hosts") == []
+    assert "TEMP B-TREE FOR ORDER BY" not in used(lines)
+
+
+async def test_record(house: House) -> None:
+    _, visits = await leased(house)
+    lines = await plans(house, lambda: house.record(*(house.captured(each) for each in visits)))
+    assert scans(lines) == []
+
+
+async def test_release_and_open_visits(house: House) -> None:
+    run, _ = await leased(house)
+    assert scans(await plans(house, lambda: ledger.release(house.store, run.id, house.worker.id))) == []
+    lines = await plans(house, lambda: ledger.open_visits(house.store, run.id))
+    assert "ix_visits_open" in used(lines)
+
+
+async def test_reclaim_finds_what_a_worker_holds(house: House) -> None:
+    _, visits = await leased(house)
+    await house.record(*(house.captured(each) for each in visits[:3]))
+    await house.claim()
+    lines = await plans(house, lambda: workers.leave(house.store, house.worker))
+    assert "ix_visits_leased (worker_id=?)" in used(lines)
+    assert "ix_captures_claimed (worker_id=?)" in used(lines)
+    assert scans(lines) == []
+    house.worker = await workers.register(house.store, "crawler")
+
+
+async def test_claim_and_backlog(house: House) -> None:
+    _, visits = await leased(house)
+    await house.record(*(house.captured(each) for each in visits))
+    lines = await plans(house, lambda: house.claim(3))
+    assert "captures USING INDEX ix_captures_pending (not_before<?)" in used(lines)
+    assert scans(lines) == []
+    lines = await plans(house, lambda: captures.backlog(house.store))
+    assert scans(lines) == []
+
+
+async def test_storing_a_batch(house: House) -> None:
+    run, visits = await leased(house)
+    await house.record(*(house.captured(each) for each in visits))
+    token, claimed = await house.claim()
+    batch = [(each, result_of(each, [draft("same")])) for each in claimed]
+    lines = await plans(house, lambda: store_batch(house.store, token, batch, max_attempts=3))
+    assert scans(lines) == []
+    assert "documents USING INDEX ix_documents_content (source_id=? AND content_hash=?)" in used(lines)
+    lines = await plans(house, lambda: runs.finish(house.store, run.id, 99))
+    assert scans(lines) == []
+    assert "visits USING PRIMARY KEY (run_id=?)" not in used(lines)
+
+
+async def test_a_run_that_was_crawled_is_ended_without_reading_its_ledger(house: House) -> None:
+    run = await house.begin(*"ab")
+    await house.crawl(run, {"a": "1", "b": "2"})
+
+    async def complete() -> None:
+        async with house.store.write() as connection:
+            await runs.complete(connection, [run.id], house.store.now())
+
+    assert "visits USING COVERING INDEX ix_visits_open (run_id=?)" in used(await plans(house, complete))
+
+
+async def test_groups_of_equal_documents(house: House) -> None:
+    await house.run({"a": [draft("x")], "b": [draft("x")]})
+
+    async def load() -> None:
+        async with house.store.read() as connection:
+            await groups.load(connection, {(house.source.id, draft("x").content_hash), (house.source.id, "0" * 64)})
+
+    assert "documents USING INDEX ix_documents_content (source_id=? AND content_hash=?)" in used(
+        await plans(house, load)
+    )
+
+
+async def test_the_change_feed_reads_on_from_its_cursor(house: House) -> None:
+    lines = await plans(house, lambda: events.document_changes(house.store, 5, 10))
+    lines += await plans(house, lambda: events.after(house.store, 5, 10))
+    assert used(lines).count("events USING INTEGER PRIMARY KEY (rowid>?)") == 2
