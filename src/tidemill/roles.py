@@ -23,6 +23,7 @@ from tidemill.telemetry.logs import bind, get_logger
 
 _POLL_S = 0.2
 _PARALLEL_RUNS = 4
+_AFTER_FAILURE_S = 5.0
 _PATIENCE_S = 10.0
 _log = get_logger(__name__)
 
@@ -169,7 +170,8 @@ async def _crawl_one(
     try:
         with bind(run_id=run_id):
             _log.info("crawling", action="run.begin", source=source.name)
-            state = await crawl(tools, run, source, worker.id, stop)
+            relink = await runs.rules_changed(app.store, run)
+            state = await crawl(tools, run, source, worker.id, stop, relink=relink)
             _log.info("nothing left to fetch" if state is not RunState.RUNNING else "stopped", action="run.end")
     except BaseException as error:
         why = None if isinstance(error, asyncio.CancelledError) else f"{type(error).__name__}: {error}"[:500]
@@ -267,9 +269,13 @@ async def _logged(run_id: str, work: Awaitable[None]) -> None:
     """One failing run does not end the role: it is left interrupted, with its error, and said in the log."""
     try:
         await work
-    except TidemillError as error:
-        _log.error("run interrupted", action="run.failed", run_id=run_id, reason=error.reason, error=str(error))
-        await asyncio.sleep(5)
+    except Exception as error:  # noqa: BLE001 - said, kept with the run, and tried again
+        reason = error.reason if isinstance(error, TidemillError) else "internal_error"
+        unforeseen = not isinstance(error, TidemillError)
+        _log.error(
+            "run interrupted", action="run.failed", run_id=run_id, reason=reason, error=str(error), exc_info=unforeseen
+        )
+        await asyncio.sleep(_AFTER_FAILURE_S)
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

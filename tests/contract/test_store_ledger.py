@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.contract.store_house import SITE, House, draft, found, opened_house
 
 from tidemill.errors import Conflict, NotFound, Permanent
-from tidemill.models.outcome import Outcome, VisitState
+from tidemill.models.outcome import Outcome
 from tidemill.models.run import RunOptions, RunState
 from tidemill.models.visit import Fetched, Visit
 from tidemill.store import events, ledger, runs, tables, workers
@@ -42,7 +42,7 @@ async def test_a_lease_is_exclusive_and_empties_the_ledger(house: House) -> None
     taken = await asyncio.gather(*(house.lease(run, 2) for _ in range(5)))
     assert sorted(path for visits in taken for path in paths(visits)) == list("abcdef")
     assert await house.lease(run) == []
-    assert await ledger.open_visits(house.store, run.id) == {VisitState.LEASED: 6}
+    assert (await runs.get(house.store, run.id)).outcomes == {"leased": 6}
 
 
 async def test_pages_nearest_to_the_start_come_first(house: House) -> None:
@@ -91,8 +91,9 @@ async def test_what_is_to_be_tried_again_waits_its_time_and_counts_once(house: H
     again = house.store.at + timedelta(minutes=30)
     await house.record(Fetched(first, reason="timeout", retry_at=again), house.captured(second))
     assert await house.lease(run) == []
-    assert await ledger.next_due(house.store, run.id) == again
-    house.store.turn_on(3600)
+    house.store.turn_on(1790)
+    assert await house.lease(run) == []
+    house.store.turn_on(20)
     (visit,) = await house.lease(run)
     assert (visit.page_id, visit.attempts) == (first.page_id, 1)
     assert visit.token != first.token
@@ -380,3 +381,27 @@ async def test_a_run_whose_crawler_died_is_taken_up_though_others_live(house: Ho
     await workers.reclaim(house.store, 3600)
     assert await runs.waiting(house.store) == [theirs.id]
     assert await runs.state(house.store, mine.id) is RunState.RUNNING
+
+
+async def test_a_page_found_too_deep_and_then_nearer_is_visited_after_all(house: House) -> None:
+    run = await house.begin("a", "b")
+    far, near = await house.lease(run)
+    (deep,) = found("x")
+    await house.record(Fetched(far, Outcome.REDIRECTED, "http_302", found=(replace(deep, depth=3, skip="depth"),)))
+    assert (await runs.get(house.store, run.id)).outcomes["skipped"] == 1
+    await house.record(Fetched(near, Outcome.REDIRECTED, "http_302", found=(replace(deep, depth=2),)))
+    (visit,) = await house.lease(run)
+    assert (visit.url, visit.depth) == (deep.url, 2)
+
+
+async def test_taking_up_a_run_enters_the_start_pages_of_whoever_asks(house: House) -> None:
+    run, resumed = await runs.take_up_or_create(house.store, house.source, RunOptions(), found("a"), fresh=False)
+    again, resumed_again = await runs.take_up_or_create(
+        house.store, house.source, RunOptions(), found("b"), fresh=False
+    )
+    assert (resumed, resumed_again, again.id) == (False, True, run.id)
+    assert again.discovered == 2
+    fresh, resumed = await runs.take_up_or_create(house.store, house.source, RunOptions(), found("a"), fresh=True)
+    assert not resumed
+    assert fresh.id != run.id
+    assert (await runs.get(house.store, run.id)).state is RunState.CANCELLED

@@ -74,11 +74,9 @@ async def test_record(house: House) -> None:
     assert scans(lines) == []
 
 
-async def test_release_and_open_visits(house: House) -> None:
+async def test_release(house: House) -> None:
     run, _ = await leased(house)
     assert scans(await plans(house, lambda: ledger.release(house.store, run.id, house.worker.id))) == []
-    lines = await plans(house, lambda: ledger.open_visits(house.store, run.id))
-    assert "ix_visits_open" in used(lines)
 
 
 async def test_reclaim_finds_what_a_worker_holds(house: House) -> None:

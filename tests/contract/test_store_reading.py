@@ -14,7 +14,7 @@ from tests.contract.store_house import House, draft, opened_house
 from tidemill.errors import Invalid, NotFound, Permanent, Transient
 from tidemill.models.source import ProcessRules, SourceSpec
 from tidemill.settings import DatabaseSettings, load_settings
-from tidemill.store import documents, events, hosts, ledger, sources, tables, totals
+from tidemill.store import documents, events, hosts, sources, tables, totals
 from tidemill.store.engine import open_store
 from tidemill.store.hosts import RobotsRecord
 
@@ -138,7 +138,6 @@ async def test_open_visits_of_unfinished_runs_are_counted(house: House) -> None:
     run = await house.begin("b")
     await house.lease(run, 1)
     assert await totals.open_visit_states(house.store) == {"leased": 1, "pending": 1}
-    assert sum((await ledger.open_visits(house.store, run.id)).values()) == 2
 
 
 async def test_nothing_is_written_when_a_block_fails(house: House) -> None:

@@ -28,10 +28,11 @@ _LEFT_BEHIND_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A body that is written, and the place that it is to have."""
+    """A body that is written, and the place that it is to have. `is_first`: in a folder that was not there before."""
 
     temporary: Path
     path: Path
+    is_first: bool
 
 
 class FileArchive:
@@ -73,9 +74,10 @@ class FileArchive:
             path = self._path(body_hash)
             if path.exists():
                 continue
+            is_first = not path.parent.exists()
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._incoming / new_id()
-            written.append(_Written(temporary, path))
+            written.append(_Written(temporary, path, is_first))
             temporary.write_bytes(zstd.compress(body, self._level))
 
     def _sweep(self) -> None:
@@ -119,7 +121,9 @@ def _make_durable(written: list[_Written]) -> None:
     for each in written:
         _flush(each.temporary)
         each.temporary.replace(each.path)
-    for folder in {each.path.parent for each in written}:
+    folders = {each.path.parent for each in written}
+    folders |= {folder for each in written if each.is_first for folder in each.path.parents[1:3]}
+    for folder in folders:
         _flush(folder)
 
 

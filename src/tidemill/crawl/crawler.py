@@ -55,19 +55,22 @@ class Tools:
     own_signals: Callable[[], None] = lambda: None
 
 
-async def crawl(tools: Tools, run: Run, source: Source, worker_id: str, stop: asyncio.Event) -> RunState:
+async def crawl(
+    tools: Tools, run: Run, source: Source, worker_id: str, stop: asyncio.Event, *, relink: bool = False
+) -> RunState:
     """Fetch what the run has to fetch, until nothing is left or `stop` is set; what is in flight then still ends.
 
+    `relink` asks for pages whole, since their links mean something else than when they were fetched last.
     Returns `crawled` or `completed` if nothing is left to fetch, else `running`. Raises what made going on impossible
     (`Permanent` with the reason `disk_full`, for one); everything written before is safe.
     """
-    return await _Crawl(tools, run, source, worker_id).run(stop)
+    return await _Crawl(tools, run, source, worker_id, relink).run(stop)
 
 
 class _Crawl:
     """The parts of one crawl and how they are joined."""
 
-    def __init__(self, tools: Tools, run: Run, source: Source, worker_id: str) -> None:
+    def __init__(self, tools: Tools, run: Run, source: Source, worker_id: str, relink: bool) -> None:
         settings = tools.settings
         options, spec = run.options, source.spec
         self._tools = tools
@@ -92,6 +95,7 @@ class _Crawl:
             sitemaps=spec.sitemaps,
             allow_private=allow_private,
             rng=random.Random(),  # noqa: S311 - jitter
+            relink=relink,
         )
         self._frontier = Frontier(
             refill=self._lease,

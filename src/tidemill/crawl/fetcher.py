@@ -48,7 +48,7 @@ class Catch:
 
 
 class Fetcher:
-    """Fetches the visits of one run."""
+    """Fetches the visits of one run. With `relink` pages are asked for whole and their links read, changed or not."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Fetcher:
         sitemaps: bool,
         allow_private: bool | None,
         rng: random.Random,
+        relink: bool = False,
     ) -> None:
         self._client = client
         self._robots = robots
@@ -72,8 +73,9 @@ class Fetcher:
         self._sitemaps = sitemaps
         self._allow_private = allow_private
         self._rng = rng
+        self._relink = relink
         self._links = LinkReader()
-        self._seen: set[str] = set()
+        self._seen: dict[str, int] = {}
 
     def forget_seen(self) -> None:
         """Report links again that were reported before: what was reported may not have been written."""
@@ -92,7 +94,7 @@ class Fetcher:
             if self._settings.robots:
                 rules, fresh = await self._robots.rules(visit.origin)
                 aside = rules if fresh else None
-                if not rules.allows(visit.url, self._settings.product):
+                if not rules.allows(visit.url, self._settings.product, self._store.now()):
                     return self._with_aside(Catch(Fetched(visit, Outcome.SKIPPED, "robots")), aside)
             catch = await self._get(visit)
         except TidemillError as error:
@@ -118,9 +120,9 @@ class Fetcher:
 
     async def _get(self, visit: Visit) -> Catch:
         headers = {}
-        if visit.etag:
+        if visit.etag and not self._relink:
             headers["If-None-Match"] = visit.etag
-        if visit.last_modified:
+        if visit.last_modified and not self._relink:
             headers["If-Modified-Since"] = visit.last_modified
         sitemap = visit.kind == "sitemap"
 
@@ -185,7 +187,9 @@ class Fetcher:
             last_modified=answer.headers.get("Last-Modified"),
         )
         if capture.body_hash == visit.body_hash:
-            return Catch(replace(fetched, outcome=Outcome.UNCHANGED, reason="same_bytes"), answer.body)
+            fetched = replace(fetched, outcome=Outcome.UNCHANGED, reason="same_bytes")
+            if not self._relink:
+                return Catch(fetched, answer.body)
         if capture.media_type in HTML:
             found, outside = self._found(visit, answer)
             fetched = replace(fetched, found=found, out_of_scope=outside)
@@ -204,18 +208,19 @@ class Fetcher:
         return tuple(found), outside
 
     def _new_pages(self, urls: tuple[str, ...], depth: int) -> tuple[list[Found], int]:
-        """Those of these canonical URLs that are in scope and not reported yet, and how many are out of scope."""
+        """Those of these canonical URLs that are in scope and were not reported yet at this depth or nearer to the
+        start, and how many are out of scope."""
         found: list[Found] = []
         outside = 0
         if len(self._seen) > _SEEN_SIZE:
             self._seen.clear()
         for url in urls:
-            if url in self._seen:
+            if self._seen.get(url, depth + 1) <= depth:
                 continue
             if not self._scope.covers(url):
                 outside += 1
                 continue
-            self._seen.add(url)
+            self._seen[url] = depth
             refusal = self._scope.refusal(url, depth)
             found.append(Found(url=url, origin=url_origin(url), depth=depth, skip=refusal))
         return found, outside

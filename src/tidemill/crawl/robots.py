@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urljoin
 
 from protego import Protego
@@ -23,7 +23,7 @@ from tidemill.store.hosts import RobotsRecord
 
 _MAX_BYTES = 500 * 1024
 _MAX_HOPS = 5
-_UNREACHABLE_TTL_S = 30.0
+_UNREACHABLE_TTL = 4
 _MAX_CRAWL_DELAY_S = 60.0
 
 
@@ -36,10 +36,14 @@ class Rules:
     requests: int = 0
     received_bytes: int = 0
 
-    def allows(self, url: str, agent: str) -> bool:
+    def allows(self, url: str, agent: str, now: datetime) -> bool:
         """Whether `agent` may fetch `url`. Raises `Transient` (`robots_unreachable`) while nobody can tell."""
         if self.record.status == "deny_all":
-            raise Transient(f"robots.txt of {url} cannot be had ({self.record.text})", reason="robots_unreachable")
+            raise Transient(
+                f"robots.txt of {url} cannot be had ({self.record.text})",
+                reason="robots_unreachable",
+                retry_after_s=max(0.0, (self.record.expires_at - now).total_seconds()),
+            )
         return self.parsed is None or bool(self.parsed.can_fetch(url, agent))
 
     def delay_s(self, agent: str) -> float:
@@ -61,6 +65,7 @@ class Robots:
         self._client = client
         self._settings = settings
         self._allow_private = allow_private
+        self._unreachable_ttl_s = _UNREACHABLE_TTL * settings.retry_base_s
         self._known: dict[str, Rules] = {}
         self._asking: dict[str, asyncio.Lock] = {}
 
@@ -117,13 +122,13 @@ class Robots:
         if 200 <= answer.status < 300:
             return self._record("rules", answer.body[:_MAX_BYTES].decode("utf-8", "replace").removeprefix("\ufeff"))
         if answer.status >= 500 or answer.status == 429:
-            return self._record("deny_all", f"http_{answer.status}", _UNREACHABLE_TTL_S)
+            return self._record("deny_all", f"http_{answer.status}", self._unreachable_ttl_s)
         return self._record("allow_all", "")
 
     def _unreachable(self, error: TidemillError) -> RobotsRecord:
         if isinstance(error, Permanent) and error.reason in {"too_large", "inflation", "bad_encoding"}:
             return self._record("allow_all", "")
-        return self._record("deny_all", error.reason, _UNREACHABLE_TTL_S)
+        return self._record("deny_all", error.reason, self._unreachable_ttl_s)
 
     def _record(self, status: str, text: str, ttl_s: float | None = None) -> RobotsRecord:
         lifetime = timedelta(seconds=ttl_s if ttl_s is not None else self._settings.robots_ttl_s)

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidemill.models.document import DocumentState
 from tidemill.models.ids import new_id
 from tidemill.models.outcome import Outcome, VisitState
-from tidemill.models.visit import Fetched, LedgerEntry, Visit
+from tidemill.models.visit import Fetched, Found, LedgerEntry, Visit
 from tidemill.store import hosts, removal
 from tidemill.store.engine import Store
 from tidemill.store.runs import add_found
@@ -142,21 +142,6 @@ async def release(store: Store, run_id: str, worker_id: str) -> None:
         await connection.execute(update(runs).where(runs.c.id == run_id).values(back))
 
 
-async def open_visits(store: Store, run_id: str) -> dict[VisitState, int]:
-    """How many visits of a run are pending, leased and captured."""
-    statement = select(visits.c.state, func.count()).where(visits.c.run_id == run_id, IS_OPEN).group_by(visits.c.state)
-    async with store.read() as connection:
-        return {VisitState(state): count for state, count in (await connection.execute(statement)).all()}
-
-
-async def next_due(store: Store, run_id: str) -> datetime | None:
-    """The earliest time at which a pending visit of the run may be leased; `None` if none is pending."""
-    pending = and_(visits.c.run_id == run_id, visits.c.state == VisitState.PENDING.value)
-    async with store.read() as connection:
-        found: datetime | None = await connection.scalar(select(func.min(visits.c.not_before)).where(pending))
-        return found
-
-
 async def led_away(store: Store, run_id: str) -> list[tuple[str, str]]:
     """The URLs at depth 0 that redirected out of the source's scope, and where to."""
     away = and_(visits.c.run_id == run_id, visits.c.depth == 0, visits.c.outcome == Outcome.REDIRECTED.value)
@@ -274,10 +259,10 @@ async def _unchanged_by_documents(connection: AsyncConnection, batch: Sequence[F
     same = [fetched.visit.page_id for fetched in batch if fetched.outcome is Outcome.UNCHANGED]
     if not same:
         return list(batch)
-    states = select(documents.c.page_id, documents.c.state).where(documents.c.page_id.in_(same))
-    standing: dict[str, set[str]] = {}
-    for row in await connection.execute(states):
-        standing.setdefault(row.page_id, set()).add(row.state)
+    columns = (documents.c.page_id, documents.c.state, documents.c.problems)
+    standing: dict[str, dict[str, list[str]]] = {}
+    for row in await connection.execute(select(*columns).where(documents.c.page_id.in_(same))):
+        standing.setdefault(row.page_id, {})[row.state] = row.problems
     last = select(pages.c.id, pages.c.last_outcome, pages.c.last_reason).where(pages.c.id.in_(same))
     before = {row.id: (row.last_outcome, row.last_reason) for row in await connection.execute(last)}
 
@@ -287,7 +272,9 @@ async def _unchanged_by_documents(connection: AsyncConnection, batch: Sequence[F
         outcome, reason = before[fetched.visit.page_id]
         if outcome in (Outcome.INVALID, Outcome.SKIPPED):
             return replace(fetched, outcome=Outcome(outcome), reason=reason)
-        held = standing.get(fetched.visit.page_id, set())
+        held = standing.get(fetched.visit.page_id, {})
+        if set(held) == {DocumentState.INVALID}:
+            return replace(fetched, outcome=Outcome.INVALID, reason=held[DocumentState.INVALID][0])
         if DocumentState.CURRENT not in held and DocumentState.DUPLICATE in held:
             return replace(fetched, outcome=Outcome.DUPLICATE, reason="exact_content")
         return fetched
@@ -372,8 +359,14 @@ async def _drop_gone(
     await removal.remove_pages(connection, lost, run_id=run_id, source_id=source_id, now=now)
 
 
-def _unique_found(batch: Sequence[Fetched]) -> list[Any]:
-    return list({found.url: found for fetched in reversed(batch) for found in fetched.found}.values())
+def _unique_found(batch: Sequence[Fetched]) -> list[Found]:
+    """What a batch found, each URL once, as it was found nearest to the start."""
+    nearest: dict[str, Found] = {}
+    for fetched in batch:
+        for found in fetched.found:
+            if found.url not in nearest or found.depth < nearest[found.url].depth:
+                nearest[found.url] = found
+    return list(nearest.values())
 
 
 def _totals(batch: Sequence[Fetched]) -> dict[str, Any]:

@@ -26,6 +26,27 @@ from tidemill.store.tables import IS_OPEN, pages, runs, sources, visits
 _UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED, RunState.CRAWLED)
 
 
+def _entering() -> tuple[Any, Any]:
+    page, visit = upsert(pages), upsert(visits)
+    nearer = page.on_conflict_do_update(
+        index_elements=["id"],
+        set_={"depth": page.excluded.depth, "hops": page.excluded.hops},
+        where=page.excluded.depth < pages.c.depth,
+    )
+    too_deep = and_(visits.c.outcome == Outcome.SKIPPED.value, visits.c.reason == "depth")
+    waiting = visits.c.state == VisitState.PENDING.value
+    names = ("state", "outcome", "reason", "depth", "hops", "finished_at")
+    reopened = visit.on_conflict_do_update(
+        index_elements=["run_id", "page_id"],
+        set_={name: visit.excluded[name] for name in names},
+        where=and_(visit.excluded.depth < visits.c.depth, visit.excluded.outcome.is_(None), too_deep | waiting),
+    )
+    return nearer, reopened
+
+
+_ENTER_PAGE, _ENTER_VISIT = _entering()
+
+
 async def create(store: Store, source: Source, options: RunOptions, starts: Sequence[Found]) -> Run:
     """A queued run whose ledger holds the start URLs and every page that the source is known to have."""
     async with store.write() as connection:
@@ -46,14 +67,21 @@ async def take_up_or_create(
         if found is not None and fresh:
             await _cancel(connection, found, source.id, now)
         resumed = found is not None and not fresh
-        run_id = found if found is not None and not fresh else await _insert(connection, source, options, starts, now)
+        if found is None or fresh:
+            run_id = await _insert(connection, source, options, starts, now)
+        else:
+            run_id = found
+            await add_found(connection, run_id, source.id, starts, now)
     return await get(store, run_id), resumed
 
 
 async def add_found(
     connection: AsyncConnection, run_id: str, source_id: str, found: Sequence[Found], now: datetime
 ) -> None:
-    """Enter discovered URLs in the ledger; those that it has already stay as they are."""
+    """Enter discovered URLs in the ledger. Those that it has already stay as they are, but for their depth.
+
+    A URL that was first found too deep, and now nearer to the start, is to be visited after all.
+    """
     if not found:
         return
     identified = [(page_id(source_id, each.url), each) for each in found]
@@ -85,8 +113,8 @@ async def add_found(
         }
         for identifier, each in identified
     ]
-    await connection.execute(upsert(pages).on_conflict_do_nothing(index_elements=["id"]), page_rows)
-    await connection.execute(upsert(visits).on_conflict_do_nothing(index_elements=["run_id", "page_id"]), visit_rows)
+    await connection.execute(_ENTER_PAGE, page_rows)
+    await connection.execute(_ENTER_VISIT, visit_rows)
 
 
 async def get(store: Store, run_id: str) -> Run:
@@ -113,6 +141,20 @@ async def unfinished(store: Store, source_id: str) -> Run | None:
     async with store.read() as connection:
         run_id = await _unfinished(connection, source_id)
     return await get(store, run_id) if run_id is not None else None
+
+
+async def rules_changed(store: Store, run: Run) -> bool:
+    """Whether the source has other rules than when its last completed run began: links may count that did not then."""
+    before = and_(
+        runs.c.source_id == run.source_id,
+        runs.c.created_at < run.created_at,
+        runs.c.state == RunState.COMPLETED.value,
+    )
+    last = select(runs.c.source_version).where(before).order_by(runs.c.created_at.desc()).limit(1)
+    async with store.read() as connection:
+        now = await connection.scalar(select(runs.c.source_version).where(runs.c.id == run.id))
+        then = await connection.scalar(last)
+    return then is not None and then != now
 
 
 async def state(store: Store, run_id: str) -> RunState:

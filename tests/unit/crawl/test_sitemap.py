@@ -97,12 +97,6 @@ def test_entities_are_neither_fetched_nor_multiplied(tmp_path_factory: pytest.Te
     assert read(body).pages == ("&file;", "&l9;", "http://a/1")
 
 
-def test_at_most_fifty_thousand_urls_count() -> None:
-    body = "<urlset>" + "<url><loc>http://a/</loc></url>" * 50_001 + "</urlset>"
-    assert len(read(body).pages) == 50_000
-    assert len(read("http://a/\n" * 50_001).pages) == 50_000
-
-
 @given(st.binary(max_size=60) | st.text("<>&/urlocset \x00é!?[]'\"", max_size=60).map(str.encode))
 def test_rubbish_is_read_or_refused_and_nothing_else(body: bytes) -> None:
     for prefix in (b"", b"<urlset>", b"\x1f\x8b"):

@@ -9,7 +9,20 @@ from tidemill.crawl.verdicts import Verdict, judge
 from tidemill.markup.parse import parse_html
 
 SITE = "https://www.harbour-lane.example"
-_MENU = ("Home", "Shop", "News", "Guides", "Events", "About us", "Contact", "Careers", "Press", "Delivery", "Returns", "Help")
+_MENU = (
+    "Home",
+    "Shop",
+    "News",
+    "Guides",
+    "Events",
+    "About us",
+    "Contact",
+    "Careers",
+    "Press",
+    "Delivery",
+    "Returns",
+    "Help",
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,14 @@ def bare(title: str, body: str, *, head: str = "", lang: str = "en") -> str:
 
 
 def site(
-    title: str, main: str, *, head: str = "", body_class: str = "", lang: str = "en", in_header: str = "", extra: str = ""
+    title: str,
+    main: str,
+    *,
+    head: str = "",
+    body_class: str = "",
+    lang: str = "en",
+    in_header: str = "",
+    extra: str = "",
 ) -> str:
     """A page of a site: menus, a search box, a cookie banner, a footer; `main` between them."""
     menu = "".join(f'<li><a href="/{name.lower().replace(" ", "-")}">{name}</a></li>' for name in _MENU)
@@ -50,7 +70,7 @@ def site(
         f"{in_header}</header><nav><ul>{menu}</ul></nav><main>{main}</main>{extra}"
         '<div id="onetrust-consent-sdk"><p>We and our partners use cookies to personalise content and advertising. You can '
         "change your consent at any time.</p><button>Accept all</button><button>Reject</button></div>"
-        f'<footer><ul>{menu}</ul><p>© Harbour Lane Ltd. All rights reserved. Privacy policy and cookie settings. Registered in '
+        f"<footer><ul>{menu}</ul><p>© Harbour Lane Ltd. All rights reserved. Privacy policy and cookie settings. Registered in "
         "England. Prices include VAT where it applies.</p></footer></body></html>"
     )
 

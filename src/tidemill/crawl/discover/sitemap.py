@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from tidemill.crawl.discover.xml import elements
 from tidemill.errors import Permanent
 
-_MAX_URLS = 50_000
 _GZIP = b"\x1f\x8b"
 
 
@@ -27,7 +26,7 @@ def read_sitemap(body: bytes, *, max_bytes: int) -> Sitemap:
     text = body.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not text.startswith(b"<"):
         lines = (line.strip() for line in text.decode("utf-8", "replace").splitlines())
-        return Sitemap(pages=tuple(line for line in lines if line.startswith("http"))[:_MAX_URLS], sitemaps=())
+        return Sitemap(pages=tuple(line for line in lines if line.startswith("http")), sitemaps=())
     pages: list[str] = []
     sitemaps: list[str] = []
     for name, element in elements(text):
@@ -35,8 +34,7 @@ def read_sitemap(body: bytes, *, max_bytes: int) -> Sitemap:
             parent = element.getparent()
             kind = parent.tag.rpartition("}")[2].lower() if parent is not None else ""
             found = sitemaps if kind == "sitemap" else pages if kind == "url" else []
-            if len(found) < _MAX_URLS:
-                found.append(element.text.strip())
+            found.append(element.text.strip())
         elif name in {"url", "sitemap"}:
             element.clear()
     return Sitemap(pages=tuple(pages), sitemaps=tuple(sitemaps))
