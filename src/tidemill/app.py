@@ -50,7 +50,7 @@ class App:
 
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[App]:
-    """Open everything that `settings` name. Raises `Invalid` for a URL nobody can open, `Conflict` for another schema."""
+    """Open everything that `settings` name. Raises `Invalid` for an unusable URL, `Conflict` for another schema."""
     store = open_store(settings.database_url, settings.database)
     try:
         await schema.ensure_schema(store)

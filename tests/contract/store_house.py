@@ -155,7 +155,8 @@ class House:
             same = sha256(answer.encode()).hexdigest() == visit.body_hash
             kept = self.captured(visit, answer)
             return replace(kept, outcome=Outcome.UNCHANGED, reason="same_bytes") if same else kept
-        outcome = Outcome.GONE if answer in (404, 410) else Outcome.UNCHANGED if answer == 304 else Outcome.FAILED
+        moved = dict.fromkeys((301, 302, 307, 308), Outcome.REDIRECTED)
+        outcome = {404: Outcome.GONE, 410: Outcome.GONE, 304: Outcome.UNCHANGED, **moved}.get(answer, Outcome.FAILED)
         return Fetched(visit, outcome, f"http_{answer}", status_code=answer, requests=1)
 
     async def claim(self, limit: int = 100) -> tuple[str, list[Capture]]:

@@ -9,13 +9,16 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.harness.command import Tidemill, clean_environment, executable, run
 from tests.harness.sites import site_in_thread
 from typer.testing import CliRunner
+from warcio.checker import Checker
 
+from tidemill.archive.warc import read_warc
 from tidemill.cli.main import app
 
 COMMANDS = (
@@ -153,6 +156,17 @@ def test_export_to_stdout_and_to_a_file(filled: Filled, tmp_path: Path) -> None:
     assert filled.tidemill("export", str(file)).expect(0).stdout == b""
     assert file.read_bytes() == lines.stdout
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_web_archive_is_one_that_others_read_and_holds_every_capture(filled: Filled, tmp_path: Path) -> None:
+    file = tmp_path / "captures.warc.gz"
+    filled.tidemill("export", str(file), "--format", "warc").expect(0)
+    assert Checker(SimpleNamespace(inputs=[str(file)], verbose=False)).process_all() == 0
+    with file.open("rb") as source:
+        entries = list(read_warc(source, max_body_bytes=10**7))
+    captured = [entry["url"] for entry in filled.tidemill.ledger() if entry["capture_id"]]
+    assert sorted(entry.url for entry in entries) == sorted(captured)
+    assert len(entries) >= 3
 
 
 def test_an_export_that_cannot_be_written_leaves_nothing(filled: Filled, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.run import RunState
 
 SRC = ROOT / "src" / "tidemill"
-PAGES = ("docs/howto/ledger.md", "docs/howto/failures.md", "docs/howto/serve.md")
+PAGES = tuple(f"docs/howto/{page}.md" for page in ("ledger", "failures", "serve", "verdicts", "export"))
 PATTERNS = {"http_<status>": r"http_\d{3}", "missing_<field>": r"missing_\w+"}
 """Families of reasons, as the pages write them, and what belongs to them."""
 

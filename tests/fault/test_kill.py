@@ -69,7 +69,7 @@ def test_kill_pool_workers_again_and_again(
             if not until_progress(running, Books(tidemill.data_dir), fraction, len(undisturbed.ledger)):
                 break
             if family := children(running.pid):
-                victim = rng.choice(family)
+                victim = min(family, key=psutil.Process.create_time)  # at work: younger ones may still be starting
                 victim.kill()
                 killed.append(victim.pid)
         running.wait().expect(0)

@@ -1,4 +1,4 @@
-"""`tidemill export`: the current documents as JSON lines."""
+"""`tidemill export`: the current documents as JSON lines, or what was fetched as a web archive."""
 
 from __future__ import annotations
 
@@ -21,19 +21,22 @@ def export(
     context: typer.Context,
     file: Annotated[str, typer.Argument(help="Where to write; `-` is stdout.")] = "-",
     source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
-    format: Annotated[str, typer.Option(help="jsonl")] = "jsonl",  # noqa: A002 - the option's name
+    format: Annotated[str, typer.Option(help="jsonl or warc.")] = "jsonl",  # noqa: A002 - the option's name
     data_dir: DataDir = None,
 ) -> None:
-    """Write the current documents as JSON lines, by URL and item key.
+    """Write the current documents as JSON lines, by URL and item key; or with `--format warc` what was fetched.
 
     A file appears only when it is whole.
 
     Example: `tidemill export documents.jsonl --source sample-site`
     """
-    if format != "jsonl":
-        raise typer.BadParameter(f"{format!r} is not known; use jsonl", param_hint="--format")
-    count = run(_export(settings_of(context, data_dir), file, source))
-    note(counted(count, "document"))
+    settings = settings_of(context, data_dir)
+    if format == "warc":
+        note(counted(run(_export_warc(settings, file, source)), "capture"))
+    elif format == "jsonl":
+        note(counted(run(_export(settings, file, source)), "document"))
+    else:
+        raise typer.BadParameter(f"{format!r} is not known; use jsonl or warc", param_hint="--format")
 
 
 async def _export(settings: Settings, file: str, source: str | None) -> int:
@@ -47,6 +50,19 @@ async def _export(settings: Settings, file: str, source: str | None) -> int:
                     out.write(json_bytes(record))
                     count += 1
     return count
+
+
+async def _export_warc(settings: Settings, file: str, source: str | None) -> int:
+    from tidemill.app import user_agent
+    from tidemill.archive.warc import write_warc
+    from tidemill.manage.documents import archived
+
+    async with opened(settings) as app:
+        with _opened(file) as out:
+            async with contextlib.aclosing(archived(app.store, app.archive, source)) as entries:
+                software = user_agent(settings.crawl)
+                totals = await write_warc(out, entries, software=software, created_at=app.store.now())
+    return totals.captures
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from tidemill.crawl.links import LinkReader
 from tidemill.crawl.politeness import retry_delay_s
 from tidemill.crawl.robots import Robots, Rules
 from tidemill.crawl.scope import Scope
+from tidemill.crawl.verdicts import judge
 from tidemill.errors import Forbidden, Invalid, Permanent, TidemillError, Transient
 from tidemill.markup.charset import decode
 from tidemill.markup.parse import parse_html
@@ -191,21 +192,28 @@ class Fetcher:
             if not self._relink:
                 return Catch(fetched, answer.body)
         if capture.media_type in HTML:
-            found, outside = self._found(visit, answer)
-            fetched = replace(fetched, found=found, out_of_scope=outside)
+            fetched = self._read(fetched, answer)
         return Catch(fetched, answer.body)
 
-    def _found(self, visit: Visit, answer: Response) -> tuple[tuple[Found, ...], int]:
-        """The links of a page. One whose markup is a trap for parsers has none; the process stage says why."""
+    def _read(self, fetched: Fetched, answer: Response) -> Fetched:
+        """What a page is and where it leads: a wall or a missing page ends here, any other gives its links.
+
+        One whose markup is a trap for parsers has none; the process stage says why.
+        """
+        visit = fetched.visit
         try:
             text, _ = decode(answer.body, answer.content_type)
-            links = self._links.read(parse_html(text), visit.url)
+            tree = parse_html(text)
         except Permanent:
-            return (), 0
+            return fetched
+        verdict = judge(answer.status, answer.headers, tree, text, visit.url)
+        if verdict is not None and fetched.outcome is None:
+            return replace(fetched, outcome=verdict.outcome, reason=verdict.reason)
+        links = self._links.read(tree, visit.url)
         found, outside = self._new_pages(links.pages, visit.depth + 1)
         for url in links.feeds:
             found += self._aside_page(url, "feed")
-        return tuple(found), outside
+        return replace(fetched, found=tuple(found), out_of_scope=outside)
 
     def _new_pages(self, urls: tuple[str, ...], depth: int) -> tuple[list[Found], int]:
         """Those of these canonical URLs that are in scope and were not reported yet at this depth or nearer to the

@@ -7,8 +7,10 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
+from tidemill.archive.base import Archive
+from tidemill.archive.warc import WarcEntry
 from tidemill.models.document import Document
-from tidemill.store import documents, sources
+from tidemill.store import captures, documents, sources
 from tidemill.store.engine import Store
 
 
@@ -19,6 +21,24 @@ async def exported(store: Store, source: str | None = None) -> AsyncGenerator[di
     async with aclosing(documents.current(store, source)) as found:
         async for document in found:
             yield record(document)
+
+
+async def archived(store: Store, archive: Archive, source: str | None = None) -> AsyncGenerator[WarcEntry]:
+    """What was fetched, oldest first, for a web archive.
+
+    Raises `NotFound` for an unknown source, `Permanent` for a body that is lost or damaged.
+    """
+    source_id = (await sources.get(store, source)).id if source is not None else None
+    async with aclosing(captures.of_source(store, source_id)) as stream:
+        async for capture, headers in stream:
+            yield WarcEntry(
+                url=capture.url,
+                fetched_at=capture.fetched_at,
+                status_code=capture.status_code,
+                headers=tuple(headers.items()),
+                body=await archive.get(capture.body_hash),
+                capture_id=capture.id,
+            )
 
 
 def record(document: Document) -> dict[str, Any]:

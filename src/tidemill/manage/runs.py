@@ -50,7 +50,7 @@ async def latest(store: Store) -> Run:
 
 
 async def advice(store: Store, run: Run) -> list[str]:
-    """What a person who wonders at an empty result should know, in sentences; empty if there is nothing to wonder at."""
+    """What a person who wonders at an empty result should know, in sentences; none if there is nothing to wonder at."""
     if run.documents or run.state not in FINISHED_RUNS:
         return []
     away = await ledger.led_away(store, run.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +53,20 @@ async def release(store: Store, token: str, capture_ids: Sequence[str]) -> None:
     ours = and_(captures.c.id.in_(capture_ids), captures.c.token == token, captures.c.state == "claimed")
     async with store.write() as connection:
         await connection.execute(update(captures).where(ours).values(state="pending", token=None, worker_id=None))
+
+
+async def of_source(store: Store, source_id: str | None) -> AsyncGenerator[tuple[Capture, dict[str, str]]]:
+    """Every capture of a source, or of all, in the order in which they were fetched, with the headers that are kept."""
+    statement = select(*_COLUMNS, captures.c.etag, captures.c.last_modified).order_by(captures.c.id)
+    if source_id is not None:
+        statement = statement.where(captures.c.source_id == source_id)
+    async with store.read() as connection:
+        result = await connection.stream(statement)
+        async for rows in result.mappings().partitions(200):
+            for row in rows:
+                sent = {"Content-Type": row["content_type"], "ETag": row["etag"], "Last-Modified": row["last_modified"]}
+                fields = {column.name: row[column.name] for column in _COLUMNS}
+                yield Capture(**fields), {name: value for name, value in sent.items() if value}
 
 
 async def get(store: Store, capture_id: str) -> Capture:

@@ -23,7 +23,7 @@ from tidemill.models.visit import Fetched, Found, LedgerEntry, Visit
 from tidemill.store import hosts, removal
 from tidemill.store.engine import Store
 from tidemill.store.runs import add_found
-from tidemill.store.tables import IS_OPEN, captures, documents, pages, runs, visits
+from tidemill.store.tables import captures, documents, pages, runs, visits
 
 _GONE_AFTER_RUNS = 2
 _THIS_VISIT = and_(visits.c.run_id == bindparam("b_run"), visits.c.page_id == bindparam("b_page"))

@@ -114,6 +114,7 @@ def fetcher(
     max_depth: int | None = None,
     sitemaps: bool = True,
     obey: bool = True,
+    relink: bool = False,
     **settings: object,
 ) -> Fetcher:
     """A fetcher over a site in memory."""
@@ -128,6 +129,7 @@ def fetcher(
         sitemaps=sitemaps,
         allow_private=None,
         rng=random.Random(1),
+        relink=relink,
     )
 
 

@@ -161,6 +161,17 @@ async def test_not_modified_is_unchanged_if_that_was_the_question() -> None:
     assert (unasked.outcome, unasked.reason) == (Outcome.FAILED, "http_304")
 
 
+async def test_under_other_rules_pages_are_asked_for_whole_and_their_links_read() -> None:
+    body = b"<a href=/next>x</a>"
+    client = FakeClient({SITE: answer(200, body)})
+    asked = visit(etag='"1"', body_hash=sha256(body).hexdigest())
+    got = (await fetcher(client, relink=True).fetch(asked)).fetched
+    assert client.asked == [(SITE, {})]
+    assert (got.outcome, [found.url for found in got.found]) == (Outcome.UNCHANGED, [f"{SITE}next"])
+    again = (await fetcher(client).fetch(asked)).fetched
+    assert (again.outcome, again.found) == (Outcome.UNCHANGED, ())
+
+
 async def test_the_same_bytes_are_unchanged_and_still_told_of() -> None:
     got = await catch(answer(200, PAGE), body_hash=sha256(PAGE).hexdigest())
     assert (got.fetched.outcome, got.fetched.reason) == (Outcome.UNCHANGED, "same_bytes")

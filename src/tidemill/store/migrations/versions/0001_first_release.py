@@ -435,7 +435,8 @@ def upgrade() -> None:
         sa.Column("finished_at", Moment, nullable=True),
         sa.CheckConstraint("(state = 'done') = (outcome IS NOT NULL)", name=op.f("ck_visits_done_has_outcome")),
         sa.CheckConstraint(
-            "outcome IN ('stored', 'changed', 'unchanged', 'duplicate', 'invalid', 'redirected', 'skipped', 'blocked', 'gone', 'failed', 'dead')",
+            "outcome IN ('stored', 'changed', 'unchanged', 'duplicate', 'invalid', 'redirected', 'skipped', 'blocked',"
+            " 'gone', 'failed', 'dead')",
             name=op.f("ck_visits_outcome"),
         ),
         sa.CheckConstraint("state IN ('pending', 'leased', 'captured', 'done')", name=op.f("ck_visits_state")),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from tests.unit.crawl.verdict_pages import SITE, Sample, prose, site, teasers
+from tests.unit.crawl.verdict_samples.pages import SITE, Sample, prose, site, teasers
 
 _HEADER_LOGIN = (
     '<form action="/login"><input type="text" name="user"><input type="password" name="pass"><label>Remember me</label>'
     "<button>Log in</button></form>"
 )
 _BLOG = '<meta property="og:type" content="article"><meta property="article:published_time" content="2026-03-01">'
-_JSD = '<script>(function(){window.__CF$cv$params={r:"8c"};a.src="/cdn-cgi/challenge-platform/scripts/jsd/main.js"})();</script>'
+_JSD = (
+    '<script>(function(){window.__CF$cv$params={r:"8c"};a.src="/cdn-cgi/challenge-platform/scripts/jsd/main.js"})();'
+    "</script>"
+)
 _SENSORS = (
-    '<script src="/_Incapsula_Resource?SWJIYLWA=719d34d31c8e3a6e6fffd425f7e032f3"></script><script>window._pxAppId="PXu6";</script>'
+    '<script src="/_Incapsula_Resource?SWJIYLWA=719d34d31c8e3a6e6fffd425f7e032f3"></script><script>'
+    'window._pxAppId="PXu6";</script>'
     '<script src="https://js.datadome.co/tags.js"></script>'
 )
 
@@ -22,9 +26,12 @@ def _page(name: str, title: str, main: str, path: str = "/blog/post", **kinds: s
 
 def _status_doc(code: str, name: str, said: str) -> Sample:
     main = (
-        f"<h1>{code} {name}</h1><p>{said}</p><h2>Syntax</h2><pre>{code} {name}</pre><h2>Notes</h2><p>Servers may add a representation "
-        "that explains the situation, and whether it lasts. Clients should show it to the user. Caches treat the response by the usual "
-        "rules, unless the method or explicit directives say otherwise.</p><h2>Specifications</h2><p>RFC 9110, section 15.5.</p>"
+        f"<h1>{code} {name}</h1><p>{said}</p><h2>Syntax</h2><pre>{code} {name}</pre><h2>Notes</h2><p>Servers may add "
+        f"a representation "
+        "that explains the situation, and whether it lasts. Clients should show it to the user. Caches treat the "
+        "response by the usual "
+        "rules, unless the method or explicit directives say otherwise.</p><h2>Specifications</h2><p>RFC 9110, "
+        "section 15.5.</p>"
     )
     return _page(f"doc of {code}", f"{code} {name} - HTTP", main, f"/docs/http/status/{code}")
 
@@ -35,7 +42,8 @@ ARTICLES = (
         "short note on captchas",
         "What is a captcha?",
         "<h1>What is a captcha?</h1><p>A captcha is a test that tells people from programs. "
-        "You may be asked to type distorted letters, to click on the pictures with a bus, or only to confirm that you are not a robot.</p>",
+        "You may be asked to type distorted letters, to click on the pictures with a bus, or only to confirm that "
+        "you are not a robot.</p>",
         "/glossary/captcha",
     ),
     _page(
@@ -54,7 +62,8 @@ ARTICLES = (
         "question on 404",
         "Page not found after upgrade",
         "<h1>Page not found after upgrade</h1><p>Since the upgrade every link to my shop "
-        "gives “page not found”. The server answers 404, although the files exist. What did I miss?</p><p>Answer: clear the route cache "
+        "gives “page not found”. The server answers 404, although the files exist. What did I miss?</p><p>Answer: "
+        "clear the route cache "
         "and check the rewrite rules.</p>",
         "/forum/t/8812",
     ),
@@ -62,7 +71,8 @@ ARTICLES = (
         "thread on cloudflare",
         "Stuck at “Just a moment...”",
         "<h1>Stuck at “Just a moment...”</h1><p>My crawler is stuck at “Checking your "
-        "browser before accessing”. Cloudflare says “Verify you are human” and the Ray ID changes each time.</p><p>Re: same here, "
+        "browser before accessing”. Cloudflare says “Verify you are human” and the Ray ID changes each "
+        "time.</p><p>Re: same here, "
         "window._cf_chl_opt is in the page.</p>" + prose("challenges", 10),
         "/forum/t/991",
     ),
@@ -70,7 +80,8 @@ ARTICLES = (
         "thread on blocked",
         "Sorry, you have been blocked?",
         "<h1>Sorry, you have been blocked? Post here</h1><p>If you see “Access denied” "
-        "on our wiki, post your address and the time in this thread; a moderator will look at it within a day or two.</p>",
+        "on our wiki, post your address and the time in this thread; a moderator will look at it within a day or "
+        "two.</p>",
         "/forum/t/14",
     ),
     _page(
@@ -83,7 +94,8 @@ ARTICLES = (
         "how to log in",
         "How to log in | Help",
         "<h1>How to log in</h1><p>Open the menu and choose Log in. Type your email address and your "
-        "password. If you forgot your password, use the link below the form; we send you a message with a new one. You stay logged in "
+        "password. If you forgot your password, use the link below the form; we send you a message with a new one. "
+        "You stay logged in "
         "for 30 days on your own devices.</p><ol><li>Open the menu.</li><li>Choose Log in.</li></ol>",
         "/help/log-in",
     ),
@@ -91,7 +103,8 @@ ARTICLES = (
         "cookie policy",
         "Cookie policy",
         "<h1>Cookie policy</h1><p>This site uses cookies. Cookies are small files that partners may set to "
-        "measure advertising. We ask for your consent before any tracking. You can withdraw consent at any time and reject cookies in "
+        "measure advertising. We ask for your consent before any tracking. You can withdraw consent at any time and "
+        "reject cookies in "
         "your browser. Third parties act as our vendors.</p>" + prose("cookies", 10),
         "/cookies",
     ),
@@ -127,7 +140,8 @@ ARTICLES = (
         "film called 404",
         "404",
         "<h1>404</h1><p>Thriller, 2011, 118 minutes. A student moves into room 404, where another student died three "
-        "years before, and begins to see him. Directed with patience, and well played.</p><dl><dt>Country</dt><dd>India</dd></dl>",
+        "years before, and begins to see him. Directed with patience, and well "
+        "played.</p><dl><dt>Country</dt><dd>India</dd></dl>",
         "/films/404",
     ),
     _page(
@@ -148,7 +162,8 @@ ARTICLES = (
         "recall of a product",
         "Kettle no longer available",
         "<h1>Why our kettle is no longer available</h1><p>In May we took the kettle out of "
-        "the shop. Its handle could break. Everyone who bought one gets the money back; write to us with a picture of the label.</p>",
+        "the shop. Its handle could break. Everyone who bought one gets the money back; write to us with a picture "
+        "of the label.</p>",
         "/news/kettle",
     ),
     _page(
@@ -170,7 +185,8 @@ ARTICLES = (
         "access denied, the band",
         "Access Denied - Biography",
         "<h1>Access Denied</h1><p>The band was founded in Bologna in 1989 and broke up "
-        "after two records. Its singer now runs a studio in Turin. A third record was found on tape in 2019 and came out a year later, to "
+        "after two records. Its singer now runs a studio in Turin. A third record was found on tape in 2019 and came "
+        "out a year later, to "
         "kind reviews; the cover shows the door of the room in which they practised.</p>",
         "/bands/access-denied",
     ),
@@ -248,7 +264,8 @@ SHORT = (
         "product in one region",
         "Blue lamp",
         "<h1>Blue lamp</h1><p>A lamp of blue glass, hand-blown in a workshop on the north coast, 40 cm "
-        "high, with a brass foot and two metres of cable. Ships within three days from our own store. The shade is glued and cannot be "
+        "high, with a brass foot and two metres of cable. Ships within three days from our own store. The shade is "
+        "glued and cannot be "
         "replaced. Delivery is not available in your region yet.</p>" + teasers(4),
         "/p/blue-lamp",
     ),
@@ -303,17 +320,20 @@ SHORT = (
     ),
 )
 
-ALL = (*ARTICLES, *DOCS, *SHORT)
+LOOKALIKES = (*ARTICLES, *DOCS, *SHORT)
 
 NO_SHELLS = (
     site(
         "Ferry times",
-        "<h1>Ferry times</h1><p>The ferry leaves on the hour, every day of the year, from the old pier below the lighthouse. In "
-        "winter the last one goes at eight in the evening. Bicycles are free; dogs pay half. Tickets are sold on board, in coins only, and the "
+        "<h1>Ferry times</h1><p>The ferry leaves on the hour, every day of the year, from the old pier below the "
+        "lighthouse. In "
+        "winter the last one goes at eight in the evening. Bicycles are free; dogs pay half. Tickets are sold on "
+        "board, in coins only, and the "
         "crossing takes twenty minutes when the wind is kind.</p>",
     ),
     "<html><head><title>x</title></head><body><p>Short, and without any script.</p></body></html>",
-    '<html><head><title>x</title><script src="/count.js"></script></head><body><h1>Opening hours</h1><p>Monday to Friday, 9 to 5, and on '
+    '<html><head><title>x</title><script src="/count.js"></script></head><body><h1>Opening hours</h1><p>Monday to '
+    "Friday, 9 to 5, and on "
     "Saturdays until noon. Closed on holidays. Ring the bell at the gate if nobody is there.</p></body></html>",
 )
 """Pages that can be read without JavaScript."""

@@ -45,7 +45,8 @@ def bare(title: str, body: str, *, head: str = "", lang: str = "en") -> str:
     """A page with nothing around it, as bot protection sends it."""
     return (
         f'<!DOCTYPE html><html lang="{lang}"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="robots" content="noindex,nofollow"><style>body{{font-family:sans-serif;margin:4rem}}</style>{head}'
+        f'<meta name="robots" '
+        f'content="noindex,nofollow"><style>body{{font-family:sans-serif;margin:4rem}}</style>{head}'
         f"</head><body>{body}</body></html>"
     )
 
@@ -68,9 +69,11 @@ def site(
         f'<body class="{body_class}"><header class="top"><a href="/">Harbour Lane</a><form action="/search">'
         '<input type="search" name="q" placeholder="Search"><button>Search</button></form>'
         f"{in_header}</header><nav><ul>{menu}</ul></nav><main>{main}</main>{extra}"
-        '<div id="onetrust-consent-sdk"><p>We and our partners use cookies to personalise content and advertising. You can '
+        '<div id="onetrust-consent-sdk"><p>We and our partners use cookies to personalise content and advertising. '
+        "You can "
         "change your consent at any time.</p><button>Accept all</button><button>Reject</button></div>"
-        f"<footer><ul>{menu}</ul><p>© Harbour Lane Ltd. All rights reserved. Privacy policy and cookie settings. Registered in "
+        f"<footer><ul>{menu}</ul><p>© Harbour Lane Ltd. All rights reserved. Privacy policy and cookie settings. "
+        f"Registered in "
         "England. Prices include VAT where it applies.</p></footer></body></html>"
     )
 
