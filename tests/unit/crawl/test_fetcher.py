@@ -410,3 +410,17 @@ async def test_no_body_breaks_a_visit(body: bytes, content_type: str) -> None:
     for kind in ("page", "sitemap", "feed"):
         result = await fetched(answer(200, body, content_type), kind=kind)
         assert (result.outcome is None) == (result.capture is not None)
+
+
+async def test_a_wall_ends_as_blocked_and_a_missing_page_as_gone_and_both_are_archived() -> None:
+    missing = (
+        b"<title>Page not found</title><h1>404: Page not found</h1><p>Sorry, we cannot find it. <a href=/x>Home</a>"
+    )
+    got = await catch(answer(200, missing))
+    assert (got.fetched.outcome, got.fetched.reason) == (Outcome.GONE, "soft_404")
+    assert got.body == missing
+    assert got.fetched.capture is not None
+    assert got.fetched.found == ()
+    wall = b"<title>Just a moment...</title><div id=challenge-form></div><script src=/cdn-cgi/challenge-platform/x></script>"
+    blocked = (await catch(answer(200, wall))).fetched
+    assert (blocked.outcome, blocked.reason) == (Outcome.BLOCKED, "challenge")
