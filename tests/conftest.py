@@ -20,7 +20,7 @@ UNIT = Path(__file__).parent / "unit"
 hypothesis_settings.register_profile(
     "tidemill",
     deadline=None,
-    max_examples=30,
+    max_examples=12,
     derandomize=os.environ.get("CI") == "true",
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

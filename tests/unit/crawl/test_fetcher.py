@@ -421,6 +421,6 @@ async def test_a_wall_ends_as_blocked_and_a_missing_page_as_gone_and_both_are_ar
     assert got.body == missing
     assert got.fetched.capture is not None
     assert got.fetched.found == ()
-    wall = b"<title>Just a moment...</title><div id=challenge-form></div><script src=/cdn-cgi/challenge-platform/x></script>"
+    wall = b"<title>Just a moment...</title><div id=challenge-form></div><script src=/cdn-cgi/challenge-platform/x>"
     blocked = (await catch(answer(200, wall))).fetched
     assert (blocked.outcome, blocked.reason) == (Outcome.BLOCKED, "challenge")
