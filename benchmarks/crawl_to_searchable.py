@@ -1,7 +1,7 @@
 """Crawl to searchable, whole: a documentation package of this machine, served on loopback, through `tidemill crawl`.
 
-Prints pages a second, CPU seconds and peak memory of the process group as medians of several rounds, each in a fresh data
-folder, and the share of each stage (fetching alone is measured with `--crawl-only`, processing with `tidemill process`).
+Prints pages a second, CPU seconds and peak memory of the process group as medians of several rounds, each in a fresh
+data folder, and the share of each stage (fetching is measured with `--crawl-only`, processing with `tidemill process`).
 """
 
 from __future__ import annotations
@@ -139,10 +139,11 @@ def _served(folder: Path) -> Iterator[str]:
         address.append(f"http://127.0.0.1:{runner.addresses[0][1]}/index.html")
         ready.set()
 
-    loop.create_task(serve())
+    serving = loop.create_task(serve())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    ready.wait(10)
+    if not ready.wait(10):
+        sys.exit(f"the documentation could not be served: {serving}")
     try:
         yield address[0]
     finally:

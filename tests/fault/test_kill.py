@@ -7,6 +7,7 @@ import random
 import signal
 import time
 
+import psutil
 import pytest
 from tests.harness.books import Books
 from tests.harness.command import Done, Running, Tidemill
