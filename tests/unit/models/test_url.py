@@ -245,7 +245,7 @@ def test_equivalent_spellings_have_one_key(
     pairs = [f"{spell(name)}={spell(value)}" for name, value in query]
     mixed = [f"{name}={value}" for name, value in _shuffled(pairs, data)] + ([noise] if noise else [])
     spelled = "HTTP://EXAMPLE.com.:80" + dots + "/" + "/".join(map(spell, segments))
-    assume(len(spelled) < 1000)
+    assume(len(spelled) < 1000 and not plain.endswith(" "))  # white space around a URL is no part of it
     assert url_key(spelled + ("?" + "&".join(mixed) if mixed else "") + "#x") == url_key(plain)
 
 
