@@ -22,7 +22,7 @@ REGISTRIES = [
         ("rubygems", "org"),
     )
 ]
-MACHINE_PATHS = [f"/work/{name}" for name in ("main", "shared", ".library")]
+MACHINE_PATHS = [f"{folder}/" for folder in (ROOT, ROOT.parent / "shared", Path.home()) if len(folder.parts) > 1]
 
 
 def our_files() -> list[Path]:
