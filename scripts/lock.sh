@@ -17,8 +17,8 @@ compile() {
 }
 
 mkdir -p requirements
-compile requirements/run.txt
-compile requirements/dev.txt --constraint requirements/run.txt --group dev
+compile requirements/run.txt --extra browser
+compile requirements/dev.txt --constraint requirements/run.txt --extra browser --group dev
 
 if grep -n '://' requirements/run.txt requirements/dev.txt; then
     echo "lock: the lines above name an address; take them out" >&2

@@ -7,7 +7,8 @@ links it found. Whatever goes wrong with one page ends here, as its outcome.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -41,11 +42,11 @@ _SEEN_SIZE = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Catch:
-    """What a visit brought home: what became of it, and the body to archive if there is one."""
+    """What a visit brought home: what became of it, and what is to be archived: its body, and others by their hash."""
 
     fetched: Fetched
     body: bytes | None = None
-    elapsed_s: float = 0.0
+    aside: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Fetcher:
@@ -134,8 +135,14 @@ class Fetcher:
 
         answer = await self._client.get(visit.url, headers=headers, want=wanted, allow_private=self._allow_private)
         catch = self._judge(visit, answer)
-        fetched = replace(catch.fetched, requests=1, received_bytes=answer.received_bytes, status_code=answer.status)
-        return replace(catch, fetched=fetched, elapsed_s=answer.elapsed_s)
+        fetched = replace(
+            catch.fetched,
+            requests=1,
+            received_bytes=answer.received_bytes,
+            status_code=answer.status,
+            elapsed_s=answer.elapsed_s,
+        )
+        return replace(catch, fetched=fetched)
 
     def _judge(self, visit: Visit, answer: Response) -> Catch:
         status = answer.status

@@ -107,6 +107,8 @@ class Recorder:
             if catch.fetched.capture is not None and catch.body is not None
             if catch.fetched.outcome is not Outcome.UNCHANGED
         }
+        for catch in batch:
+            bodies.update(catch.aside)
         if bodies:
             await self._archive.put(bodies)
             self._metrics.observe_archived(len(bodies), loop.time() - started)
@@ -123,7 +125,7 @@ class Recorder:
         if fetched.requests:
             self._metrics.observe_fetch(
                 status_code=fetched.status_code,
-                seconds=catch.elapsed_s,
+                seconds=fetched.elapsed_s,
                 received_bytes=fetched.received_bytes,
                 reason=fetched.reason,
             )

@@ -27,7 +27,8 @@ class RunOptions:
     """What a person may set for one run; `None` means the source's own value, or else the setting's.
 
     `rate_per_s` is requests a second to each host, 0 for no limit. `crawl_only` leaves the captures to be processed
-    later, so that a crawled run is at rest and not interrupted.
+    later, so that a crawled run is at rest and not interrupted. `full` asks for every page whole, whatever is known of
+    it; `due_only` visits only the known pages that are due.
     """
 
     max_pages: int | None = None
@@ -36,11 +37,16 @@ class RunOptions:
     rate_per_s: float | None = None
     allow_private: bool | None = None
     crawl_only: bool = False
+    full: bool = False
+    due_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as it stands. `outcomes` counts every visit, open states included, so that their sum is `discovered`."""
+    """A run as it stands. `outcomes` counts every visit, open states included, so that their sum is `discovered`.
+
+    `saved_requests` were not sent, and `saved_bytes` not received, because the pages had not changed.
+    """
 
     id: str
     source_id: str
@@ -57,6 +63,8 @@ class Run:
     outcomes: Mapping[str, int]
     documents: int
     error: str | None = None
+    saved_requests: int = 0
+    saved_bytes: int = 0
 
     @property
     def discovered(self) -> int:

@@ -1,42 +1,145 @@
-"""A source: a website that a team wants kept, as it is written down in YAML and as it stands in the store."""
+"""A source: what a team wants kept, as it is written down in YAML and as it stands in the store."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+
+KINDS = ("website", "sitemap", "feed", "json_api", "ical", "files", "warc")
+"""What a source may be; see `SourceSpec`."""
+
+FETCH_MODES = ("http", "browser", "auto")
+"""How pages are fetched: plainly, in a browser, or in a browser only if they are empty without JavaScript."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessRules:
-    """What the process stage demands of a source's documents. A page below `min_words` is invalid."""
+    """What the process stage demands of a source's documents. A page below `min_words` is invalid.
+
+    `fields` maps names of a document (`title`, `content`, `author`, `published_at`, or any other) to the paths at which
+    the items of a `json_api` hold them.
+    """
 
     min_words: int = 5
     languages: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRules:
+    """Which query parameters tell pages apart: those of `keep` alone (if it is given), without those of `drop`."""
+
+    keep: tuple[str, ...] | None = None
+    drop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObeyRules:
+    """Which wishes of a page are followed.
+
+    `nofollow` and `noindex` are those of rel, of the robots meta tag and of X-Robots-Tag. With `canonical` a page that
+    names another page of the source as its canonical one ends as `redirected` to that.
+    """
+
+    nofollow: bool = True
+    noindex: bool = True
+    canonical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRules:
+    """What is sent with each request to the source's hosts, and through which proxy.
+
+    Values of `headers` and `cookies`, `password` and `proxies` may hold `${secret:NAME}`, which stands for the setting
+    `secrets.NAME`; what is a secret may be written in no other way. `session` keeps the cookies that the site sets, for
+    the time of a run. `proxy_rotation` is `request` (the next proxy each time) or `host` (one proxy for each host).
+    """
+
+    user_agent: str | None = None
+    contact_url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    username: str | None = None
+    password: str | None = None
+    session: bool = False
+    proxies: tuple[str, ...] = ()
+    proxy_rotation: str = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class RecrawlRules:
+    """How often a page is due again: first after `first_hours`, then learned from how often it changes.
+
+    The learned interval stays between `min_hours` and `max_hours`. With `lastmod` a page that its sitemap or feed says
+    has not changed since is not asked for, as long as `max_hours` are not over.
+    """
+
+    first_hours: float = 24.0
+    min_hours: float = 1.0
+    max_hours: float = 720.0
+    lastmod: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRules:
+    """How a paged JSON API is read. Paths are names and indexes joined by dots (`data.items`, `links.0.href`).
+
+    `items` is the path of the list of items (empty: the answer is the list). `url` gives an item its address: a path
+    in the item, or a template such as `https://example.org/articles/{id}`. With `follow` that address is fetched as a
+    page; otherwise the item itself becomes a document, by `process.fields`.
+    At most one way to the next page: `next_url` (the path of its address), `cursor` (the path of a value that is sent
+    as `cursor_parameter`), or `page_parameter` (counted up from `first_page` until a page has no items).
+    """
+
+    items: str = ""
+    url: str = ""
+    follow: bool = False
+    next_url: str | None = None
+    cursor: str | None = None
+    cursor_parameter: str = "cursor"
+    page_parameter: str | None = None
+    first_page: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
     """A source as its owner writes it. `None` means the setting's default.
 
-    `start` are the URLs a run begins with. A URL is in scope if its host is one of `hosts` (default: the hosts of
-    `start`), its URL begins with one of `within` (default: anything on the hosts), matches one of the regular
-    expressions `allow` (if any) and none of `deny`. `rate_per_s` is requests a second to each host, 0 for no limit.
+    `start` are the URLs a run begins with: pages (`website`), sitemaps, feeds, pages of an API (`json_api`), calendars
+    (`ical`), or paths of this machine: a folder or a list of URLs (`files`), WARC files (`warc`). The files of a folder
+    are known by their file URL, or below `base_url`.
+    A URL is in scope if its host is one of `hosts` (default: the hosts of `start`), its URL begins with one of `within`
+    (default: anything on the hosts), matches one of the regular expressions `allow` (if any) and none of `deny`.
+    `rate_per_s` is requests a second to each host, 0 for no limit; `delay_s` the least time between two of them.
+    `max_pages` and `max_bytes` bound a run, `trap_budget` the URLs that differ only in one query parameter.
     """
 
     name: str
     kind: str = "website"
     start: tuple[str, ...] = ()
     description: str = ""
+    base_url: str | None = None
     hosts: tuple[str, ...] = ()
     within: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    query: QueryRules = field(default_factory=QueryRules)
+    obey: ObeyRules = field(default_factory=ObeyRules)
     sitemaps: bool = True
     max_pages: int | None = None
     max_depth: int | None = None
+    max_bytes: int | None = None
+    trap_budget: int | None = None
     rate_per_s: float | None = None
+    delay_s: float | None = None
     concurrency: int | None = None
+    fetch: str = "http"
+    screenshot: bool = False
+    request: RequestRules = field(default_factory=RequestRules)
+    recrawl: RecrawlRules = field(default_factory=RecrawlRules)
+    api: ApiRules = field(default_factory=ApiRules)
     process: ProcessRules = field(default_factory=ProcessRules)
 
 
@@ -56,3 +159,12 @@ class Source:
     def name(self) -> str:
         """The name people call it by; unique."""
         return self.spec.name
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVersion:
+    """A source as it was written at one time."""
+
+    version: int
+    spec: SourceSpec
+    created_at: datetime

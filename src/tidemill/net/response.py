@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote_from_bytes
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -26,7 +27,8 @@ class Response:
     both. `media_type` is in lower case and without parameters, `""` if the server named none. `body` is free of
     content encodings; `received_bytes` counts it as it came over the wire. `elapsed_s` is from the request to the
     last byte, without the wait for a free slot. `body_read` is False if `body` is not the whole body: because it was
-    not wanted, or because it is an error page cut at 64 KiB.
+    not wanted, or because it is an error page cut at 64 KiB. `fetched_at` is set if the answer is a replay of an
+    earlier one; `screenshot` is a PNG image of the page, if a browser made one.
     """
 
     url: str
@@ -38,6 +40,8 @@ class Response:
     received_bytes: int
     elapsed_s: float
     body_read: bool
+    fetched_at: datetime | None = None
+    screenshot: bytes | None = None
 
 
 def clean_headers(

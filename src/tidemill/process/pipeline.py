@@ -32,7 +32,7 @@ class Pipeline:
         extractors = self.extractors.get(capture.media_type, ())
         if not extractors:
             return Processed(capture.id, (), UNSUPPORTED)
-        page = Page(capture, body)
+        page = Page(capture, body, rules)
         try:
             found = [draft for extractor in extractors for draft in extractor(page)]
         except Permanent as fault:

@@ -82,6 +82,27 @@ class CrawlSettings(_Group):
     max_attempts: int = Field(4, ge=1, le=20, description="Tries of one URL in a run, the first included")
     retry_base_s: float = Field(1.0, gt=0, le=600, description="Upper bound of the first retry's random delay")
     retry_cap_s: float = Field(60.0, gt=0, le=3600, description="Upper bound of any retry delay, Retry-After included")
+    retry_deadline_s: float = Field(900.0, gt=0, description="Longest time from a URL's first try to its last")
+    retry_budget: float = Field(
+        0.2, ge=0, le=1, description="Retries that a host may cost, as a share of its requests (beyond the first 20)"
+    )
+    slow_answer_s: float = Field(5.0, gt=0, le=600, description="A host that answers slower than this is asked less")
+    breaker_failures: int = Field(
+        5, ge=1, le=1000, description="Failures in a row after which a host is left alone for a while"
+    )
+    breaker_open_s: float = Field(
+        30.0, gt=0, le=3600, description="First pause of a failing host; doubled after each failed trial"
+    )
+    breaker_trials: int = Field(
+        5, ge=1, le=100, description="Failed trials in a row after which the host's URLs of the run fail"
+    )
+    trap_budget: int = Field(
+        20_000, ge=1, description="URLs of a run that differ in one query value; a tenth for each further parameter"
+    )
+    max_run_bytes: int = Field(0, ge=0, description="Bytes that one run may receive; 0: no limit")
+    file_roots: tuple[Path, ...] = Field(
+        (), description="Folders below which sources that come in over the API may read files"
+    )
     robots: bool = Field(True, description="Obey robots.txt")
     robots_ttl_s: float = Field(3600.0, ge=1, description="How long a robots.txt is believed")
     lease_s: float = Field(120.0, ge=5, le=3600, description="How long a leased visit stays with its crawler")
@@ -91,6 +112,20 @@ class CrawlSettings(_Group):
     def product(self) -> str:
         """The name that robots.txt knows us by: the user agent without its version."""
         return self.user_agent.partition("/")[0]
+
+
+class BrowserSettings(_Group):
+    """The browser for pages that are empty without JavaScript."""
+
+    executable: Path | None = Field(None, description="The Chromium to use; empty: the system's")
+    pages: int = Field(4, ge=1, le=64, description="Pages open at once")
+    recycle_after: int = Field(200, ge=1, description="Pages after which Chromium is replaced")
+    memory_mb: int = Field(3072, ge=256, description="Memory at which Chromium's largest page is killed")
+    page_memory_mb: int = Field(1024, ge=64, description="Memory at which a page is killed")
+    page_requests: int = Field(500, ge=1, description="Requests that one page may send")
+    page_bytes: int = Field(64 * _MIB, ge=1024, description="Bytes that one page may receive")
+    timeout_s: float = Field(30.0, gt=0, le=600, description="Longest time for one page")
+    settle_s: float = Field(3.0, ge=0, le=60, description="Longest wait for a quiet network after the load event")
 
 
 class ProcessSettings(_Group):
@@ -141,6 +176,7 @@ class Settings(_Group):
     search: SearchSettings = SearchSettings()
     net: NetSettings = NetSettings()
     crawl: CrawlSettings = CrawlSettings()
+    browser: BrowserSettings = BrowserSettings()
     process: ProcessSettings = ProcessSettings()
     api: ApiSettings = ApiSettings()
     logging: LoggingSettings = LoggingSettings()

@@ -6,13 +6,14 @@ Made by the pipeline for one capture and forgotten with it; extractors share wha
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urljoin
 
 from tidemill.errors import Permanent
 from tidemill.markup import LexborHTMLParser, decode, parse_html
 from tidemill.models.capture import Capture
+from tidemill.models.source import ProcessRules
 from tidemill.process.extract.maintext import MainText, read_main_text
 from tidemill.process.extract.metadata import Metadata, read_metadata
 from tidemill.process.mojibake import MOJIBAKE, repair_markup
@@ -28,6 +29,7 @@ class Page:
 
     capture: Capture
     body: bytes
+    rules: ProcessRules = field(default_factory=ProcessRules)
 
     @property
     def url(self) -> str:
