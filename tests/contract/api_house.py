@@ -113,7 +113,8 @@ async def fill(app: App) -> Run:
     visits = await ledger.lease(
         app.store, run.id, worker.id, limit=100, max_pages=100, horizon_s=10, interval_s=lambda _: 0.0
     )
-    await ledger.record(app.store, run.id, source.id, [_fetched(visit) for visit in visits])
+    entry = runs.entry_of(run.id, source, RunOptions())
+    await ledger.record(app.store, entry, [_fetched(visit) for visit in visits])
     await runs.finish(app.store, run.id, 100)
     token, claimed = await captures.claim(app.store, worker.id, 100)
     batch = [(capture, Processed(capture.id, (_draft(capture.url),))) for capture in claimed]

@@ -116,7 +116,9 @@ class House:
 
     async def record(self, *results: Fetched) -> int:
         """Record what became of visits."""
-        return await ledger.record(self.store, results[0].visit.run_id, self.source.id, results)
+        return await ledger.record(
+            self.store, runs.entry_of(results[0].visit.run_id, self.source, RunOptions()), results
+        )
 
     def captured(self, visit: Visit, body: str = "body", **values: object) -> Fetched:
         """A visit that was answered with a page."""

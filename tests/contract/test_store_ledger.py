@@ -19,7 +19,7 @@ from tidemill.errors import Conflict, NotFound, Permanent
 from tidemill.models.outcome import Outcome
 from tidemill.models.run import RunOptions, RunState
 from tidemill.models.visit import Fetched, Visit
-from tidemill.store import events, ledger, runs, tables, workers
+from tidemill.store import admission, events, ledger, runs, tables, workers
 
 
 @pytest.fixture
@@ -73,7 +73,8 @@ async def test_one_busy_host_does_not_hold_up_another(house: House) -> None:
         for each in found("x", depth=5)
     ]
     async with house.store.write() as connection:
-        await runs.add_found(connection, run.id, house.source.id, other, house.store.now())
+        entry = runs.entry_of(run.id, house.source, RunOptions())
+        await admission.enter(connection, entry, other, house.store.now())
     assert len(await house.lease(run, 6, interval_s=6.0)) == 2
     assert paths(await house.lease(run, 2, interval_s=6.0)) == ["http://else.example/x"]
 

@@ -108,8 +108,7 @@ class _Crawl:
         self._recorder = Recorder(
             tools.store,
             tools.archive,
-            run_id=run.id,
-            source_id=source.id,
+            entry=runs.entry_of(run.id, source, options),
             batch_size=settings.batch_size,
             written=self._written,
             lost=self._fetcher.forget_seen,

@@ -13,6 +13,7 @@ from tidemill.crawl.fetcher import Catch
 from tidemill.models.outcome import Outcome
 from tidemill.models.visit import Fetched
 from tidemill.store import ledger
+from tidemill.store.admission import Entry
 from tidemill.store.engine import Store
 from tidemill.telemetry.metrics import Metrics
 
@@ -31,8 +32,7 @@ class Recorder:
         store: Store,
         archive: Archive,
         *,
-        run_id: str,
-        source_id: str,
+        entry: Entry,
         batch_size: int,
         written: Callable[[list[Fetched]], None],
         lost: Callable[[], None],
@@ -40,8 +40,7 @@ class Recorder:
     ) -> None:
         self._store = store
         self._archive = archive
-        self._run_id = run_id
-        self._source_id = source_id
+        self._entry = entry
         self._batch_size = batch_size
         self._written = written
         self._lost = lost
@@ -113,7 +112,7 @@ class Recorder:
             await self._archive.put(bodies)
             self._metrics.observe_archived(len(bodies), loop.time() - started)
         fetched = [catch.fetched for catch in batch]
-        if await ledger.record(self._store, self._run_id, self._source_id, fetched) < len(fetched):
+        if await ledger.record(self._store, self._entry, fetched) < len(fetched):
             self._lost()
         self._metrics.observe_batch("crawl", loop.time() - started)
         for catch in batch:

@@ -7,9 +7,11 @@ the path stays, since servers tell `/A.html` from `/a.html`.
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import IPv6Address
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 from yarl import URL
 
@@ -77,6 +79,43 @@ def _key(url: str) -> str:
     if len(key) > MAX_URL_LENGTH:
         raise Invalid(f"URL longer than {MAX_URL_LENGTH} characters: {key[:100]}…", reason="bad_url")
     return key
+
+
+def file_url(path: Path, *, folder: bool | None = None) -> str:
+    """The canonical file URL (RFC 8089) of a path: absolute, percent-encoded, with a `/` at the end of a folder.
+
+    Links are not followed. Whether it is a folder is looked up, unless `folder` tells. Raises `Invalid` (`bad_url`) for
+    a NUL or a URL that is too long.
+    """
+    absolute = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
+    if "\0" in absolute:
+        raise Invalid(f"a path cannot hold a NUL: {absolute[:200]!r}", reason="bad_url")
+    ends = "/" if (path.is_dir() if folder is None else folder) else ""
+    bare = quote_from_bytes(os.fsencode(absolute.strip("/")), safe="/")
+    url = f"file:///{bare}{ends if bare else ''}"
+    if len(url) > MAX_URL_LENGTH:
+        raise Invalid(f"URL longer than {MAX_URL_LENGTH} characters: {url[:100]}…", reason="bad_url")
+    return url
+
+
+def path_of(url: str) -> Path:
+    """The path of a file URL, without its query and fragment; `.` and `..` are resolved by their spelling alone.
+
+    Raises `Invalid` (`bad_url`) if it is none, names another machine, or holds a NUL.
+    """
+    scheme, _, rest = url.partition(":")
+    authority, slash, path = rest[2:].partition("/") if rest.startswith("//") else ("", rest[:1], rest[1:])
+    if scheme.lower() != "file" or slash != "/" or authority.lower() not in ("", "localhost"):
+        raise Invalid(
+            f"not the URL of a file of this machine: {url[:200]!r}; write file:///folder/file", reason="bad_url"
+        )
+    try:
+        raw = unquote_to_bytes(re.split(r"[?#]", path, maxsplit=1)[0])
+    except UnicodeEncodeError as error:
+        raise Invalid(f"not a URL: {url[:200]!r} ({error})", reason="bad_url") from error
+    if b"\0" in raw:
+        raise Invalid(f"a path cannot hold a NUL: {url[:200]!r}", reason="bad_url")
+    return Path(os.path.normpath("/" + os.fsdecode(raw).lstrip("/")))
 
 
 def url_host(key: str) -> str:

@@ -20,12 +20,14 @@ from tidemill.models.document import DocumentState
 from tidemill.models.ids import new_id
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.visit import Fetched, Found, LedgerEntry, Visit
-from tidemill.store import hosts, removal
+from tidemill.store import admission, hosts, removal
+from tidemill.store.admission import Entry, Saved
+from tidemill.store.due import Due, due_of
 from tidemill.store.engine import Store
-from tidemill.store.runs import add_found
 from tidemill.store.tables import captures, documents, pages, runs, visits
 
 _GONE_AFTER_RUNS = 2
+_SEEN_AGAIN = (Outcome.UNCHANGED, Outcome.DUPLICATE, Outcome.INVALID)
 _THIS_VISIT = and_(visits.c.run_id == bindparam("b_run"), visits.c.page_id == bindparam("b_page"))
 _SETTLE = (
     update(visits)
@@ -57,6 +59,8 @@ _CLOSE_PAGE = (
         last_reason=case((bindparam("b_outcome").is_(None), pages.c.last_reason), else_=bindparam("b_reason")),
         fetched_at=func.coalesce(bindparam("b_fetched_at", type_=pages.c.fetched_at.type), pages.c.fetched_at),
         visit_count=pages.c.visit_count + 1,
+        interval_s=bindparam("b_interval_s"),
+        due_at=bindparam("b_due_at", type_=pages.c.due_at.type),
         missing_runs=case(
             (bindparam("b_missing").is_(None), pages.c.missing_runs),
             (bindparam("b_missing") == 0, 0),
@@ -108,14 +112,14 @@ async def lease(
         return leased
 
 
-async def record(store: Store, run_id: str, source_id: str, batch: Sequence[Fetched]) -> int:
-    """Write what became of leased visits, in one transaction. Returns how many were still ours to write.
+async def record(store: Store, entry: Entry, batch: Sequence[Fetched]) -> int:
+    """Write what became of leased visits of a run, in one transaction. Returns how many were still ours to write.
 
     A visit whose lease was taken back meanwhile is left as it is: someone else has it now.
     """
     async with store.write() as connection:
         now = store.now()
-        ours = await _still_ours(connection, run_id, batch)
+        ours = await _still_ours(connection, entry.run_id, batch)
         batch = [fetched for fetched in batch if fetched.visit.page_id in ours]
         if not batch:
             return 0
@@ -124,10 +128,11 @@ async def record(store: Store, run_id: str, source_id: str, batch: Sequence[Fetc
         await connection.execute(_SETTLE, [_settled(fetched, now) for fetched in batch])
         closed = [fetched for fetched in batch if fetched.outcome is not None]
         if closed:
-            await connection.execute(_CLOSE_PAGE, [_closed_page(fetched, now) for fetched in closed])
-            await _drop_gone(connection, run_id, source_id, closed, now)
-        await add_found(connection, run_id, source_id, _unique_found(batch), now)
-        await connection.execute(update(runs).where(runs.c.id == run_id).values(_totals(batch)))
+            due = await due_of(connection, [fetched.visit.page_id for fetched in closed], [entry.source_id])
+            await connection.execute(_CLOSE_PAGE, [_closed_page(fetched, due, now) for fetched in closed])
+            await _drop_gone(connection, entry.run_id, entry.source_id, closed, now)
+        saved = await admission.enter(connection, entry, _unique_found(batch), now)
+        await connection.execute(update(runs).where(runs.c.id == entry.run_id).values(_totals(batch, saved)))
         return len(batch)
 
 
@@ -288,6 +293,8 @@ async def _insert_captures(connection: AsyncConnection, batch: Sequence[Fetched]
             **asdict(fetched.capture),
             "etag": fetched.etag,
             "last_modified": fetched.last_modified,
+            "headers": fetched.headers or None,
+            "screenshot_hash": fetched.screenshot_hash,
             "not_before": now,
             "state": "pending" if fetched.outcome is None else "processed",
             "processed_at": None if fetched.outcome is None else now,
@@ -322,27 +329,32 @@ def _settled(fetched: Fetched, now: datetime) -> dict[str, Any]:
     }
 
 
-def _closed_page(fetched: Fetched, now: datetime) -> dict[str, Any]:
+def _closed_page(fetched: Fetched, due: Due, now: datetime) -> dict[str, Any]:
     assert fetched.outcome is not None  # noqa: S101 - the caller chose the closed ones
+    visit = fetched.visit
+    changed = False if fetched.outcome in _SEEN_AGAIN else None
     missing: int | None = 0
     if _is_missing(fetched):
-        missing = _GONE_AFTER_RUNS if fetched.status_code == 410 else 1
+        missing = _GONE_AFTER_RUNS if fetched.status_code == 410 or fetched.reason == "noindex" else 1
     elif fetched.outcome in (Outcome.FAILED, Outcome.BLOCKED, Outcome.SKIPPED):
         missing = None  # says nothing about whether the page is there
     return {
-        "b_page": fetched.visit.page_id,
-        "b_run": fetched.visit.run_id,
+        "b_page": visit.page_id,
+        "b_run": visit.run_id,
         "b_outcome": fetched.outcome.value if fetched.requests else None,
         "b_reason": fetched.reason,
         "b_fetched_at": now if fetched.requests else None,
         "b_missing": missing,
+        **due.next(visit.page_id, visit.source_id, changed=changed, now=now),
     }
 
 
 def _is_missing(fetched: Fetched) -> bool:
-    """Whether nothing is at the page's URL any more: it is gone, or has moved for good."""
-    moved = fetched.outcome is Outcome.REDIRECTED and fetched.status_code in (301, 308)
-    return moved or fetched.outcome is Outcome.GONE
+    """Whether nothing is to be kept of the page's URL: it is gone, has moved for good, or asks not to be indexed."""
+    moved = fetched.outcome is Outcome.REDIRECTED and (
+        fetched.status_code in (301, 308) or fetched.reason == "canonical"
+    )
+    return moved or fetched.outcome is Outcome.GONE or fetched.reason == "noindex"
 
 
 async def _drop_gone(
@@ -369,14 +381,17 @@ def _unique_found(batch: Sequence[Fetched]) -> list[Found]:
     return list(nearest.values())
 
 
-def _totals(batch: Sequence[Fetched]) -> dict[str, Any]:
+def _totals(batch: Sequence[Fetched], saved: Saved) -> dict[str, Any]:
     unasked = [each for each in batch if each.outcome is Outcome.SKIPPED and not each.requests]
     refused = sum(each.visit.attempts == 0 for each in unasked)
+    spared = sum(each.visit.size_bytes for each in batch if each.status_code == 304)
     return {
         "fetched": runs.c.fetched + sum(fetched.requests + fetched.aside_requests for fetched in batch),
         "received_bytes": runs.c.received_bytes + sum(each.received_bytes + each.aside_bytes for each in batch),
         "out_of_scope": runs.c.out_of_scope + sum(fetched.out_of_scope for fetched in batch),
         "admitted": runs.c.admitted - refused,
+        "saved_requests": runs.c.saved_requests + saved.requests,
+        "saved_bytes": runs.c.saved_bytes + saved.size_bytes + spared,
     }
 
 

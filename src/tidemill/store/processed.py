@@ -20,6 +20,7 @@ from tidemill.models.failure import Failure
 from tidemill.models.ids import derived_id, document_id, new_id
 from tidemill.models.outcome import BY_PRECEDENCE, Outcome, VisitState
 from tidemill.store import events, groups, judge, removal, runs
+from tidemill.store.due import due_of
 from tidemill.store.engine import Store
 from tidemill.store.engine import insert as upsert
 from tidemill.store.judge import Member, Standing
@@ -61,6 +62,9 @@ _SETTLE_PAGE = (
         fetched_at=bindparam("b_fetched_at"),
         changed_at=func.coalesce(bindparam("b_changed_at", type_=pages.c.changed_at.type), pages.c.changed_at),
         change_count=pages.c.change_count + bindparam("b_changed"),
+        interval_s=bindparam("b_interval_s"),
+        due_at=bindparam("b_due_at", type_=pages.c.due_at.type),
+        size_bytes=bindparam("b_size_bytes"),
         visit_count=pages.c.visit_count + 1,
         missing_runs=0,
         state="known",
@@ -326,6 +330,8 @@ async def _close(connection: AsyncConnection, planned: Sequence[_Page], now: dat
     identifiers = [page.capture.id for page in planned]
     validators = select(captures.c.id, captures.c.etag, captures.c.last_modified).where(captures.c.id.in_(identifiers))
     sent = {row.id: row for row in await connection.execute(validators)}
+    of_sources = {page.capture.source_id for page in planned}
+    due = await due_of(connection, [page.capture.page_id for page in planned], of_sources)
     counted: dict[str, int] = {}
     visit_rows, page_rows = [], []
     for page in planned:
@@ -344,6 +350,8 @@ async def _close(connection: AsyncConnection, planned: Sequence[_Page], now: dat
                 "b_fetched_at": capture.fetched_at,
                 "b_changed_at": now if changed else None,
                 "b_changed": int(outcome is Outcome.CHANGED),
+                "b_size_bytes": capture.size_bytes,
+                **due.next(capture.page_id, capture.source_id, changed=outcome is Outcome.CHANGED, now=now),
             }
         )
     await connection.execute(_CLOSE_VISIT, visit_rows)

@@ -12,39 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import Conflict, NotFound
 from tidemill.models.event import RUN_FINISHED, RUN_STARTED
-from tidemill.models.ids import new_id, page_id
+from tidemill.models.ids import new_id
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.run import FINISHED_RUNS, Run, RunOptions, RunState
 from tidemill.models.source import Source
 from tidemill.models.visit import Found
-from tidemill.store import events
+from tidemill.store import admission, events
+from tidemill.store.admission import Entry
 from tidemill.store.engine import Store
-from tidemill.store.engine import insert as upsert
 from tidemill.store.sources import document_count
-from tidemill.store.tables import IS_OPEN, pages, runs, sources, visits
+from tidemill.store.tables import IS_OPEN, runs, sources, visits
 
 _UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED, RunState.CRAWLED)
-
-
-def _entering() -> tuple[Any, Any]:
-    page, visit = upsert(pages), upsert(visits)
-    nearer = page.on_conflict_do_update(
-        index_elements=["id"],
-        set_={"depth": page.excluded.depth, "hops": page.excluded.hops},
-        where=page.excluded.depth < pages.c.depth,
-    )
-    too_deep = and_(visits.c.outcome == Outcome.SKIPPED.value, visits.c.reason == "depth")
-    waiting = visits.c.state == VisitState.PENDING.value
-    names = ("state", "outcome", "reason", "depth", "hops", "finished_at")
-    reopened = visit.on_conflict_do_update(
-        index_elements=["run_id", "page_id"],
-        set_={name: visit.excluded[name] for name in names},
-        where=and_(visit.excluded.depth < visits.c.depth, visit.excluded.outcome.is_(None), too_deep | waiting),
-    )
-    return nearer, reopened
-
-
-_ENTER_PAGE, _ENTER_VISIT = _entering()
 
 
 async def create(store: Store, source: Source, options: RunOptions, starts: Sequence[Found]) -> Run:
@@ -71,50 +50,8 @@ async def take_up_or_create(
             run_id = await _insert(connection, source, options, starts, now)
         else:
             run_id = found
-            await add_found(connection, run_id, source.id, starts, now)
+            await admission.enter(connection, entry_of(run_id, source, options), starts, now)
     return await get(store, run_id), resumed
-
-
-async def add_found(
-    connection: AsyncConnection, run_id: str, source_id: str, found: Sequence[Found], now: datetime
-) -> None:
-    """Enter discovered URLs in the ledger. Those that it has already stay as they are, but for their depth.
-
-    A URL that was first found too deep, and now nearer to the start, is to be visited after all.
-    """
-    if not found:
-        return
-    identified = [(page_id(source_id, each.url), each) for each in found]
-    page_rows = [
-        {
-            "id": identifier,
-            "source_id": source_id,
-            "url": each.url,
-            "origin": each.origin,
-            "kind": each.kind,
-            "depth": each.depth,
-            "hops": each.hops,
-            "first_seen_at": now,
-        }
-        for identifier, each in identified
-    ]
-    visit_rows = [
-        {
-            "run_id": run_id,
-            "page_id": identifier,
-            "origin": each.origin,
-            "state": (VisitState.DONE if each.skip else VisitState.PENDING).value,
-            "outcome": Outcome.SKIPPED.value if each.skip else None,
-            "reason": each.skip,
-            "depth": each.depth,
-            "hops": each.hops,
-            "not_before": now,
-            "finished_at": now if each.skip else None,
-        }
-        for identifier, each in identified
-    ]
-    await connection.execute(_ENTER_PAGE, page_rows)
-    await connection.execute(_ENTER_VISIT, visit_rows)
 
 
 async def get(store: Store, run_id: str) -> Run:
@@ -208,19 +145,22 @@ async def cancel(store: Store, run_id: str) -> Run:
     return await get(store, run_id)
 
 
-async def finish(store: Store, run_id: str, max_pages: int) -> RunState:
+async def finish(store: Store, run_id: str, max_pages: int, max_bytes: int = 0) -> RunState:
     """End the run if nothing is left to do: `completed`, or `crawled` if captures still wait to be processed.
 
-    Pages beyond `max_pages` are `skipped` first. Returns the state in which the run is now.
+    Pages beyond `max_pages`, or beyond `max_bytes` received (0: no limit), are `skipped` first. Returns the state in
+    which the run is now.
     """
     async with store.write() as connection:
         now = store.now()
-        row = (await connection.execute(select(runs.c.state, runs.c.admitted).where(runs.c.id == run_id))).one()
+        columns = (runs.c.state, runs.c.admitted, runs.c.received_bytes)
+        row = (await connection.execute(select(*columns).where(runs.c.id == run_id))).one()
         if row.state not in (RunState.RUNNING.value, RunState.INTERRUPTED.value):
             return RunState(row.state)
         of_run = and_(visits.c.run_id == run_id, IS_OPEN)
         leased = await connection.scalar(select(func.count()).where(of_run, visits.c.state == VisitState.LEASED.value))
-        if row.admitted >= max_pages and not leased:
+        spent = row.admitted >= max_pages or 0 < max_bytes <= row.received_bytes
+        if spent and not leased:
             surplus = and_(of_run, visits.c.state == VisitState.PENDING.value, visits.c.attempts == 0)
             await connection.execute(update(visits).where(surplus).values(_skipped("limit", now)))
         waiting_states = (VisitState.PENDING.value, VisitState.LEASED.value)
@@ -264,10 +204,19 @@ async def _insert(
         "created_at": now,
     }
     await connection.execute(insert(runs).values(row))
-    await add_found(connection, run_id, source.id, starts, now)
-    await connection.execute(_known_pages(run_id, source.id, now))
+    entry = entry_of(run_id, source, options)
+    await admission.enter(connection, entry, starts, now)
+    saved = await admission.enter_known(connection, entry, now)
+    if saved.requests:
+        spared = {"saved_requests": saved.requests, "saved_bytes": saved.size_bytes}
+        await connection.execute(update(runs).where(runs.c.id == run_id).values(spared))
     await events.append(connection, [events.line(RUN_STARTED, now, source_id=source.id, run_id=run_id)])
     return run_id
+
+
+def entry_of(run_id: str, source: Source, options: RunOptions) -> Entry:
+    """The run as URLs are entered in its ledger."""
+    return Entry(run_id, source.id, source.spec.recrawl, full=options.full, due_only=options.due_only)
 
 
 async def _unfinished(connection: AsyncConnection, source_id: str) -> str | None:
@@ -302,20 +251,6 @@ def _skipped(reason: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _known_pages(run_id: str, source_id: str, now: datetime) -> Any:
-    known = select(
-        literal(run_id, visits.c.run_id.type),
-        pages.c.id,
-        pages.c.origin,
-        literal(VisitState.PENDING.value),
-        pages.c.depth,
-        pages.c.hops,
-        literal(now, visits.c.not_before.type),
-    ).where(pages.c.source_id == source_id, pages.c.state == "known")
-    columns = ["run_id", "page_id", "origin", "state", "depth", "hops", "not_before"]
-    return upsert(visits).from_select(columns, known).on_conflict_do_nothing(index_elements=["run_id", "page_id"])
-
-
 def _select() -> Select[Any]:
     return select(runs, sources.c.name.label("source")).join(sources, sources.c.id == runs.c.source_id)
 
@@ -339,6 +274,8 @@ async def _run(connection: AsyncConnection, row: Mapping[str, Any]) -> Run:
         outcomes=await outcomes(connection, row["id"]),
         documents=await document_count(connection, row["source_id"]),
         error=row["error"],
+        saved_requests=row["saved_requests"],
+        saved_bytes=row["saved_bytes"],
     )
 
 
