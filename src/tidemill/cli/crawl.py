@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,6 +27,7 @@ from tidemill.cli.session import (
     stderr,
 )
 from tidemill.errors import TidemillError
+from tidemill.models.progress import Progress
 from tidemill.models.run import FINISHED_RUNS, Run, RunOptions, RunState
 from tidemill.settings import Settings
 
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from tidemill.manage.runs import Start
 
 _REFRESH_S = 0.5
+_PACE_OVER_S = 10.0
+_HOSTS_SHOWN = 5
 
 
 def crawl(
@@ -48,6 +53,8 @@ def crawl(
         bool, typer.Option("--allow-private", help="Allow loopback and private addresses.")
     ] = False,
     crawl_only: Annotated[bool, typer.Option("--crawl-only", help="Archive now, `tidemill process` later.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Ask for every page whole, whatever is known of it.")] = False,
+    due: Annotated[bool, typer.Option("--due", help="Visit only the known pages that are due.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin a new run even if one was interrupted.")] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
@@ -65,6 +72,8 @@ def crawl(
         rate_per_s=rate,
         allow_private=True if allow_private else None,
         crawl_only=crawl_only,
+        full=full,
+        due_only=due,
     )
     settings = settings_of(context, data_dir)
     started = time.monotonic()
@@ -118,19 +127,43 @@ def _say_what_begins(begun: Start) -> None:
 async def _watch(app: App, run_id: str) -> None:
     """A line of progress on a terminal; nothing elsewhere."""
     from tidemill.store import runs
+    from tidemill.store.progress import progress
 
     if not stderr.is_terminal:
         return
+    pace: deque[tuple[float, int]] = deque(maxlen=int(_PACE_OVER_S / _REFRESH_S))
     with Live(console=stderr, refresh_per_second=4, transient=True) as live:
         while True:
-            live.update(_line(await runs.get(app.store, run_id)))
+            run = await runs.get(app.store, run_id)
+            far = await progress(app.store, run)
+            pace.append((time.monotonic(), far.done))
+            live.update(_lines(run, far, _pages_per_s(pace)))
             await asyncio.sleep(_REFRESH_S)
 
 
-def _line(run: Run) -> Text:
-    done = sum(count for name, count in run.outcomes.items() if name not in {"pending", "leased", "captured"})
+def _pages_per_s(pace: Sequence[tuple[float, int]]) -> float:
+    (begin, before), (end, now) = pace[0], pace[-1]
+    return (now - before) / (end - begin) if end > begin else 0.0
+
+
+def _lines(run: Run, far: Progress, pages_per_s: float) -> Text:
+    """The pace, the counts and, a line each, the hosts that hold the run up."""
+    left = f"  about {_span(far.open / pages_per_s)} left" if pages_per_s and far.open else ""
     parts = [f"{count} {name}" for name, count in run.outcomes.items()]
-    return Text(f"{run.source}  {done}/{run.discovered}  " + "  ".join(parts), overflow="ellipsis", no_wrap=True)
+    lines = [f"{run.source}  {far.done}/{run.discovered}  {pages_per_s:.1f} pages/s{left}  " + "  ".join(parts)]
+    for host in far.hosts[:_HOSTS_SHOWN]:
+        if host.breaker == "closed":
+            lines.append(f"  {host.origin}: slowed down to {host.rate_per_s:.2g} requests/s, {host.waiting} waiting")
+        else:
+            until = f" until {host.until:%H:%M:%S} UTC" if host.until else ""
+            lines.append(f"  {host.origin}: left alone{until}, {host.waiting} waiting")
+    return Text("\n".join(lines), overflow="ellipsis", no_wrap=True)
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _status(run: Run, error: TidemillError | None) -> str:
@@ -153,6 +186,8 @@ def _answer(run: Run, state: str, duration_s: float) -> dict[str, Any]:
         "outcomes": dict(run.outcomes),
         "documents": run.documents,
         "bytes": run.received_bytes,
+        "saved_requests": run.saved_requests,
+        "saved_bytes": run.saved_bytes,
     }
 
 
@@ -164,3 +199,7 @@ def _show(run: Run, state: str, duration_s: float) -> None:
         f" {counted(run.documents, 'document')}"
         + (f", {run.out_of_scope} links led out of the source" if run.out_of_scope else "")
     )
+    if run.saved_bytes or run.saved_requests:
+        stdout.print(
+            f"saved: {counted(run.saved_requests, 'request')} not sent, {run.saved_bytes / 1e6:.1f} MB not received"
+        )

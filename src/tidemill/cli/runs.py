@@ -109,5 +109,7 @@ def record(found: Run) -> dict[str, Any]:
         "documents": found.documents,
         "bytes": found.received_bytes,
         "out_of_scope": found.out_of_scope,
+        "saved_requests": found.saved_requests,
+        "saved_bytes": found.saved_bytes,
         "error": found.error,
     }

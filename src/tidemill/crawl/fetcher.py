@@ -1,52 +1,44 @@
 """One visit, from the lease to what became of it.
 
-In: a leased `Visit`. Out: a `Fetched` with its body (for the archive), its outcome, or the time to try again; and the
-links it found. Whatever goes wrong with one page ends here, as its outcome.
+In: a leased `Visit`. Out: a `Catch`: a `Fetched` with its body (for the archive), its outcome, or the time to try
+again; and the links it found. Whatever goes wrong with one page ends here, as its outcome.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from urllib.parse import urljoin
 
-from tidemill.crawl.discover.feed import FEED_MEDIA_TYPES, looks_like_feed, read_feed
-from tidemill.crawl.discover.sitemap import read_sitemap
-from tidemill.crawl.links import LinkReader
+from tidemill.crawl.discovery import Discovery
 from tidemill.crawl.politeness import retry_delay_s
+from tidemill.crawl.reader import Catch, Reader
 from tidemill.crawl.robots import Robots, Rules
 from tidemill.crawl.scope import Scope
-from tidemill.crawl.verdicts import judge
-from tidemill.errors import Forbidden, Invalid, Permanent, TidemillError, Transient
-from tidemill.markup.charset import decode
-from tidemill.markup.parse import parse_html
-from tidemill.models.capture import Capture
-from tidemill.models.ids import new_id
+from tidemill.crawl.transport import Local, Transport
+from tidemill.errors import Forbidden, Invalid, Skipped, TidemillError, Transient
 from tidemill.models.outcome import Outcome
-from tidemill.models.url import url_key, url_origin
+from tidemill.models.url import url_key
 from tidemill.models.visit import Fetched, Found, Visit
-from tidemill.net import Client, Response
-from tidemill.settings import CrawlSettings, NetSettings
+from tidemill.net import Response
+from tidemill.settings import CrawlSettings
 from tidemill.store.engine import Store
 
-HTML = frozenset({"text/html", "application/xhtml+xml"})
-DOCUMENTS = HTML | {"application/pdf", "text/plain"}
-_XML = frozenset({"text/xml", "application/xml"})
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
-_SEEN_SIZE = 2_000_000
+_WALLS = frozenset({401, 403, 429, 451, 503})
 
 
 @dataclass(frozen=True, slots=True)
-class Catch:
-    """What a visit brought home: what became of it, and what is to be archived: its body, and others by their hash."""
+class Ways:
+    """Where answers come from: the network; a browser, for sources that need one; or files of this machine."""
 
-    fetched: Fetched
-    body: bytes | None = None
-    aside: Mapping[str, bytes] = field(default_factory=dict)
+    network: Transport
+    browser: Transport | None = None
+    local: Local | None = None
+    only_browser: bool = False
 
 
 class Fetcher:
@@ -55,33 +47,29 @@ class Fetcher:
     def __init__(
         self,
         *,
-        client: Client,
+        ways: Ways,
+        reader: Reader,
+        discovery: Discovery,
         robots: Robots,
         scope: Scope,
         store: Store,
         settings: CrawlSettings,
-        net: NetSettings,
         sitemaps: bool,
         allow_private: bool | None,
         rng: random.Random,
         relink: bool = False,
     ) -> None:
-        self._client = client
+        self._ways = ways
+        self._reader = reader
+        self._discovery = discovery
         self._robots = robots
         self._scope = scope
         self._store = store
         self._settings = settings
-        self._net = net
         self._sitemaps = sitemaps
         self._allow_private = allow_private
         self._rng = rng
         self._relink = relink
-        self._links = LinkReader()
-        self._seen: dict[str, int] = {}
-
-    def forget_seen(self) -> None:
-        """Report links again that were reported before: what was reported may not have been written."""
-        self._seen.clear()
 
     async def fetch(self, visit: Visit) -> Catch:
         """Fetch one visit. Never raises for anything that the site or its content does."""
@@ -91,6 +79,16 @@ class Fetcher:
             refusal = self._scope.refusal(visit.url, visit.depth)
             if refusal is not None:
                 return Catch(Fetched(visit, Outcome.SKIPPED, refusal))
+        local = self._ways.local
+        try:
+            if local is not None and local.answers(visit.url):
+                return await self._get_local(local, visit)
+            return await self._get_remote(visit)
+        except TidemillError as error:
+            return Catch(self._failed(visit, error))
+
+    async def _get_remote(self, visit: Visit) -> Catch:
+        """Ask the site, if its robots.txt allows it."""
         aside: Rules | None = None
         try:
             if self._settings.robots:
@@ -111,7 +109,7 @@ class Fetcher:
         declared: list[Found] = []
         if self._sitemaps:
             for url in rules.sitemaps:
-                declared += self._aside_page(url, "sitemap")
+                declared += self._discovery.aside(fetched.visit, url, "sitemap")
         fetched = replace(
             fetched,
             found=(*fetched.found, *declared),
@@ -120,20 +118,42 @@ class Fetcher:
         )
         return replace(catch, fetched=fetched)
 
+    async def _get_local(self, local: Local, visit: Visit) -> Catch:
+        """Read a file of this machine, or what a folder, a list or an archive holds."""
+        if visit.kind != "page":
+            return self._reader.listing(visit, await local.listing(visit.url), self._store.now())
+        return await self._ask(local, visit, self._conditions(visit))
+
     async def _get(self, visit: Visit) -> Catch:
+        browser = self._ways.browser
+        if browser is not None and self._ways.only_browser and visit.kind == "page":
+            return _unconditional(await self._ask(browser, visit, {}))
+        catch = await self._ask(self._ways.network, visit, self._conditions(visit))
+        if browser is None or not catch.is_shell:
+            return catch
+        rendered = await self._ask(browser, visit, {})
+        fetched = rendered.fetched
+        plain = catch.fetched
+        fetched = replace(
+            fetched,
+            requests=fetched.requests + plain.requests,
+            received_bytes=fetched.received_bytes + plain.received_bytes,
+        )
+        return _unconditional(replace(rendered, fetched=fetched))
+
+    def _conditions(self, visit: Visit) -> dict[str, str]:
         headers = {}
         if visit.etag and not self._relink:
             headers["If-None-Match"] = visit.etag
         if visit.last_modified and not self._relink:
             headers["If-Modified-Since"] = visit.last_modified
-        sitemap = visit.kind == "sitemap"
+        return headers
 
+    async def _ask(self, way: Transport, visit: Visit, headers: dict[str, str]) -> Catch:
         def wanted(status: int, media_type: str) -> bool:
-            return (
-                sitemap or visit.kind == "feed" or not media_type or media_type in DOCUMENTS | _XML | FEED_MEDIA_TYPES
-            )
+            return self._reader.wants(visit, media_type)
 
-        answer = await self._client.get(visit.url, headers=headers, want=wanted, allow_private=self._allow_private)
+        answer = await way.get(visit.url, headers=headers, want=wanted, allow_private=self._allow_private)
         catch = self._judge(visit, answer)
         fetched = replace(
             catch.fetched,
@@ -142,14 +162,22 @@ class Fetcher:
             status_code=answer.status,
             elapsed_s=answer.elapsed_s,
         )
-        return replace(catch, fetched=fetched)
+        if fetched.capture is None:
+            return replace(catch, fetched=fetched)
+        fetched = replace(fetched, headers=tuple(answer.headers.items()))
+        return _with_screenshot(replace(catch, fetched=fetched), answer.screenshot)
 
     def _judge(self, visit: Visit, answer: Response) -> Catch:
         status = answer.status
+        if 200 <= status < 300:
+            return self._reader.read(visit, answer, self._store.now())
         if status == 304 and (visit.etag or visit.last_modified):
             return Catch(Fetched(visit, Outcome.UNCHANGED, "not_modified"))
         if 300 <= status < 400 and "Location" in answer.headers:
             return Catch(self._redirected(visit, answer))
+        wall = self._reader.refused(visit, answer, self._store.now()) if status in _WALLS else None
+        if wall is not None:
+            return wall
         if status in (401, 403, 407, 451):
             return Catch(Fetched(visit, Outcome.BLOCKED, f"http_{status}"))
         if status in (404, 410):
@@ -158,123 +186,7 @@ class Fetcher:
             error = Transient(f"{visit.url} answered {status}", reason=f"http_{status}")
             error.retry_after_s = self._retry_after_s(answer)
             return Catch(self._failed(visit, error))
-        if not 200 <= status < 300:
-            return Catch(Fetched(visit, Outcome.FAILED, f"http_{status}"))
-        return self._received(visit, answer)
-
-    def _received(self, visit: Visit, answer: Response) -> Catch:
-        if visit.kind == "sitemap":
-            return Catch(self._sitemap(visit, answer))
-        if not answer.body_read:
-            return Catch(Fetched(visit, Outcome.SKIPPED, "media_type"))
-        is_xml = answer.media_type in _XML
-        if visit.kind == "feed" or answer.media_type in FEED_MEDIA_TYPES or (is_xml and looks_like_feed(answer.body)):
-            return Catch(self._feed(visit, answer))
-        if is_xml:
-            return Catch(Fetched(visit, Outcome.SKIPPED, "media_type"))
-        return self._captured(visit, answer)
-
-    def _captured(self, visit: Visit, answer: Response) -> Catch:
-        capture = Capture(
-            id=new_id(),
-            run_id=visit.run_id,
-            page_id=visit.page_id,
-            source_id=visit.source_id,
-            url=visit.url,
-            fetched_at=self._store.now(),
-            status_code=answer.status,
-            media_type=answer.media_type or _sniffed(answer.body),
-            content_type=answer.content_type,
-            body_hash=sha256(answer.body).hexdigest(),
-            size_bytes=len(answer.body),
-        )
-        fetched = Fetched(
-            visit,
-            capture=capture,
-            etag=answer.headers.get("ETag"),
-            last_modified=answer.headers.get("Last-Modified"),
-        )
-        if capture.body_hash == visit.body_hash:
-            fetched = replace(fetched, outcome=Outcome.UNCHANGED, reason="same_bytes")
-            if not self._relink:
-                return Catch(fetched, answer.body)
-        if capture.media_type in HTML:
-            fetched = self._read(fetched, answer)
-        return Catch(fetched, answer.body)
-
-    def _read(self, fetched: Fetched, answer: Response) -> Fetched:
-        """What a page is and where it leads: a wall or a missing page ends here, any other gives its links.
-
-        One whose markup is a trap for parsers has none; the process stage says why.
-        """
-        visit = fetched.visit
-        try:
-            text, _ = decode(answer.body, answer.content_type)
-            tree = parse_html(text)
-        except Permanent:
-            return fetched
-        verdict = judge(answer.status, answer.headers, tree, text, visit.url)
-        if verdict is not None and fetched.outcome is None:
-            return replace(fetched, outcome=verdict.outcome, reason=verdict.reason)
-        links = self._links.read(tree, visit.url)
-        found, outside = self._new_pages(links.pages, visit.depth + 1)
-        for url in links.feeds:
-            found += self._aside_page(url, "feed")
-        return replace(fetched, found=tuple(found), out_of_scope=outside)
-
-    def _new_pages(self, urls: tuple[str, ...], depth: int) -> tuple[list[Found], int]:
-        """Those of these canonical URLs that are in scope and were not reported yet at this depth or nearer to the
-        start, and how many are out of scope."""
-        found: list[Found] = []
-        outside = 0
-        if len(self._seen) > _SEEN_SIZE:
-            self._seen.clear()
-        for url in urls:
-            if self._seen.get(url, depth + 1) <= depth:
-                continue
-            if not self._scope.covers(url):
-                outside += 1
-                continue
-            self._seen[url] = depth
-            refusal = self._scope.refusal(url, depth)
-            found.append(Found(url=url, origin=url_origin(url), depth=depth, skip=refusal))
-        return found, outside
-
-    def _aside_page(self, url: str, kind: str) -> list[Found]:
-        """A sitemap or feed that a site declares: on its own host it counts as in scope, wherever it lies."""
-        try:
-            key = url_key(url)
-        except Invalid:
-            return []
-        return [Found(url=key, origin=url_origin(key), kind=kind)] if self._scope.same_site(key) else []
-
-    def _listed(self, visit: Visit, urls: tuple[str, ...]) -> tuple[tuple[Found, ...], int]:
-        """The pages that a sitemap or feed lists."""
-        keys: dict[str, None] = {}
-        for url in urls:
-            try:
-                keys[url_key(urljoin(visit.url, url))] = None
-            except (Invalid, ValueError):
-                continue
-        found, outside = self._new_pages(tuple(keys), visit.depth + 1)
-        return tuple(found), outside
-
-    def _sitemap(self, visit: Visit, answer: Response) -> Fetched:
-        try:
-            sitemap = read_sitemap(answer.body, max_bytes=self._net.max_body_bytes)
-        except Permanent as error:
-            return Fetched(visit, Outcome.FAILED, error.reason)
-        found, outside = self._listed(visit, sitemap.pages)
-        further = [each for url in sitemap.sitemaps for each in self._aside_page(url, "sitemap")]
-        return Fetched(visit, Outcome.SKIPPED, "sitemap", found=(*found, *further), out_of_scope=outside)
-
-    def _feed(self, visit: Visit, answer: Response) -> Fetched:
-        try:
-            items = read_feed(answer.body)
-        except Permanent as error:
-            return Fetched(visit, Outcome.FAILED, error.reason)
-        found, outside = self._listed(visit, items)
-        return Fetched(visit, Outcome.SKIPPED, "feed", found=found, out_of_scope=outside)
+        return Catch(Fetched(visit, Outcome.FAILED, f"http_{status}"))
 
     def _redirected(self, visit: Visit, answer: Response) -> Fetched:
         try:
@@ -285,23 +197,16 @@ class Fetcher:
             return Fetched(visit, Outcome.FAILED, "redirect_loop")
         if visit.hops + 1 > self._settings.max_hops:
             return Fetched(visit, Outcome.FAILED, "too_many_redirects", redirect_to=target)
-        reason = f"http_{answer.status}"
-        in_scope = self._scope.covers if visit.kind == "page" else self._scope.same_site
-        if not in_scope(target):
+        hop = self._discovery.hop(visit, target)
+        if hop is None:
             return Fetched(visit, Outcome.REDIRECTED, "out_of_scope", redirect_to=target, out_of_scope=1)
-        hop = Found(
-            url=target,
-            origin=url_origin(target),
-            kind=visit.kind,
-            depth=visit.depth,
-            hops=visit.hops + 1,
-            skip=self._scope.refusal(target, visit.depth) if visit.kind == "page" else None,
-        )
-        return Fetched(visit, Outcome.REDIRECTED, reason, redirect_to=target, found=(hop,))
+        if hop.url == visit.url:  # it leads to itself, but for query parameters that are not told apart
+            return Fetched(visit, Outcome.FAILED, "redirect_loop")
+        return Fetched(visit, Outcome.REDIRECTED, f"http_{answer.status}", redirect_to=hop.url, found=(hop,))
 
     def _failed(self, visit: Visit, error: TidemillError) -> Fetched:
         """What an error means for the visit: later, never, or not allowed at all."""
-        if isinstance(error, Forbidden):
+        if isinstance(error, Forbidden | Skipped):
             return Fetched(visit, Outcome.SKIPPED, error.reason)
         attempts = visit.attempts + 1
         if isinstance(error, Transient) and attempts < self._settings.max_attempts:
@@ -324,9 +229,14 @@ class Fetcher:
         return max(0.0, (at - self._store.now()).total_seconds())
 
 
-def _sniffed(body: bytes) -> str:
-    """The media type of a body that came without one (a small part of the WHATWG MIME Sniffing standard)."""
-    start = body[:1024].lstrip().lower()
-    if start.startswith(b"%pdf-"):
-        return "application/pdf"
-    return "text/html" if start.startswith(b"<") else "text/plain"
+def _with_screenshot(catch: Catch, screenshot: bytes | None) -> Catch:
+    if screenshot is None:
+        return catch
+    digest = sha256(screenshot).hexdigest()
+    fetched = replace(catch.fetched, screenshot_hash=digest)
+    return replace(catch, fetched=fetched, aside={**catch.aside, digest: screenshot})
+
+
+def _unconditional(catch: Catch) -> Catch:
+    """What a browser rendered must come whole again: its address may say `not modified` when its data have changed."""
+    return replace(catch, fetched=replace(catch.fetched, etag=None, last_modified=None))

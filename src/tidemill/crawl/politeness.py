@@ -1,17 +1,22 @@
 """How hard a site may be asked: the interval between requests to an origin and how many may be in flight to it.
 
 A person's word (`--rate`) comes before the source's, and that before the setting. The setting speaks of other people's
-sites: an address on this very machine has no limit unless someone asks for one.
+sites: an address on this very machine has no limit unless someone asks for one. A host that asks for less, or answers
+slowly, gets less; the ledger remembers that for all processes, and tells it here after each batch.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from tidemill.crawl.robots import Robots
+from tidemill.models.host import HostPolicy, HostState
 from tidemill.models.run import RunOptions
 from tidemill.models.source import SourceSpec
 from tidemill.settings import CrawlSettings
@@ -19,21 +24,35 @@ from tidemill.settings import CrawlSettings
 
 @dataclass(frozen=True, slots=True)
 class Politeness:
-    """The limits of one run. `rate_per_s` and `host_concurrency` are `None` where nobody asked for one."""
+    """The limits of one run. `rate_per_s` is `None` where nobody asked for one; `delay_s` is the source's.
+
+    `heeded` are the hosts that are not as usual, as the ledger last told.
+    """
 
     settings: CrawlSettings
     robots: Robots
     rate_per_s: float | None
     concurrency: int
+    delay_s: float = 0.0
+    heeded: dict[str, HostState] = field(default_factory=dict)
 
-    def interval_s(self, origin: str) -> float:
-        """The least time between the starts of two requests to an origin, in seconds; 0 for none."""
+    def base_interval_s(self, origin: str) -> float:
+        """The least time between the starts of two requests to a healthy origin, in seconds; 0 for none.
+
+        The largest of what the rate, the source's delay and the `Crawl-delay` of robots.txt ask for.
+        """
         rate = self.rate_per_s
         if rate is None:
             rate = 0.0 if _is_here(origin) else self.settings.rate_per_s
-        rules = self.robots.known(origin)
-        delay = rules.delay_s(self.settings.product) if rules is not None and self.settings.robots else 0.0
-        return max(1.0 / rate if rate > 0 else 0.0, delay)
+        rules = self.robots.known(origin) if self.settings.robots else None
+        delay = rules.delay_s(self.settings.product) if rules is not None else 0.0
+        return max(1.0 / rate if rate > 0 else 0.0, self.delay_s, delay)
+
+    def interval_s(self, origin: str) -> float:
+        """The least time between the starts of two requests to an origin as it stands now, in seconds; 0 for none."""
+        host = self.heeded.get(origin) if self.heeded else None
+        adapted = 1.0 / host.rate_per_s if host is not None and host.rate_per_s else 0.0
+        return max(self.base_interval_s(origin), adapted)
 
     def in_flight(self, origin: str) -> int:
         """How many requests to an origin may be in flight at once: one, until its robots.txt is known."""
@@ -41,12 +60,42 @@ class Politeness:
             return 1
         return self.concurrency if _is_here(origin) else min(self.concurrency, self.settings.host_concurrency)
 
+    def policy(self) -> HostPolicy:
+        """The rules by which the ledger judges the health of hosts."""
+        settings = self.settings
+        return HostPolicy(
+            interval_s=self.base_interval_s,
+            slow_answer_s=settings.slow_answer_s,
+            retry_cap_s=settings.retry_cap_s,
+            retry_deadline_s=settings.retry_deadline_s,
+            retry_budget=settings.retry_budget,
+            breaker_failures=settings.breaker_failures,
+            breaker_open_s=settings.breaker_open_s,
+            breaker_trials=settings.breaker_trials,
+        )
+
+    def heed(self, states: Mapping[str, HostState], now: datetime) -> list[str]:
+        """Take note of how hosts stand. Returns those whose visits that wait in this process are to be given back.
+
+        They were leased at a speed, or for a time, that does not hold any more.
+        """
+        given_up = []
+        for origin, state in states.items():
+            before = self.heeded.pop(origin, None)
+            if not state.is_healthy:
+                self.heeded[origin] = state
+            if state.is_shut(now) or _is_slower(state, before) or _is_later(state, before, now):
+                given_up.append(origin)
+        return given_up
+
 
 def politeness(settings: CrawlSettings, robots: Robots, spec: SourceSpec, options: RunOptions) -> Politeness:
     """The limits of a run of a source."""
     rate = options.rate_per_s if options.rate_per_s is not None else spec.rate_per_s
     concurrency = options.concurrency or spec.concurrency or settings.concurrency
-    return Politeness(settings=settings, robots=robots, rate_per_s=rate, concurrency=concurrency)
+    return Politeness(
+        settings=settings, robots=robots, rate_per_s=rate, concurrency=concurrency, delay_s=spec.delay_s or 0.0
+    )
 
 
 def retry_delay_s(settings: CrawlSettings, attempts: int, retry_after_s: float | None, rng: random.Random) -> float:
@@ -55,6 +104,13 @@ def retry_delay_s(settings: CrawlSettings, attempts: int, retry_after_s: float |
     return max(jitter, min(retry_after_s or 0.0, settings.retry_cap_s))
 
 
+def _is_slower(state: HostState, before: HostState | None) -> bool:
+    if state.rate_per_s is None:
+        return False
+    return before is None or before.rate_per_s is None or state.rate_per_s < before.rate_per_s
+
+
+@lru_cache(maxsize=4096)
 def _is_here(origin: str) -> bool:
     host = urlsplit(origin).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from tidemill.crawl.discover.listing import Listing
 from tidemill.net import Response
 from tidemill.net.client import Want
 
@@ -25,4 +26,16 @@ class Transport(Protocol):
         allow_private: bool | None = None,
     ) -> Response:
         """Answer a GET of `url`; see `net.Client.get`, whose errors are the ones to raise."""
+        ...
+
+
+class Local(Transport, Protocol):
+    """Answers out of this machine's files. Neither robots.txt nor politeness applies to it."""
+
+    def answers(self, url: str) -> bool:
+        """Whether this URL is answered here and not by the network."""
+        ...
+
+    async def listing(self, url: str) -> Listing:
+        """What the listing at a file URL holds. Raises `Permanent`."""
         ...

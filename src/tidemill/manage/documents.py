@@ -35,7 +35,7 @@ async def archived(store: Store, archive: Archive, source: str | None = None) ->
                 url=capture.url,
                 fetched_at=capture.fetched_at,
                 status_code=capture.status_code,
-                headers=tuple(headers.items()),
+                headers=headers,
                 body=await archive.get(capture.body_hash),
                 capture_id=capture.id,
             )

@@ -7,23 +7,28 @@ guard again.
 
 from __future__ import annotations
 
-import re
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
-from tidemill.errors import Invalid, Permanent, Transient
+from tidemill.errors import Permanent, TidemillError, Transient
 from tidemill.net.body import read_body
+from tidemill.net.cookies import CookieKeeper
 from tidemill.net.decode import Decoder, content_encoding, open_decoder, too_large
 from tidemill.net.faults import RAISED, translate
 from tidemill.net.guard import Guard
+from tidemill.net.hosts import is_address
 from tidemill.net.lookup import Lookup, LookupCache, SystemLookup
+from tidemill.net.profile import Profile, check_headers, cookie_header
 from tidemill.net.resolver import PinnedResolver
 from tidemill.net.response import Response, clean_headers
+from tidemill.net.rotation import Proxy, Rotation
 from tidemill.net.slots import Slots
 from tidemill.settings import NetSettings
 
@@ -34,15 +39,14 @@ HEAD_BYTES = 64 * 1024  # as much of the page that comes with an error is kept, 
 _KEEP_ALIVE_S = 10.0
 _READ_BUFFER = 64 * 1024
 _MOST_HEADERS = 128
-_BAD_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-_OUR_HEADERS = frozenset(("host", "connection", "content-length", "transfer-encoding", "te", "upgrade", "expect"))
 
 
 class Client:
     """An asynchronous context manager that holds connections, kept alive, and the memory of resolved names.
 
-    Keeps no cookies and asks no proxy. `concurrency` requests may be in flight at once and `per_host` to one host (0:
-    no limit); more wait for a slot. `lookup` replaces the system's name service, for tests.
+    Keeps no cookies, says nothing of its own and asks no proxy, unless its `profile` tells it to. `concurrency`
+    requests may be in flight at once and `per_host` to one host (0: no limit); more wait for a slot. `lookup` replaces
+    the system's name service, for tests. Raises `Invalid` (`bad_header`, `bad_proxy`) for a profile that cannot be.
     """
 
     def __init__(
@@ -53,8 +57,16 @@ class Client:
         concurrency: int = 100,
         per_host: int = 0,
         lookup: Lookup | None = None,
+        profile: Profile | None = None,
     ) -> None:
         self._settings = settings
+        self._profile = profile
+        self._rotation: Rotation | None = None
+        self._cookies: CookieKeeper | None = None
+        if profile is not None:
+            profile.check()
+            self._rotation = Rotation(profile.proxies, profile.rotation)
+            user_agent = profile.user_agent or user_agent
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": ACCEPT_ENCODING}
         self._guard = Guard(settings)
         self._slots = Slots(concurrency, per_host)
@@ -87,23 +99,75 @@ class Client:
         headers: Mapping[str, str] | None = None,
         want: Want | None = None,
         allow_private: bool | None = None,
+        cut_bytes: int | None = None,
     ) -> Response:
         """Request `url` with GET.
 
         `want(status, media_type)` is asked when the headers are there; if it says no, the body is not read. Bodies of
         statuses other than 2xx are kept up to 64 KiB, and nothing that is wrong with them is an error.
-        `allow_private` replaces `net.allow_private` for this request.
+        `headers` win over those of the profile. `allow_private` replaces `net.allow_private` for this request. With
+        `cut_bytes` no more than that is read of a body, and `body_read` is False if there would have been more.
 
-        Raises `Transient` (`dns`, `connect`, `tls`, `timeout`, `reset`, `truncated`, `protocol`), `Permanent`
-        (`dns_no_such_host`, `bad_url`, `headers_too_large`, `too_large`, `inflation`, `bad_encoding`), `Forbidden`
-        (`private_address`, `port_not_allowed`, `scheme_not_allowed`) or `Invalid` (`bad_header`).
+        Raises `Transient` (`dns`, `connect`, `tls`, `timeout`, `reset`, `truncated`, `protocol`, `proxy`), `Permanent`
+        (`dns_no_such_host`, `bad_url`, `headers_too_large`, `too_large`, `inflation`, `bad_encoding`, `proxy_auth`;
+        the last is `Transient` if another proxy is next), `Forbidden` (`private_address`, `port_not_allowed`,
+        `scheme_not_allowed`) or `Invalid` (`bad_header`).
         """
         private = self._settings.allow_private if allow_private is None else allow_private
         target = self._guard.check_url(url, private=private)
         if headers:
-            _check_headers(headers)
+            check_headers(headers)
         async with self._slots.of(target.raw_host or ""):
-            return await self._request(self._session(private), target, headers, want)
+            session = self._session(private)
+            proxy = None if self._rotation is None else await self._choose_proxy(self._rotation, target, private)
+            if self._profile is not None:
+                headers = self._with_profile(self._profile, target, headers)
+            return await self._request(session, target, headers, proxy, want, cut_bytes)
+
+    def headers_for(self, url: str) -> dict[str, str]:
+        """Give what the profile adds to a request of `url`, the cookies kept until now included.
+
+        For requests that somebody else sends (the browser); it is empty for hosts that are not the profile's.
+        """
+        return {} if self._profile is None else dict(self._with_profile(self._profile, URL(url, encoded=True), None))
+
+    def _with_profile(self, profile: Profile, url: URL, headers: Mapping[str, str] | None) -> CIMultiDict[str]:
+        sent = CIMultiDict(profile.headers_for(url))
+        if self._cookies is not None and profile.covers(url):
+            kept = self._cookies.cookies_for(url)
+            if kept:
+                sent["Cookie"] = cookie_header({**profile.cookies, **kept})
+        if headers:
+            sent.update(headers)
+        return sent
+
+    def _keep_cookies(self, answer: aiohttp.ClientResponse) -> None:
+        profile = self._profile
+        lines = answer.headers.getall("Set-Cookie", ())
+        if profile is None or not profile.keep_cookies or not lines or not profile.covers(answer.url):
+            return
+        if self._cookies is None:
+            self._cookies = CookieKeeper()
+        self._cookies.keep(list(lines), answer.url)
+
+    async def _choose_proxy(self, rotation: Rotation, target: URL, private: bool) -> Proxy | None:
+        """Choose one, after making sure that both it and `target`, which it will connect to, are allowed."""
+        proxy = rotation.choose(target.raw_host or "")
+        if proxy is None:
+            return None
+        self._guard.check_url(str(proxy.url), private=private)
+        host, port = target.raw_host or "", target.port or 0
+        if not is_address(host):
+            resolver = PinnedResolver(self._guard, self._addresses, private=private)
+            limit_s = self._settings.connect_timeout_s
+            try:
+                async with asyncio.timeout(limit_s):
+                    await resolver.resolve(host, port)
+            except TimeoutError as error:
+                raise Transient(
+                    f"{host}: no address within {limit_s:g} s (net.connect_timeout_s)", reason="timeout"
+                ) from error
+        return proxy
 
     def _session(self, private: bool) -> aiohttp.ClientSession:
         if self._closed:
@@ -136,13 +200,19 @@ class Client:
         )
 
     async def _request(
-        self, session: aiohttp.ClientSession, url: URL, headers: Mapping[str, str] | None, want: Want | None
+        self,
+        session: aiohttp.ClientSession,
+        url: URL,
+        headers: Mapping[str, str] | None,
+        proxy: Proxy | None,
+        want: Want | None,
+        cut_bytes: int | None,
     ) -> Response:
         started = time.perf_counter()
         try:
-            answer = await session.get(url, headers=headers, allow_redirects=False)
+            answer = await self._send(session, url, headers, proxy)
             try:
-                return await self._receive(answer, want, started)
+                return await self._receive(answer, want, cut_bytes, started)
             except (Permanent, Transient) as error:
                 error.args = (f"{url}: {error}",)  # what is wrong with the body was found without knowing whose it is
                 raise
@@ -150,9 +220,42 @@ class Client:
                 if not answer.closed:  # closed already if the body was read to its end: its connection is in the pool
                     answer.close()
         except RAISED as error:
-            raise translate(error, url, self._settings) from error
+            failure = self._fault(error, url, proxy)
+            if self._profile is None:
+                raise failure from error
+        # Not in the handler: errors of aiohttp carry the request, and with it what the profile keeps secret.
+        raise failure
 
-    async def _receive(self, answer: aiohttp.ClientResponse, want: Want | None, started: float) -> Response:
+    async def _send(
+        self, session: aiohttp.ClientSession, url: URL, headers: Mapping[str, str] | None, proxy: Proxy | None
+    ) -> aiohttp.ClientResponse:
+        if proxy is None:
+            answer = await session.get(url, headers=headers, allow_redirects=False)
+        else:
+            own, tunnel = proxy.headers_for(url.scheme)
+            try:
+                answer = await session.get(
+                    url,
+                    headers=CIMultiDict({**(headers or {}), **own}),
+                    allow_redirects=False,
+                    proxy=proxy.url,
+                    proxy_headers=tunnel,
+                )
+            except (Permanent, Transient) as error:  # of the look-up: the proxy's name is the only one asked for there
+                raise Transient(f"{proxy}: {error}", reason="proxy") from error
+        self._keep_cookies(answer)
+        return answer
+
+    def _fault(self, error: Exception, url: URL, proxy: Proxy | None) -> TidemillError:
+        if proxy is not None and self._rotation is not None:
+            fault = self._rotation.fault(error, proxy)
+            if fault is not None:
+                return fault
+        return translate(error, url, self._settings)
+
+    async def _receive(
+        self, answer: aiohttp.ClientResponse, want: Want | None, cut_bytes: int | None, started: float
+    ) -> Response:
         headers = clean_headers(answer.raw_headers, answer.headers, self._settings.max_header_bytes)
         content_type = headers.get("Content-Type", "")
         media_type = content_type.partition(";")[0].strip().lower()
@@ -160,9 +263,7 @@ class Client:
         if want is not None and not want(answer.status, media_type):
             answer.close()
         elif 200 <= answer.status < 300:
-            decoder = self._open_decoder(answer, self._settings.max_body_bytes)
-            await read_body(answer, decoder)
-            body, received, whole = decoder.finish(), decoder.received, True
+            body, received, whole = await self._read_body(answer, cut_bytes)
         else:
             body, received, whole = await self._read_head(answer)
         return Response(
@@ -177,13 +278,24 @@ class Client:
             body_read=whole,
         )
 
-    def _open_decoder(self, answer: aiohttp.ClientResponse, max_bytes: int) -> Decoder:
+    async def _read_body(self, answer: aiohttp.ClientResponse, cut_bytes: int | None) -> tuple[bytes, int, bool]:
+        most = self._settings.max_body_bytes
         announced = answer.content_length
-        if announced is not None and announced > max_bytes:
-            raise too_large(max_bytes, announced)
-        encodings = answer.headers.getall("Content-Encoding", ())
-        encoding = content_encoding(encodings) if encodings else ""
-        return open_decoder(encoding, max_bytes=max_bytes, max_inflation=self._settings.max_inflation)
+        is_cut = cut_bytes is not None and cut_bytes <= most
+        if announced is not None and announced > most and not is_cut:
+            raise too_large(most, announced)
+        encoding = content_encoding(answer.headers.getall("Content-Encoding", ()))
+        if cut_bytes is not None and is_cut:
+            most = cut_bytes
+        decoder = open_decoder(encoding, max_bytes=most, max_inflation=self._settings.max_inflation)
+        try:
+            await read_body(answer, decoder)
+            return decoder.finish(), decoder.received, True
+        except Permanent as error:
+            if not is_cut or error.reason != "too_large":
+                raise
+        answer.close()  # the rest may be endless: it is not worth the connection
+        return decoder.so_far()[:most], decoder.received, False
 
     async def _read_head(self, answer: aiohttp.ClientResponse) -> tuple[bytes, int, bool]:
         """Read the page that comes with an error or a redirect; whatever is wrong with it, the status is the news."""
@@ -199,11 +311,3 @@ class Client:
     def _open_head(self, answer: aiohttp.ClientResponse) -> Decoder:
         encoding = content_encoding(answer.headers.getall("Content-Encoding", ()))
         return open_decoder(encoding, max_bytes=HEAD_BYTES, max_inflation=self._settings.max_inflation)
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    for name, value in headers.items():
-        if name.lower() in _OUR_HEADERS or _BAD_HEADER.search(name) or _BAD_HEADER.search(value):
-            raise Invalid(
-                f"request header {name!r} is the client's to set or has control characters", reason="bad_header"
-            )

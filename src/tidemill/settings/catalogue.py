@@ -1,12 +1,13 @@
 """The tree as a flat list: each setting's dotted name, environment variable, type in words, default and description.
 
 Read by `layers.py` and `variables.py` (which names there are), `load.py` (what a value should have been) and
-`reference.py` (the page).
+`reference.py` (the page). One group, `secrets`, is open: its names are the operator's, and only their form is known.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from pydantic_core import PydanticUndefined
 from tidemill.settings.tree import Settings
 
 PREFIX = "TIDEMILL_"
+SECRETS = "secrets"
+NAMING_RULE = "the name of a secret is made of a-z, 0-9 and _ and does not end in _file"
+_SECRET = re.compile(rf"{SECRETS}\.(?!\w*_file\Z)[a-z0-9_]+\Z", re.ASCII)
 _WORDS: Mapping[object, str] = MappingProxyType(
     {
         int: "whole number",
@@ -55,11 +59,26 @@ def catalogue() -> Mapping[str, Setting]:
     return MappingProxyType({name: _describe(name, field) for name, field in _leaves(Settings, "")})
 
 
+def find(name: str) -> Setting | None:
+    """The setting of a dotted name: one of the catalogue, or a secret under a name of the operator's own."""
+    setting = catalogue().get(name)
+    return _secret(name) if setting is None and _SECRET.match(name) else setting
+
+
+def find_variable(variable: str) -> str | None:
+    """The dotted name that an environment variable (in upper case) sets."""
+    name = by_variable().get(variable)
+    if name is None and variable.startswith(f"{PREFIX}{SECRETS.upper()}__"):
+        name = f"{SECRETS}.{variable.split('__', 1)[1].lower()}"
+    return name if name is not None and find(name) is not None else None
+
+
 @cache
 def groups() -> Mapping[str, str]:
     """Every group by its name, with what it is about."""
     found = {name: field.annotation for name, field in Settings.model_fields.items() if _is_group(field)}
-    return MappingProxyType({name: (kind.__doc__ or "").strip() for name, kind in found.items()})
+    about = {name: (kind.__doc__ or "").strip() for name, kind in found.items()}
+    return MappingProxyType(about | {SECRETS: Settings.model_fields[SECRETS].description or ""})
 
 
 @cache
@@ -79,7 +98,7 @@ def _leaves(model: type[BaseModel], prefix: str) -> list[tuple[str, FieldInfo]]:
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             found += _leaves(inner, f"{prefix}{name}.")
-        else:
+        elif prefix + name != SECRETS:
             found.append((prefix + name, field))
     return found
 
@@ -105,6 +124,19 @@ def _describe(name: str, field: FieldInfo) -> Setting:
         is_list=is_list,
         is_optional=is_optional,
         is_secret=kind is SecretStr,
+    )
+
+
+def _secret(name: str) -> Setting:
+    return Setting(
+        name=name,
+        variable=variable(name),
+        description="A secret that sources refer to",
+        expects=_WORDS[SecretStr],
+        default="none",
+        is_list=False,
+        is_optional=False,
+        is_secret=True,
     )
 
 

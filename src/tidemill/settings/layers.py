@@ -7,6 +7,7 @@ here looks at types or bounds: the tree does.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import Any
 
 import yaml
 
-from tidemill.settings.catalogue import catalogue, groups
+from tidemill.settings.catalogue import NAMING_RULE, SECRETS, catalogue, find, groups
 from tidemill.settings.problems import Problem, nearest
+
+_QUOTED = re.compile(r"'(?!<)[^']{2,}'|\"[^\"]{2,}\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,14 @@ def read_profile(path: Path) -> Layer:
     origin = f"profile file {path}"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        layer.problems.append(Problem(str(path), _what_is_no_yaml(error), "correct the file"))
+        return layer
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         layer.problems.append(Problem(str(path), " ".join(str(error).split()), "correct the file"))
+        return layer
+    except ValueError:  # its text would quote what may be a secret
+        layer.problems.append(Problem(str(path), "holds a date or number that does not exist", "put it in quotes"))
         return layer
     if content is not None and not isinstance(content, dict):
         layer.problems.append(
@@ -64,8 +73,8 @@ def read_overrides(overrides: Mapping[str, Any]) -> Layer:
 
 def parse_text(name: str, value: object) -> object:
     """The text of a variable as the tree takes it: lists by commas (or JSON), `none` where nothing is a value."""
-    setting = catalogue()[name]
-    if not isinstance(value, str):
+    setting = find(name)
+    if setting is None or not isinstance(value, str):
         return value
     if setting.is_optional and value.strip().lower() in ("none", "null"):
         return None
@@ -82,16 +91,25 @@ def parse_text(name: str, value: object) -> object:
 def _take_tree(layer: Layer, tree: Mapping[str, Any], origin: str, *, skip_none: bool = False) -> None:
     known, above = catalogue(), groups()
     for name, value in _flatten(tree, ""):
-        if name in known:
+        if find(name) is not None:
             if not (skip_none and value is None):
                 layer.values[name] = Given(value, origin)
         elif name in above:
             if value is not None:
-                layer.problems.append(
-                    Problem(name, "a group of settings, not one", f"set {name}.…", str(value), origin)
-                )
+                given = "" if name == SECRETS else str(value)
+                layer.problems.append(Problem(name, "a group of settings, not one", f"set {name}.…", given, origin))
+        elif name.startswith(f"{SECRETS}."):
+            layer.problems.append(Problem(name, "no such setting", NAMING_RULE, origin=origin))
         else:
             layer.problems.append(Problem(name, "no such setting", nearest(name, known), origin=origin))
+
+
+def _what_is_no_yaml(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong and where, without the line itself and what is quoted of it: that may be a secret."""
+    said = ": ".join(part for part in (error.context, error.problem) if part)
+    mark = error.problem_mark or error.context_mark
+    place = f" in line {mark.line + 1}" if mark is not None else ""
+    return _QUOTED.sub("'…'", " ".join(said.split())) + place
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, object]]:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from tidemill.errors import Invalid
 from tidemill.settings.aliases import PROFILE_SYNONYMS
-from tidemill.settings.catalogue import catalogue
+from tidemill.settings.catalogue import SECRETS, catalogue, find
 from tidemill.settings.checks import check
 from tidemill.settings.layers import (
     Given,
@@ -197,13 +197,14 @@ def _nest(values: Mapping[str, Given]) -> dict[str, Any]:
 def _setting_at(location: tuple[int | str, ...]) -> str:
     """The setting that a validation error speaks of: the longest beginning of its place that is one."""
     parts = [str(part) for part in location]
-    known = catalogue()
-    return next(name for end in range(len(parts), 0, -1) if (name := ".".join(parts[:end])) in known)
+    return next(name for end in range(len(parts), 0, -1) if find(name := ".".join(parts[:end])) is not None)
 
 
 def _mistyped(name: str, message: str, given: Given) -> Problem:
     wrong = message[:1].lower() + message[1:]
-    return Problem(name, wrong, f"it takes: {catalogue()[name].expects}", shown(name, given.value), given.origin)
+    setting = find(name)
+    expects = setting.expects if setting else "nothing"
+    return Problem(name, wrong, f"it takes: {expects}", shown(name, given.value), given.origin)
 
 
 def _invalid(problems: Iterable[Problem]) -> Invalid:
@@ -214,6 +215,9 @@ def _invalid(problems: Iterable[Problem]) -> Invalid:
 
 
 def _value_of(settings: Settings, name: str) -> object:
+    group, _, secret = name.partition(".")
+    if group == SECRETS:
+        return settings.secrets[secret]
     value: object = settings
     for part in name.split("."):
         value = getattr(value, part)
@@ -231,5 +235,5 @@ def _origins(settings: Settings, values: Mapping[str, Given]) -> dict[str, Origi
             shown(name, resolved.get(name) or _value_of(settings, name)),
             values[name].origin if name in values else "default",
         )
-        for name in catalogue()
+        for name in (*catalogue(), *(f"{SECRETS}.{name}" for name in sorted(settings.secrets)))
     }

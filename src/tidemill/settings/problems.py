@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from pydantic import SecretStr
 
-from tidemill.settings.catalogue import PREFIX, catalogue
+from tidemill.settings.catalogue import PREFIX, find
 from tidemill.settings.masking import MASK, mask_urls
 
 _LONGEST_VALUE = 120
@@ -37,7 +37,7 @@ class Problem:
 
 def shown(name: str, value: object) -> str:
     """The value of setting `name` as it may be shown: secrets and passwords in URLs masked, on one line."""
-    setting = catalogue().get(name)
+    setting = find(name)
     if setting is not None and setting.is_secret:
         return MASK if value else "none"
     if isinstance(value, (list, tuple)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidemill.settings.aliases import ALIASES, PROFILE_SYNONYMS, aliases_of
-from tidemill.settings.catalogue import Setting, catalogue, groups
+from tidemill.settings.catalogue import SECRETS, Setting, catalogue, groups
 
 _INTRODUCTION = """\
 # Settings
@@ -45,13 +45,28 @@ _HEADER = """\
 |---|---|---|---|---|---|
 """
 
+_SECRETS = """
+The names are yours: a-z, 0-9 and `_`, not ending in `_file`. A secret called `token` is given in one of these ways:
+
+| Where | How |
+|---|---|
+| environment, `.env` | `TIDEMILL_SECRETS__TOKEN=…` |
+| environment, `.env` | `TIDEMILL_SECRETS__TOKEN_FILE=path` of a file that holds it |
+| secrets directory | a file `secrets__token` |
+| profile file | `secrets: {token: …}` |
+
+`tidemill config show` lists their names and where each came from, never their values.
+[Requests](../howto/requests.md) shows how sources use them.
+"""
+
 
 def render_reference() -> str:
     """The whole page as Markdown."""
     synonyms = ", ".join(f"`{given}` means `{meant}`" for given, meant in PROFILE_SYNONYMS.items())
     parts = [_INTRODUCTION.format(synonyms=synonyms), "\n## General\n\n", _HEADER, *_rows("")]
     for group, about in groups().items():
-        parts += [f"\n## {group}\n\n{about}\n\n", _HEADER, *_rows(f"{group}.")]
+        parts.append(f"\n## {group}\n\n{about}\n")
+        parts += [_SECRETS] if group == SECRETS else ["\n", _HEADER, *_rows(f"{group}.")]
     parts += ["\n## Aliases\n\n| Alias | Setting |\n|---|---|\n"]
     parts += [f"| `{alias}` | `{name}` |\n" for alias, name in sorted(ALIASES.items())]
     return "".join(parts)

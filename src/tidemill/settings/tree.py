@@ -7,6 +7,7 @@ read through `Settings.database_url`, `archive_url` and `search_url`, which fill
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -180,6 +181,9 @@ class Settings(_Group):
     process: ProcessSettings = ProcessSettings()
     api: ApiSettings = ApiSettings()
     logging: LoggingSettings = LoggingSettings()
+    secrets: Mapping[str, SecretStr] = Field(
+        default_factory=dict, description="What sources refer to as `${secret:NAME}`, each under a name of your own."
+    )
 
     @field_validator("data_dir")
     @classmethod

@@ -13,7 +13,7 @@ from pathlib import Path
 from dotenv.parser import parse_stream
 
 from tidemill.settings.aliases import ALIASES, PROFILE_ALIASES
-from tidemill.settings.catalogue import PREFIX, by_variable, groups, variable
+from tidemill.settings.catalogue import NAMING_RULE, PREFIX, SECRETS, by_variable, find_variable, groups, variable
 from tidemill.settings.layers import Given, Layer
 from tidemill.settings.problems import Problem, nearest
 
@@ -24,6 +24,7 @@ TEST_PREFIX = "TIDEMILL_TEST_"
 """Variables of the test suite, which are no settings."""
 
 _LARGEST_SECRET_BYTES = 65_536
+_SECRETS = f"{SECRETS.upper()}__"
 
 
 def read_dotenv(path: Path) -> tuple[dict[str, str], list[Problem]]:
@@ -81,14 +82,17 @@ def read_variables(variables: Mapping[str, str], *, kind: str, base: Path, use_a
 
 
 def read_secrets(directory: Path, *, use_aliases: bool) -> Layer:
-    """The settings among a secrets directory's files: `api__keys`, `TIDEMILL_API__KEYS`, `database_url` (an alias)."""
+    """The settings among a secrets directory's files.
+
+    They are named `api__keys`, `TIDEMILL_API__KEYS`, `secrets__name`, or `database_url` (an alias).
+    """
     layer = Layer()
     own: dict[str, Given] = {}
     for path in sorted(directory.iterdir()):
         name = path.name.upper()
-        target = by_variable().get(name) or by_variable().get(PREFIX + name)
+        target = find_variable(name) or find_variable(PREFIX + name)
         alias = ALIASES.get(name) if target is None else None
-        if target is None and name.startswith(PREFIX):
+        if target is None and name.startswith((PREFIX, _SECRETS)):
             layer.problems.append(_unknown(str(path), "secrets directory"))
         if alias is not None and not use_aliases:
             layer.ignored.append(str(path))
@@ -116,9 +120,8 @@ def variables_of_profile(variables: Mapping[str, str]) -> tuple[str, str] | None
 
 def _target(name: str) -> tuple[str | None, bool]:
     """The setting that a variable sets, and whether it names a file that holds the value."""
-    known = by_variable()
     for candidate, is_file in ((name, False), (name.removesuffix("_FILE"), name.endswith("_FILE"))):
-        target = known.get(candidate) or ALIASES.get(candidate)
+        target = find_variable(candidate) or ALIASES.get(candidate)
         if target is not None:
             return target, is_file
     return None, False
@@ -144,6 +147,8 @@ def _unknown(original: str, kind: str) -> Problem:
     group = stem.removeprefix(PREFIX).lower()
     if group in groups():
         return Problem(original, "a group of settings, not one", f"set {variable(group)}__…", origin=kind)
+    if stem.removeprefix(PREFIX).startswith(_SECRETS):
+        return Problem(original, "no such setting", NAMING_RULE, origin=kind)
     return Problem(original, "no such setting", nearest(stem, names), origin=kind)
 
 

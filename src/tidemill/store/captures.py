@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import RowMapping, and_, func, select, update
 
 from tidemill.errors import NotFound
 from tidemill.models.capture import Capture
@@ -55,18 +55,27 @@ async def release(store: Store, token: str, capture_ids: Sequence[str]) -> None:
         await connection.execute(update(captures).where(ours).values(state="pending", token=None, worker_id=None))
 
 
-async def of_source(store: Store, source_id: str | None) -> AsyncGenerator[tuple[Capture, dict[str, str]]]:
-    """Every capture of a source, or of all, in the order in which they were fetched, with the headers that are kept."""
-    statement = select(*_COLUMNS, captures.c.etag, captures.c.last_modified).order_by(captures.c.id)
+async def of_source(store: Store, source_id: str | None) -> AsyncGenerator[tuple[Capture, tuple[tuple[str, str], ...]]]:
+    """Every capture of a source, or of all, in the order in which they were fetched, with the headers of the answer.
+
+    Captures of older versions have three of these at most.
+    """
+    kept = (captures.c.etag, captures.c.last_modified, captures.c.headers)
+    statement = select(*_COLUMNS, *kept).order_by(captures.c.id)
     if source_id is not None:
         statement = statement.where(captures.c.source_id == source_id)
     async with store.read() as connection:
         result = await connection.stream(statement)
         async for rows in result.mappings().partitions(200):
             for row in rows:
-                sent = {"Content-Type": row["content_type"], "ETag": row["etag"], "Last-Modified": row["last_modified"]}
-                fields = {column.name: row[column.name] for column in _COLUMNS}
-                yield Capture(**fields), {name: value for name, value in sent.items() if value}
+                yield Capture(**{column.name: row[column.name] for column in _COLUMNS}), _headers(row)
+
+
+def _headers(row: RowMapping) -> tuple[tuple[str, str], ...]:
+    if row["headers"] is not None:
+        return tuple((str(name), str(value)) for name, value in row["headers"])
+    sent = {"Content-Type": row["content_type"], "ETag": row["etag"], "Last-Modified": row["last_modified"]}
+    return tuple((name, value) for name, value in sent.items() if value)
 
 
 async def get(store: Store, capture_id: str) -> Capture:

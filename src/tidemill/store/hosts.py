@@ -1,16 +1,28 @@
-"""Hosts: what politeness must remember of a site between processes: its next free slot and its robots.txt."""
+"""Hosts: what politeness must remember of a site between processes: its next slot, its health and its robots.txt.
+
+In: what a batch of visits showed of their hosts, and the slots that a lease took. Out: how the hosts stand. The ledger
+calls it inside its own transactions, so that several crawlers share one rate and one breaker for each host.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, and_, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidemill.models.host import RETRY_TOKENS, Breaker, HostPolicy, HostState, after, granted, is_fine, observed
+from tidemill.models.outcome import Outcome, VisitState
+from tidemill.models.visit import Fetched
 from tidemill.store.engine import Store, insert
-from tidemill.store.tables import hosts
+from tidemill.store.tables import hosts, visits
+
+_HEALTH = tuple(hosts.c[each.name] for each in fields(HostState))
+_HOST_DOWN = "host_down"
+_IS_PENDING = visits.c.state == literal_column(f"'{VisitState.PENDING.value}'")  # or its index would not be used
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +32,18 @@ class RobotsRecord:
     status: str
     text: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A batch in which refused retries are failures, and the hosts that are not, or not any more, as usual.
+
+    `ended` counts the waiting visits that failed because their host is down.
+    """
+
+    batch: list[Fetched]
+    states: Mapping[str, HostState] = field(default_factory=dict)
+    ended: int = 0
 
 
 async def robots(store: Store, origin: str) -> RobotsRecord | None:
@@ -40,18 +64,17 @@ async def remember_robots(store: Store, origin: str, record: RobotsRecord) -> No
         await connection.execute(statement.on_conflict_do_update(index_elements=["origin"], set_=values))
 
 
-async def slots(connection: AsyncConnection, names: list[str]) -> dict[str, datetime]:
-    """The next free slot of each host that has one."""
-    statement = select(hosts.c.origin, hosts.c.next_slot_at).where(
-        hosts.c.origin.in_(names), hosts.c.next_slot_at.is_not(None)
-    )
-    return {row.origin: row.next_slot_at for row in await connection.execute(statement)}
+async def out_of_step(connection: AsyncConnection, now: datetime) -> dict[str, HostState]:
+    """The hosts that a lease must look at: those whose next slot is still to come, slowed ones, and failing ones."""
+    to_heed = or_(hosts.c.next_slot_at > now, hosts.c.rate_per_s.is_not(None), hosts.c.breaker != Breaker.CLOSED.value)
+    rows = (await connection.execute(select(*_HEALTH).where(to_heed))).mappings()
+    return {row["origin"]: _state(row) for row in rows}
 
 
-async def busy_until(connection: AsyncConnection, horizon: datetime) -> list[str]:
-    """The hosts whose next free slot lies behind `horizon`."""
-    statement = select(hosts.c.origin).where(hosts.c.next_slot_at > horizon)
-    return list((await connection.execute(statement)).scalars())
+async def standing(store: Store, origins: Sequence[str]) -> dict[str, HostState]:
+    """How these hosts stand, for whoever shows it; hosts of which nothing is known are left out."""
+    async with store.read() as connection:
+        return await _states(connection, origins)
 
 
 async def take_slots(connection: AsyncConnection, slots_by_host: Mapping[str, datetime]) -> None:
@@ -64,3 +87,88 @@ async def take_slots(connection: AsyncConnection, slots_by_host: Mapping[str, da
     )
     rows = [{"origin": host, "next_slot_at": at} for host, at in slots_by_host.items()]
     await connection.execute(statement, rows)
+
+
+async def begin_trials(connection: AsyncConnection, origins: Iterable[str], token: str, until: datetime) -> None:
+    """One visit of each of these hosts is out to try it. If nothing is heard of it `until` then, another one may."""
+    trial = {"breaker": Breaker.HALF_OPEN.value, "trial_token": token, "breaker_until": until}
+    await connection.execute(update(hosts).where(hosts.c.origin.in_(origins)).values(trial))
+
+
+async def abandon_trials(
+    connection: AsyncConnection, origins: Iterable[str], tokens: Iterable[str], now: datetime
+) -> None:
+    """Trials that were leased with these tokens did not take place: the hosts may be tried at once."""
+    theirs = and_(hosts.c.origin.in_(origins), hosts.c.trial_token.in_(tokens))
+    await connection.execute(update(hosts).where(theirs).values(breaker_until=now))
+
+
+async def settle(connection: AsyncConnection, batch: Sequence[Fetched], policy: HostPolicy, now: datetime) -> Settled:
+    """Take note of what a batch of one run shows of its hosts, and decide which of its retries may be.
+
+    To be called in the transaction that records the batch, before it is written. While all goes well it costs one
+    look-up.
+    """
+    shown: dict[str, list[Fetched]] = {}
+    for fetched in batch:
+        shown.setdefault(fetched.visit.origin, []).append(fetched)
+    known = await _states(connection, list(shown))
+    states: dict[str, HostState] = {}
+    settled: dict[str, Fetched] = {}
+    for origin, results in shown.items():
+        before = known.get(origin)
+        if (before is None or before.is_healthy) and all(is_fine(each, policy) for each in results):
+            continue
+        seen = [observed(each, now) for each in results]
+        state = after(before or HostState(origin), seen, policy, now)
+        for each in results:
+            state, refusal = granted(state, each, policy)
+            if refusal is not None:
+                settled[each.visit.page_id] = replace(each, outcome=Outcome.FAILED, reason=refusal, retry_at=None)
+        states[origin] = state
+    await _keep(connection, [state for origin, state in states.items() if _differs(state, known.get(origin))])
+    down = [origin for origin, state in states.items() if policy.has_given_up(state)]
+    ended = await _end_waiting(connection, batch[0].visit.run_id, down, now) if down else 0
+    return Settled([settled.get(each.visit.page_id, each) for each in batch], states, ended)
+
+
+async def _states(connection: AsyncConnection, origins: Sequence[str]) -> dict[str, HostState]:
+    statement = select(*_HEALTH).where(hosts.c.origin.in_(origins)).with_for_update()
+    return {row["origin"]: _state(row) for row in (await connection.execute(statement)).mappings()}
+
+
+def _state(row: RowMapping) -> HostState:
+    values: dict[str, Any] = dict(row)
+    values["breaker"] = Breaker(values["breaker"])
+    if values["retry_tokens"] is None:
+        values["retry_tokens"] = RETRY_TOKENS
+    return HostState(**values)
+
+
+def _differs(state: HostState, before: HostState | None) -> bool:
+    """Whether there is more to keep than a new mean of times."""
+    before = before or HostState(state.origin)
+    return replace(state, latency_s=before.latency_s) != before
+
+
+async def _keep(connection: AsyncConnection, states: Sequence[HostState]) -> None:
+    if not states:
+        return
+    statement = insert(hosts)
+    kept = {column.name: statement.excluded[column.name] for column in _HEALTH if column.name != "origin"}
+    rows = [{each.name: getattr(state, each.name) for each in fields(state)} for state in states]
+    for row in rows:
+        row["breaker"] = row["breaker"].value
+    await connection.execute(statement.on_conflict_do_update(index_elements=["origin"], set_=kept), rows)
+
+
+async def _end_waiting(connection: AsyncConnection, run_id: str, origins: Sequence[str], now: datetime) -> int:
+    """What a run still wants of hosts that are down has failed; the run need not wait for them."""
+    waiting = and_(visits.c.run_id == run_id, _IS_PENDING, visits.c.origin.in_(origins))
+    ended = {
+        "state": VisitState.DONE.value,
+        "outcome": Outcome.FAILED.value,
+        "reason": _HOST_DOWN,
+        "finished_at": now,
+    }
+    return int((await connection.execute(update(visits).where(waiting).values(ended))).rowcount)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -10,12 +11,13 @@ from fastapi.responses import Response
 
 from tidemill.api.openapi import problems
 from tidemill.api.respond import answer, require_json
-from tidemill.api.schemas.run import LedgerPage, RunAnswer, RunList, RunRequest, StartedRun, run_body
+from tidemill.api.schemas.run import LedgerPage, RunAnswer, RunList, RunRequest, RunWithProgress, StartedRun, run_body
 from tidemill.app import App
 from tidemill.errors import Forbidden, Invalid
 from tidemill.manage.runs import start
 from tidemill.models.outcome import OPEN_STATES, Outcome
 from tidemill.store import ledger, runs, sources
+from tidemill.store.progress import progress
 
 _PREFIX = "/api/v1/runs"
 _OUTCOMES = [*(outcome.value for outcome in Outcome), *(state.value for state in OPEN_STATES)]
@@ -57,10 +59,11 @@ def routes(app: App, *, may_allow_private: bool) -> APIRouter:
         more = {"resumed": started.resumed, "ignored_options": list(started.ignored)}
         return answer(run_body(started.run) | more, 202, {"Location": f"{_PREFIX}/{started.run.id}"})
 
-    @router.get("/{run_id}", response_model=RunAnswer, responses=problems(404))
+    @router.get("/{run_id}", response_model=RunWithProgress, responses=problems(404))
     async def get_run(run_id: str) -> Response:
-        """A run and the totals of its ledger."""
-        return answer(run_body(await runs.get(app.store, run_id)))
+        """A run, the totals of its ledger, its pace, and the hosts that hold it up."""
+        run = await runs.get(app.store, run_id)
+        return answer(run_body(run) | {"progress": asdict(await progress(app.store, run))})
 
     @router.post("/{run_id}/cancel", response_model=RunAnswer, responses=problems(403, 404, 409))
     async def cancel_run(run_id: str) -> Response:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tidemill.models.progress import Progress
 from tidemill.models.run import Run, RunOptions, RunState
 
 
@@ -24,6 +25,8 @@ class RunRequest(BaseModel):
     rate_per_s: float | None = Field(None, ge=0, le=1_000_000, description="To each host; 0 for no limit")
     allow_private: bool | None = Field(None, description="Only on a server that listens on loopback")
     crawl_only: bool = Field(False, description="Archive without processing")
+    full: bool = Field(False, description="Ask for every page whole, whatever is known of it")
+    due_only: bool = Field(False, description="Visit only the known pages that are due")
 
     def options(self) -> RunOptions:
         """The part that is the run's."""
@@ -49,7 +52,15 @@ class RunAnswer(BaseModel):
     out_of_scope: int = Field(description="Links that left the source's scope")
     outcomes: dict[str, int] = Field(examples=[{"stored": 120, "redirected": 3, "pending": 7}])
     documents: int = Field(description="The source's current documents")
+    saved_requests: int = Field(description="Requests not sent, since the pages had not changed")
+    saved_bytes: int = Field(description="Bytes (uncompressed) not received, since the pages had not changed")
     error: str | None
+
+
+class RunWithProgress(RunAnswer):
+    """A run, and how far it is."""
+
+    progress: Progress
 
 
 class StartedRun(RunAnswer):
@@ -107,5 +118,7 @@ def run_body(run: Run) -> dict[str, Any]:
         "out_of_scope": run.out_of_scope,
         "outcomes": dict(run.outcomes),
         "documents": run.documents,
+        "saved_requests": run.saved_requests,
+        "saved_bytes": run.saved_bytes,
         "error": run.error,
     }

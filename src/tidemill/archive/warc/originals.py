@@ -1,7 +1,7 @@
 """Where in the file the bodies lie that revisit records point back to.
 
 Records with bodies are remembered by hashes of what revisits name them by; a revisit gets its original read again from
-the file, so memory holds offsets, not bodies. Called by `read`.
+the file, so memory holds offsets, not bodies. Called by `read`; `index` shares the names.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from tidemill.archive.warc.faults import UNRESOLVED_REVISIT, BadRecord
 from tidemill.archive.warc.records import Record, RecordReader
 
-_REMEMBERED = 500_000  # three for each record; about 60 MB
+REMEMBERED = 500_000  # three for each record; about 60 MB
 
 
 class Originals:
@@ -24,22 +24,23 @@ class Originals:
         """Keep the place of a `response` or `resource`."""
         if record.offset is None or not self._usable:
             return
-        for name in _own_names(record):
+        for name in own_names(record):
             self._offsets[hash(name)] = record.offset
-            if len(self._offsets) > _REMEMBERED:
+            if len(self._offsets) > REMEMBERED:
                 del self._offsets[next(iter(self._offsets))]
 
     def of(self, revisit: Record) -> Record:
         """The record whose body a revisit saw again. Raises `BadRecord` (`unresolved_revisit`)."""
-        for name in _named_by(revisit):
+        for name in names_of_original(revisit):
             offset = self._offsets.get(hash(name))
             original = self._records.again(offset) if offset is not None else None
-            if original is not None and name in _own_names(original):
+            if original is not None and name in own_names(original):
                 return original
         raise BadRecord(UNRESOLVED_REVISIT)
 
 
-def _own_names(record: Record) -> list[tuple[str, ...]]:
+def own_names(record: Record) -> list[tuple[str, ...]]:
+    """What a revisit may call this record, the surest first."""
     return _names(
         record.field("warc-target-uri"),
         record.field("warc-date"),
@@ -48,7 +49,8 @@ def _own_names(record: Record) -> list[tuple[str, ...]]:
     )
 
 
-def _named_by(revisit: Record) -> list[tuple[str, ...]]:
+def names_of_original(revisit: Record) -> list[tuple[str, ...]]:
+    """What a revisit calls the record whose body it saw again, the surest first."""
     return _names(
         revisit.field("warc-refers-to-target-uri"),
         revisit.field("warc-refers-to-date"),
@@ -58,7 +60,6 @@ def _named_by(revisit: Record) -> list[tuple[str, ...]]:
 
 
 def _names(url: str, date: str, record_id: str, digest: str) -> list[tuple[str, ...]]:
-    """What a record may be called, the surest first."""
     names: list[tuple[str, ...]] = []
     if url and date:
         names.append(("capture", url, date))

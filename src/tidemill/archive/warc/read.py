@@ -1,14 +1,15 @@
 """Captures out of a WARC file, of ours or of another tool (wget, Heritrix, Browsertrix, warcio …).
 
-A binary stream comes in, one `WarcEntry` for each response goes out, in the order of the file; called by the `warc`
-source. One bad record never ends the reading: it is counted under one of the reasons in `faults`.
+A binary stream comes in, one `WarcEntry` for each response goes out, in the order of the file. One bad record never
+ends the reading: it is counted under one of the reasons in `faults`. `index`, which finds single records, shares
+`entry_of`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from tidemill.models.ids import derived_id
 
 _HTTP_URL = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _NOT_MODIFIED = "server-not-modified"
-_ENCODED_MORE = 2  # chunks and failed compression make a body longer than it is
+_ENCODED_MORE = 2
 _HEADS_MORE = 1024 * 1024
 
 
@@ -42,19 +43,21 @@ def read_warc(source: BinaryIO, *, max_body_bytes: int, skipped: Counter[str] | 
     Raises `Permanent` (`bad_warc`), while iterating, if no record at all can be read. `OSError` is the caller's.
     """
     counts: Counter[str] = Counter() if skipped is None else skipped
-    limit = max_body_bytes * _ENCODED_MORE + _HEADS_MORE
-    records = RecordReader(source, max_block_bytes=limit, skipped=counts)
+    records = RecordReader(source, max_block_bytes=block_limit(max_body_bytes), skipped=counts)
     originals = Originals(records, usable=source.seekable())
     for record in records:
+        if record.kind != "revisit":
+            originals.remember(record)
         try:
-            yield _entry(record, originals, max_body_bytes)
+            yield entry_of(record, originals.of, max_body_bytes)
         except BadRecord as bad:
             counts[bad.why] += 1
     if not records.read:
-        raise _unreadable(source, records.first_fault)
+        raise unreadable(source, records.first_fault)
 
 
-def _entry(record: Record, originals: Originals, max_body_bytes: int) -> WarcEntry:
+def entry_of(record: Record, original_of: Callable[[Record], Record], max_body_bytes: int) -> WarcEntry:
+    """The capture in a record; `original_of` gives the record whose body a revisit saw again. Raises `BadRecord`."""
     url = safe_url(record.field("warc-target-uri"))
     if not _HTTP_URL.match(url):
         raise BadRecord(NOT_HTTP)
@@ -63,12 +66,10 @@ def _entry(record: Record, originals: Originals, max_body_bytes: int) -> WarcEnt
         raise BadRecord(BAD_DATE)
     if "warc-segment-number" in record.fields:
         raise BadRecord(SEGMENTED)
-    original = record
+    original = original_of(record) if record.kind == "revisit" else record
     if record.kind == "revisit":
-        original = originals.of(record)
         response = _revisited(record, original, max_body_bytes)
     else:
-        originals.remember(record)
         response = _response(record, max_body_bytes)
     return WarcEntry(
         url=url,
@@ -81,6 +82,11 @@ def _entry(record: Record, originals: Originals, max_body_bytes: int) -> WarcEnt
         ip_address=record.field("warc-ip-address"),
         truncated=original.field("warc-truncated") or ("" if response.whole else "unspecified"),
     )
+
+
+def block_limit(max_body_bytes: int) -> int:
+    """The largest block that can hold a body of `max_body_bytes`: chunks and failed compression make it longer."""
+    return max_body_bytes * _ENCODED_MORE + _HEADS_MORE
 
 
 def _response(record: Record, max_body_bytes: int) -> HttpResponse:
@@ -109,7 +115,8 @@ def _capture_id(record: Record, url: str) -> str:
         return derived_id("warc", record_id, url, record.field("warc-date"))
 
 
-def _unreadable(source: BinaryIO, fault: tuple[str, int] | None) -> Permanent:
+def unreadable(source: BinaryIO, fault: tuple[str, int] | None) -> Permanent:
+    """The error for a file without one whole record."""
     name = getattr(source, "name", None)
     which = f"the file {name}" if isinstance(name, str) else "the WARC stream"
     why = f"{fault[0]} at byte {fault[1]}, and nothing after it" if fault else "it is empty from byte 0 on"

@@ -22,6 +22,7 @@ from tidemill.archive.warc.streams import PlainStream
 _VERSION = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?(?:\n|$)")
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _LARGEST_HEAD = 64 * 1024
+_BEGINNING = 256  # as much of a block as shows the status line of a response
 _WANTED = frozenset({"response", "resource", "revisit"})
 _ALGORITHMS = frozenset({"md5", "sha1", "sha256", "sha384", "sha512"})
 
@@ -48,11 +49,15 @@ class RecordReader:
     """Reads records one after the other; iterate once.
 
     `read` counts records of any kind that were whole, `first_fault` is reason and offset of the first that was not.
+    With `heads_only` records have the beginning of their block alone, whatever its size, and digests are not checked.
     """
 
-    def __init__(self, source: BinaryIO, *, max_block_bytes: int, skipped: Counter[str]) -> None:
+    def __init__(
+        self, source: BinaryIO, *, max_block_bytes: int, skipped: Counter[str], heads_only: bool = False
+    ) -> None:
         self._source = source
         self._max_block_bytes = max_block_bytes
+        self._heads_only = heads_only
         self._skipped = skipped
         self._stream = open_stream(source)
         self.read = 0
@@ -94,6 +99,11 @@ class RecordReader:
             raise BadRecord(BAD_RECORD)
         kind, size = fields.get("warc-type", "").lower(), int(length)
         wanted = kind in _WANTED
+        if wanted and self._heads_only:
+            block = self._stream.take(min(size, _BEGINNING))
+            self._stream.skip(size - len(block))
+            self._stream.end()
+            return Record(kind, fields, block, offset)
         if not wanted or size > self._max_block_bytes:
             self._stream.skip(size)
             self._stream.end()
@@ -105,6 +115,17 @@ class RecordReader:
             self._skipped[BAD_DIGEST] += 1  # a gzip member has been checked by its own checksum
             return None
         return Record(kind, fields, block, offset)
+
+
+def record_at(source: BinaryIO, offset: int, *, max_block_bytes: int) -> Record:
+    """The record that begins at `offset` of a seekable file. Raises `BadRecord` if it cannot be used."""
+    source.seek(offset)
+    skipped: Counter[str] = Counter()
+    reader = RecordReader(source, max_block_bytes=max_block_bytes, skipped=skipped)
+    record = next(iter(reader), None)
+    if record is None or record.offset != offset:
+        raise BadRecord(next(iter(skipped), BAD_RECORD))
+    return record
 
 
 def _fields(head: bytes) -> dict[str, str]:

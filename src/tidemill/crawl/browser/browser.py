@@ -6,7 +6,7 @@ Called by the crawl for pages that cannot be read without JavaScript.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -25,8 +25,7 @@ from tidemill.errors import Transient
 from tidemill.net.badge import Badge
 from tidemill.net.guard import Guard
 from tidemill.net.lookup import Lookup
-from tidemill.net.proxy import GuardedProxy
-from tidemill.settings import NetSettings
+from tidemill.net.proxy import GuardedProxy, ProxyLimits
 from tidemill.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -35,24 +34,19 @@ _log = get_logger(__name__)
 class Browser:
     """An asynchronous context manager. Chromium is started with the first page, and again when it has to be replaced.
 
-    `fetch` may be called by any number of tasks; `options.pages` pages are open at once. Raises `Invalid`
-    (`no_browser`) when it is entered and there is no Chromium. `lookup` replaces the name service, for tests.
+    `fetch` may be called by any number of tasks; `browser.pages` pages are open at once, and more wait. Raises
+    `Invalid` (`no_browser`) when it is entered and there is no Chromium. `lookup` replaces the name service, for tests.
+
+    The first `fetch` makes Crawlee fix its process-wide configuration, if nobody has: in a process that also runs a
+    crawler it must come after `crawl.engine.basic_crawler`, whose configuration it then shares.
     """
 
-    def __init__(
-        self,
-        net: NetSettings,
-        *,
-        user_agent: str,
-        options: BrowserOptions | None = None,
-        lookup: Lookup | None = None,
-    ) -> None:
+    def __init__(self, options: BrowserOptions, *, user_agent: str, lookup: Lookup | None = None) -> None:
+        self._options = options
         self._user_agent = user_agent
-        self._options = options or BrowserOptions()
-        self._net = net
-        self._guard = Guard(net)
-        self._proxy = GuardedProxy(net, lookup=lookup)
-        self._slots = asyncio.Semaphore(self._options.pages)
+        self._guard = Guard(options.net)
+        self._proxy = GuardedProxy(options.net, limits=_proxy_limits(options), lookup=lookup)
+        self._slots = asyncio.Semaphore(options.settings.pages)
         self._starting = asyncio.Lock()
         self._folder: RunFolder | None = None
         self._plugin: PlaywrightBrowserPlugin | None = None
@@ -73,7 +67,7 @@ class Browser:
         return frozenset(chromium.tree.keeper_pid for chromium in self._running)
 
     async def __aenter__(self) -> Self:
-        executable = find_chromium(self._options.executable)
+        executable = find_chromium(self._options.settings.executable)
         await self._proxy.__aenter__()
         try:
             self._folder = RunFolder(executable)
@@ -103,29 +97,34 @@ class Browser:
         self,
         url: str,
         *,
-        timeout_s: float = 30.0,
+        timeout_s: float | None = None,
         headers: Mapping[str, str] | None = None,
         allow_private: bool | None = None,
         screenshot: bool = False,
     ) -> Rendered:
         """Render `url` in a context of its own, which knows nothing of other pages.
 
-        `timeout_s` is for the page alone, without the wait for a free slot or for Chromium to start. `headers` go with
-        the document itself only; a `Cookie` among them is set for its URL. Redirects are reported and not followed.
+        `timeout_s` (default: `browser.timeout_s`) is for the page alone, without the wait for a free slot or for
+        Chromium to start. `headers` go with the document itself only, lest the page's scripts carry them elsewhere; a
+        `Cookie` among them is set for its URL, and a `User-Agent` is what the whole page calls itself. Redirects are
+        reported and not followed.
 
         Raises `Transient` (`browser_crashed`, `timeout`, `connect`, `tls`, `dns`, `reset`, `truncated`, `protocol`),
-        `Permanent` (`too_large`, `bad_url`, `dns_no_such_host`), `Skipped` (`media_type`: not HTML) or `Forbidden`
+        `Permanent` (`too_large`, `headers_too_large`, `bad_url`, `dns_no_such_host`) or `Forbidden`
         (`private_address`, `port_not_allowed`, `scheme_not_allowed`).
         """
-        private = self._net.allow_private if allow_private is None else allow_private
+        settings = self._options.settings
+        private = self._options.net.allow_private if allow_private is None else allow_private
+        timeout_s = settings.timeout_s if timeout_s is None else timeout_s
         target = self._guard.check_url(url, private=private)
+        own = dict(headers or {})
+        user_agent = next(iter(_take(own, "user-agent")), self._user_agent)
+        cookies = _cookies(_take(own, "cookie"), str(target))
         async with (
             self._slots,
-            self._proxy.badge(allow_private=private, max_bytes=self._options.page_bytes) as badge,
-            self._page(badge) as page,
+            self._proxy.badge(allow_private=private, max_bytes=settings.page_bytes) as badge,
+            self._page(badge, user_agent) as page,
         ):
-            own = dict(headers or {})
-            cookies = _take_cookies(own, str(target))
             try:
                 if cookies:
                     await page.context.add_cookies(cookies)
@@ -135,12 +134,13 @@ class Browser:
                 raise crashed(str(target), " ".join(str(error).split())[:200]) from error
 
     @asynccontextmanager
-    async def _page(self, badge: Badge) -> AsyncIterator[Page]:
+    async def _page(self, badge: Badge, user_agent: str) -> AsyncIterator[Page]:
         """Open a page; close its context in the end, and its Chromium if that was its last."""
+        context = self._context_options(badge, user_agent)
         try:
-            chromium, page = await self._open(badge)
+            chromium, page = await self._open(context)
         except Transient:  # what was found broken is replaced by now, and nobody was asked for anything yet
-            chromium, page = await self._open(badge)
+            chromium, page = await self._open(context)
         self.pages += 1
         try:
             yield page
@@ -148,12 +148,12 @@ class Browser:
             await self._close_page(chromium, page)
             self._give_back(chromium)
 
-    async def _open(self, badge: Badge) -> tuple[Chromium, Page]:
+    async def _open(self, context: Mapping[str, Any]) -> tuple[Chromium, Page]:
         chromium = await self._claim()
         opened = False
         try:
             async with asyncio.timeout(self._options.launch_timeout_s):
-                page = await chromium.open_page(self._context_options(badge))
+                page = await chromium.open_page(context)
             opened = True
         except (PlaywrightError, TimeoutError) as error:
             chromium.kill("opens no page")
@@ -171,11 +171,11 @@ class Browser:
             # Its contexts end with it. The other pages, if there are any, are tried again.
             chromium.kill(f"closes no page: {type(error).__name__}")
 
-    def _context_options(self, badge: Badge) -> dict[str, Any]:
+    def _context_options(self, badge: Badge, user_agent: str) -> dict[str, Any]:
         width, height = self._options.viewport
         return {
             "proxy": proxy_of(self._proxy.url, username=badge.name, password=badge.password),
-            "user_agent": self._user_agent,
+            "user_agent": user_agent,
             "extra_http_headers": {},  # Crawlee would make some up
             "service_workers": "block",
             "accept_downloads": False,
@@ -259,8 +259,23 @@ async def _bounded(tab: Tab, page: Page, url: str, timeout_s: float) -> Rendered
     raise Transient(f"{url} was not rendered within {timeout_s:g} s", reason="timeout")
 
 
-def _take_cookies(headers: dict[str, str], url: str) -> list[Any]:
-    """Take the `Cookie` header out, as cookies that the page's own requests send too."""
-    values = [headers.pop(name) for name in tuple(headers) if name.lower() == "cookie"]
+def _proxy_limits(options: BrowserOptions) -> ProxyLimits:
+    """No connection may do more than its page may, nor be silent for longer than those of the client."""
+    settings = options.settings
+    return ProxyLimits(
+        connection_bytes=settings.page_bytes,
+        badge_bytes=settings.page_bytes,
+        idle_s=options.net.read_timeout_s,
+        total_s=settings.timeout_s,
+    )
+
+
+def _take(headers: dict[str, str], wanted: str) -> list[str]:
+    """Take a header out, however it is written."""
+    return [headers.pop(name) for name in tuple(headers) if name.lower() == wanted]
+
+
+def _cookies(values: Iterable[str], url: str) -> list[Any]:
+    """A `Cookie` header as cookies that the page's own requests send too."""
     pairs = [pair.strip().partition("=") for value in values for pair in value.split(";")]
     return [{"name": name, "value": value, "url": url} for name, equals, value in pairs if name and equals]

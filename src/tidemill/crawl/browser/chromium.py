@@ -14,7 +14,7 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page
 
 from tidemill.crawl.browser.options import UNWANTED_FLAGS, BrowserOptions, chromium_flags
-from tidemill.crawl.browser.processes import RunFolder, Tree, end_renderer
+from tidemill.crawl.browser.processes import Memory, RunFolder, Tree, end_renderer
 from tidemill.errors import Transient
 from tidemill.telemetry.logs import get_logger
 
@@ -30,7 +30,7 @@ def open_plugin(folder: RunFolder, options: BrowserOptions, proxy_url: str) -> P
     return PlaywrightBrowserPlugin(
         browser_type="chromium",
         use_incognito_pages=True,
-        max_open_pages_per_browser=options.pages + 1,
+        max_open_pages_per_browser=options.settings.pages + 1,
         browser_launch_options={
             "executable_path": folder.program,
             "artifacts_dir": folder.artifacts,
@@ -88,7 +88,7 @@ class Chromium:
         """Count one more page, and retire with the last one it may have."""
         self.pages += 1
         self._claimed += 1
-        if self._claimed >= self._options.recycle_after:
+        if self._claimed >= self._options.settings.recycle_after:
             self.retire("pages")
 
     async def open_page(self, context_options: Mapping[str, Any]) -> Page:
@@ -123,17 +123,20 @@ class Chromium:
         """Keep memory within its bounds."""
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
-            if not self.pages:
-                continue
-            memory = self.tree.measure()
-            largest = max(memory.renderers, key=memory.renderers.__getitem__, default=None)
-            if memory.total_mb > _RETIRE_AT * self._options.memory_mb:
-                self.retire("memory")
-            if largest is None:
-                continue
-            if memory.renderers[largest] > self._options.page_memory_mb or memory.total_mb > self._options.memory_mb:
-                _log.warning("page takes too much memory", action="browser.page_killed", mb=memory.renderers[largest])
-                end_renderer(largest)
+            if self.pages:
+                self._bound(self.tree.measure())
+
+    def _bound(self, memory: Memory) -> None:
+        """Retire in good time; kill the largest page where that came too late, or where one takes more than its own."""
+        settings = self._options.settings
+        if memory.total_mb > _RETIRE_AT * settings.memory_mb:
+            self.retire("memory")
+        largest = max(memory.renderers, key=memory.renderers.__getitem__, default=None)
+        if largest is None:
+            return
+        if memory.renderers[largest] > settings.page_memory_mb or memory.total_mb > settings.memory_mb:
+            _log.warning("page takes too much memory", action="browser.page_killed", mb=memory.renderers[largest])
+            end_renderer(largest)
 
 
 async def end_for_good(tree: Tree) -> None:

@@ -1,11 +1,12 @@
-"""How the browser is run: which Chromium, how many pages, how much memory and time.
+"""How the browser is run: which Chromium, with which flags, and within which bounds.
 
-Settings come in as a `BrowserOptions`; the executable and Chromium's flags go out. Called by the browser and its
-processes.
+The settings come in; the executable, Chromium's flags and a `BrowserOptions` for all of the browser's parts go out.
+Called by the browser, and by the doctor, who only wants to know whether there is a Chromium.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidemill.errors import Invalid
+from tidemill.settings import NetSettings
+from tidemill.settings.tree import BrowserSettings
 
 # The shell without a user interface comes first: it renders a page with a fifth of the CPU time of the whole Chromium.
 # Debian's is named by its path, because the script of that name in the search path stays in front of it.
@@ -29,49 +32,50 @@ _MAC_PATHS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-_MIB = 1024 * 1024
 _NO_UDP = "disable_non_proxied_udp"
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserOptions:
-    """Bounds of the browser.
+    """How one browser is run: the settings that people have, and beside them what is ours to choose.
 
-    `pages` are open at once in one Chromium, which is replaced after `recycle_after` pages, or when all its processes
-    together pass three quarters of `memory_mb`. At `memory_mb` its largest page is killed, and so is any page whose
-    own process passes `page_memory_mb`. A page may send `page_requests` requests and move `page_bytes` bytes;
-    `max_html_bytes` bounds the document. After the load event the page has until the network was quiet for `quiet_s`
-    seconds, at most `settle_s`. `sandbox` None means: on, but not as root, which Chromium does not allow.
+    After the load event a page has until its network was quiet for `quiet_s` seconds, at most `settings.settle_s`.
+    `launch_timeout_s` is for Chromium to start and to open a page, `close_timeout_s` for either to close before it is
+    ended by force. `viewport` is the size of a page, and of its picture, in pixels.
     """
 
-    executable: Path | None = None
-    pages: int = 4
-    recycle_after: int = 200
-    memory_mb: int = 3072
-    page_memory_mb: int = 1024
-    page_requests: int = 500
-    page_bytes: int = 64 * _MIB
-    max_html_bytes: int = 32 * _MIB
+    settings: BrowserSettings
+    net: NetSettings
     launch_timeout_s: float = 30.0
     close_timeout_s: float = 5.0
     quiet_s: float = 0.2
-    settle_s: float = 3.0
-    block_stylesheets: bool = False
-    block_trackers: bool = True
-    sandbox: bool | None = None
     viewport: tuple[int, int] = (1280, 800)
 
     @property
     def sandboxed(self) -> bool:
-        """Whether Chromium's own sandbox is on."""
-        return os.geteuid() != 0 if self.sandbox is None else self.sandbox
+        """Whether Chromium's own sandbox is on: always, but as root, for whom Chromium has none."""
+        return os.geteuid() != 0
+
+
+def find_browser(settings: BrowserSettings) -> Path:
+    """Give the Chromium that pages would be rendered with.
+
+    Raises `Invalid` (`no_browser`) if the extra `browser` or Chromium is missing.
+    """
+    if importlib.util.find_spec("playwright") is None:
+        raise Invalid(
+            "pages cannot be rendered here, the extra `browser` is missing: pip install 'tidemill[browser]', and install a "
+            "Chromium (on Debian: apt-get install chromium-headless-shell); or crawl with `fetch: http`",
+            reason="no_browser",
+        )
+    return find_chromium(settings.executable)
 
 
 def find_chromium(executable: Path | None = None) -> Path:
     """Give the Chromium to start: `executable`, or the system's. Raises `Invalid` (`no_browser`)."""
     if executable is not None:
         if not os.access(executable, os.X_OK):
-            raise Invalid(f"{executable} is not a program; name the Chromium to use", reason="no_browser")
+            raise Invalid(f"browser.executable: {executable} is no program; name a Chromium", reason="no_browser")
         return executable
     if os.access(_DEBIAN_SHELL, os.X_OK):
         return _DEBIAN_SHELL
@@ -80,7 +84,8 @@ def find_chromium(executable: Path | None = None) -> Path:
         found += [path for path in _MAC_PATHS if os.access(path, os.X_OK)]
     if not found:
         raise Invalid(
-            f"there is no Chromium here (looked for {', '.join(_NAMES)}); install one, or name its path",
+            f"there is no Chromium here (looked for {', '.join(_NAMES)}); install one (on Debian: apt-get install "
+            "chromium-headless-shell), or name its path in browser.executable",
             reason="no_browser",
         )
     return Path(found[0])

@@ -21,7 +21,7 @@ from tidemill.crawl.browser.faults import fault_of
 from tidemill.crawl.browser.options import BrowserOptions
 from tidemill.crawl.browser.rendered import Redirect, Rendered
 from tidemill.crawl.browser.trackers import is_tracker
-from tidemill.errors import Forbidden, Permanent, Skipped, Transient
+from tidemill.errors import Forbidden, Permanent, Transient
 from tidemill.net.badge import Badge
 
 _HEAVY = frozenset({"image", "media", "font", "texttrack", "manifest"})
@@ -66,7 +66,7 @@ class Tab:
         """
         started = time.perf_counter()
         session = await self._prepare()
-        self._document = document = MainDocument(session, max_bytes=self._options.max_html_bytes)
+        self._document = document = MainDocument(session, max_bytes=self._options.net.max_body_bytes)
         await document.watch()
         loaded = await self._load(document, timeout_s - min(2.0, timeout_s / 4))
         answer = self._answer(document)
@@ -115,15 +115,13 @@ class Tab:
             raise Transient(f"{self._url} did not answer in time", reason="timeout")
         if answer.verdict == "refused":
             raise self._badge.faults.get(self._target) or Forbidden(f"{self._url} was refused", reason="refused")
-        if answer.verdict == "media_type":
-            raise Skipped(f"{self._url} is {answer.media_type!r}, which no browser renders", reason="media_type")
         if answer.verdict == "too_large" or self._badge.exhausted:
             raise Permanent(f"{self._url} is larger than the browser may load", reason="too_large")
         return answer
 
     async def _settle(self) -> None:
         """Wait until the network was quiet for a moment, but not long."""
-        end = time.monotonic() + self._options.settle_s
+        end = time.monotonic() + self._options.settings.settle_s
         self._changed_at = max(self._changed_at, time.monotonic() - self._options.quiet_s / 2)
         while (now := time.monotonic()) < end:
             if not self._open and now - self._changed_at >= self._options.quiet_s:
@@ -133,7 +131,7 @@ class Tab:
     async def _read(self, session: CDPSession, frame: str) -> tuple[str, str]:
         """Give the state and the text of the document."""
         world = await session.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "tidemill"})
-        most = self._options.max_html_bytes
+        most = self._options.net.max_body_bytes
         answer = await session.send(
             "Runtime.evaluate",
             {"expression": _SERIALISE % most, "contextId": world["executionContextId"], "returnByValue": True},
@@ -170,6 +168,7 @@ class Tab:
             received_bytes=self._badge.received_bytes,
             elapsed_s=elapsed_s,
             complete=loaded,
+            shown=answer.verdict == "render",
             screenshot=shot,
         )
 
@@ -199,7 +198,7 @@ class Tab:
         if not self._first:
             self._first = request.url
             self._requests += 1
-            await route.continue_(headers={**request.headers, **self._headers} if self._headers else None)
+            await route.continue_(headers=self._with_own(request.headers) if self._headers else None)
         elif request.url == self._first and request.method == "GET" and self._reloads < _RELOADS:
             self._reloads += 1
             await self._document.begin()
@@ -210,15 +209,16 @@ class Tab:
             self._script_redirects.append(Redirect(self._first, 0, request.url))
             await route.abort("aborted")
 
+    def _with_own(self, headers: Mapping[str, str]) -> dict[str, str]:
+        own = {name.lower() for name in self._headers}
+        return {**{name: value for name, value in headers.items() if name.lower() not in own}, **self._headers}
+
     def _may_load(self, request: Request) -> bool:
-        kind, options = request.resource_type, self._options
-        if self._requests >= options.page_requests:
+        if self._requests >= self._options.settings.page_requests:
             return False
-        if kind in _HEAVY and not self._shot:
+        if request.resource_type in _HEAVY and not self._shot:
             return False
-        if kind == "stylesheet" and options.block_stylesheets and not self._shot:
-            return False
-        return not (options.block_trackers and is_tracker(_host(request.url)))
+        return not is_tracker(_host(request.url))
 
     def _on_request(self, request: Request) -> None:
         is_frame = request.is_navigation_request() and not self._is_main(request)

@@ -25,13 +25,14 @@ class Redirect:
 class Rendered:
     """One page as the browser shows it.
 
-    `status` and `headers` (looked up in any case) are those of the document as the server sent it; `html` is the
-    document after its scripts ran, free of the charset that it was sent in, and empty if the server redirected or sent
-    no body. `final_url` differs from `url` if a script changed the address without loading anything. `requests` were
-    sent, `blocked` were not: by the rules of the browser or, with their reason in `refused`, by the guard.
-    `received_bytes` is everything the page took from the network. `complete` is False if the page was still loading
-    when its time was up. `screenshot` is a PNG of the viewport, or None if none was asked for or it was not painted in
-    time.
+    `status` and `headers` (looked up in any case) are those of the document as the server sent it, and `media_type` is
+    in lower case. If it was `shown`, `html` is the document after its scripts ran, free of the charset that it was sent
+    in; it was not, and `html` is empty, if the server redirected, sent no body, or sent something that is not HTML (a
+    PDF, a download), which is not read. `final_url` differs from `url` if a script changed the address without loading
+    anything. `requests` were sent, `blocked` were not: by the rules of the browser or, with their reason in `refused`,
+    by the guard. `received_bytes` is everything the page took from the network. `complete` is False if the page was
+    still loading when its time was up. `screenshot` is a PNG of the viewport, or None if none was asked for or it was
+    not painted in time.
     """
 
     url: str
@@ -47,4 +48,5 @@ class Rendered:
     received_bytes: int
     elapsed_s: float
     complete: bool
+    shown: bool
     screenshot: bytes | None = None

@@ -1,43 +1,64 @@
-"""Sitemaps (sitemaps.org protocol 0.9): XML, XML index, plain text; gzipped or not."""
+"""Sitemaps (sitemaps.org protocol 0.9): XML, XML index, plain text, or a feed in a sitemap's place; gzipped or not.
+
+Comes in: a body; goes out: the `Listing` of its pages, with the sitemaps of an index as `further`. Called by the
+fetcher.
+"""
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from datetime import datetime
 
-from tidemill.crawl.discover.xml import elements
+from tidemill.crawl.discover.dates import read_w3c_time
+from tidemill.crawl.discover.feed import is_xml_feed, read_feed
+from tidemill.crawl.discover.listing import Listed, Listing
+from tidemill.crawl.discover.xml import elements, local_name, without_margin
 from tidemill.errors import Permanent
 
 _GZIP = b"\x1f\x8b"
+_ENTRIES = frozenset({"url", "sitemap"})
 
 
-@dataclass(frozen=True, slots=True)
-class Sitemap:
-    """The URLs of pages and of further sitemaps, as they are written there."""
+def read_sitemap(body: bytes, *, max_bytes: int) -> Listing:
+    """What a sitemap lists; URLs stand as they are written there, `modified_at` is from `<lastmod>`.
 
-    pages: tuple[str, ...]
-    sitemaps: tuple[str, ...]
-
-
-def read_sitemap(body: bytes, *, max_bytes: int) -> Sitemap:
-    """What a sitemap lists. Raises `Permanent`: `bad_xml`, or `too_large` if it inflates beyond `max_bytes`."""
+    Raises `Permanent`: `bad_xml`, `bad_encoding` (broken gzip), or `too_large` if it inflates beyond `max_bytes`.
+    """
     if body[:2] == _GZIP:
         body = _inflate(body, max_bytes)
-    text = body.lstrip(b"\xef\xbb\xbf \t\r\n")
+    text = without_margin(body)
     if not text.startswith(b"<"):
         lines = (line.strip() for line in text.decode("utf-8", "replace").splitlines())
-        return Sitemap(pages=tuple(line for line in lines if line.startswith("http")), sitemaps=())
-    pages: list[str] = []
-    sitemaps: list[str] = []
+        return Listing(pages=tuple(Listed(line) for line in lines if line.startswith("http")))
+    if is_xml_feed(text):
+        return read_feed(text)
+    entries = list(_entries(text))
+    return Listing(
+        pages=tuple(Listed(url, modified_at) for kind, url, modified_at in entries if kind == "url"),
+        further=tuple(url for kind, url, _ in entries if kind == "sitemap"),
+    )
+
+
+def _entries(text: bytes) -> Iterator[tuple[str, str, datetime | None]]:
+    """Each `<url>` and `<sitemap>`: which of the two, its address, its last change. Unclosed ones count as well."""
+    kind, url, modified_at = "", "", None
     for name, element in elements(text):
-        if name == "loc" and element.text:
-            parent = element.getparent()
-            kind = parent.tag.rpartition("}")[2].lower() if parent is not None else ""
-            found = sitemaps if kind == "sitemap" else pages if kind == "url" else []
-            found.append(element.text.strip())
-        elif name in {"url", "sitemap"}:
+        parent = local_name(element.getparent())
+        if name == "loc" and parent in _ENTRIES and element.text:
+            if url:
+                yield kind, url, modified_at
+                modified_at = None
+            kind, url = parent, element.text.strip()
+        elif name == "lastmod" and parent in _ENTRIES:
+            modified_at = read_w3c_time(element.text or "")
+        elif name in _ENTRIES:
+            if url:
+                yield kind, url, modified_at
+            url, modified_at = "", None
             element.clear()
-    return Sitemap(pages=tuple(pages), sitemaps=tuple(sitemaps))
+    if url:
+        yield kind, url, modified_at
 
 
 def _inflate(body: bytes, max_bytes: int) -> bytes:

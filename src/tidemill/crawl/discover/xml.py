@@ -1,7 +1,11 @@
-"""Reading XML that strangers wrote: no entities resolved, no network, no document types, the broken skipped."""
+"""Reading XML that strangers wrote: no entities resolved, no network, no document types, the broken skipped.
+
+Comes in: a body; goes out: its elements, one after the other. Called by the readers of sitemaps and feeds.
+"""
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from io import BytesIO
@@ -13,6 +17,8 @@ from tidemill.errors import Permanent
 _CDATA_OR_AMPERSAND = re.compile(
     rb"<!\[CDATA\[.*?\]\]>|&(?!(?:#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos);)", re.DOTALL
 )
+_WIDE = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_ENCODING = re.compile(rb"^<\?xml[^>]*\?>")
 
 
 def elements(body: bytes) -> Iterator[tuple[str, etree._Element]]:
@@ -35,11 +41,26 @@ def elements(body: bytes) -> Iterator[tuple[str, etree._Element]]:
     try:
         for _, element in events:
             if isinstance(element.tag, str):
-                yield element.tag.rpartition("}")[2].lower(), element
+                yield local_name(element), element
     except etree.XMLSyntaxError as error:
         raise Permanent(f"not readable as XML: {error}", reason="bad_xml") from error
     if events.root is None:
         raise Permanent("not readable as XML: it holds no element", reason="bad_xml")
+
+
+def local_name(element: etree._Element | None) -> str:
+    """An element's name without its namespace, in lower case; empty if it is none."""
+    tag = element.tag if element is not None else ""
+    return tag.rpartition("}")[2].lower() if isinstance(tag, str) else ""
+
+
+def without_margin(body: bytes) -> bytes:
+    """The body from its first mark on, in an encoding in which ASCII is ASCII: UTF-16 becomes UTF-8."""
+    for mark, name in _WIDE:
+        if body.startswith(mark):
+            narrow = body[len(mark) :].decode(name, "replace").encode()
+            return _ENCODING.sub(b"", narrow.lstrip())
+    return body.lstrip(b"\xef\xbb\xbf \t\r\n")
 
 
 def _escaped(found: re.Match[bytes]) -> bytes:

@@ -15,7 +15,9 @@ from tidemill.process.extract.page import Page
 HTML = ("text/html", "application/xhtml+xml")
 PDF = ("application/pdf",)
 TEXT = ("text/plain",)
-HANDLED_MEDIA_TYPES = frozenset((*HTML, *PDF, *TEXT))
+JSON = ("application/json",)
+CALENDAR = ("text/calendar",)
+HANDLED_MEDIA_TYPES = frozenset((*HTML, *PDF, *TEXT, *JSON, *CALENDAR))
 """What the built-in extractors read; a page of another type gives no document unless a plug-in reads it."""
 
 

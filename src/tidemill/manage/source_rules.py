@@ -1,0 +1,175 @@
+"""What the types cannot say of a source: bounds, URLs and paths, patterns, and what goes with which kind.
+
+In: a source whose fields have the right types. Out: what is wrong with it, as (location, message), each message naming
+the field, the value and the way out. Called by `source_mapping`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from datetime import date
+from typing import Any
+
+from tidemill.crawl.scope import Scope
+from tidemill.errors import Invalid, TidemillError
+from tidemill.manage import source_api, source_request
+from tidemill.manage.source_fields import FIELDS
+from tidemill.manage.source_request import Fault, Location
+from tidemill.manage.source_secrets import unseen
+from tidemill.models.source import ApiRules, SourceSpec
+from tidemill.models.url import url_key
+
+PATH_KINDS = frozenset({"files", "warc"})
+"""Kinds whose `start` are paths of the machine that crawls."""
+
+_SOME_DAY = date(2026, 1, 1)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_MAY_REFER = frozenset({("request", "headers"), ("request", "cookies"), ("request", "password"), ("request", "proxies")})
+
+
+def faults(spec: SourceSpec) -> Iterator[Fault]:
+    """Everything wrong with a source."""
+    yield from _name(spec.name)
+    yield from _bounds(spec)
+    yield from _start(spec)
+    yield from _urls(spec)
+    yield from _patterns(spec)
+    yield from _sets(spec)
+    yield from _of_kind(spec)
+    yield from ((("request", *place), message) for place, message in source_request.faults(spec.request))
+    yield from _stray_references((), spec)
+
+
+def url_fault(url: str) -> str | None:
+    """Why a URL cannot stand in a source, without showing a password that it may hold."""
+    try:
+        authority = url_key(url).split("/")[2]
+    except Invalid as error:
+        if "@" in url:
+            return f"{unseen(url)!r} is no http or https URL; write https://host/path"
+        return f"{error}; write https://host/path"
+    if "@" in authority:
+        return f"{unseen(url)!r} holds a user name or password; give request.username and request.password instead"
+    return None
+
+
+def _name(name: str) -> Iterator[Fault]:
+    if not name.strip() or "://" in name:
+        yield ("name",), f"name is {name!r}; give a word that is not empty and no URL"
+    elif _CONTROL.search(name) or name.endswith("/versions"):
+        yield ("name",), f"name is {name!r}; give one without control characters and without /versions at its end"
+
+
+def _bounds(spec: SourceSpec) -> Iterator[Fault]:
+    for name, about in FIELDS.items():
+        value = _value(spec, name)
+        place: Location = tuple(name.split("."))
+        if about.choices and value not in about.choices:
+            yield place, f"{name} is {value!r}; use one of {', '.join(about.choices)}"
+        if about.least is None or about.most is None or value is None:
+            continue
+        if not math.isfinite(value) or value < about.least:
+            yield place, f"{name} is {value}; give {about.least:g} or more"
+        elif value > about.most:
+            yield place, f"{name} is {value}; give {about.most:.15g} or less"
+
+
+def _value(spec: SourceSpec, name: str) -> Any:
+    value: Any = spec
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _start(spec: SourceSpec) -> Iterator[Fault]:
+    if not spec.start:
+        yield ("start",), "start is empty; give at least one " + ("path" if spec.kind in PATH_KINDS else "URL")
+    for index, each in enumerate(spec.start):
+        fault = _path_fault(each) if spec.kind in PATH_KINDS else url_fault(each)
+        if fault is not None:
+            yield ("start", index), f"start: {fault}"
+
+
+def _path_fault(path: str) -> str | None:
+    if "://" in path:
+        return f"{unseen(path)!r} is a URL; write the path of a file or folder, or another kind"
+    if not path.strip() or _CONTROL.search(path):
+        return f"{path!r} is no path; write that of a file or folder"
+    return None
+
+
+def _urls(spec: SourceSpec) -> Iterator[Fault]:
+    given: list[tuple[Location, str]] = [(("within", index), url) for index, url in enumerate(spec.within)]
+    if spec.base_url is not None:
+        given.append((("base_url",), spec.base_url))
+    for place, url in given:
+        fault = url_fault(url)
+        if fault is not None:
+            yield place, f"{place[0]}: {fault}"
+
+
+def _patterns(spec: SourceSpec) -> Iterator[Fault]:
+    for field in ("hosts", "allow", "deny"):
+        for index, each in enumerate(getattr(spec, field)):
+            if field == "hosts" and "@" in each:
+                yield (field, index), "hosts holds a user name or password; write a name as example.org"
+                continue
+            try:
+                one = SourceSpec(name=spec.name, **{field: (each,)})
+                Scope(one, max_depth=None, today=_SOME_DAY)
+            except (TidemillError, RecursionError, OverflowError) as error:
+                yield (field, index), str(error) or f"{field} holds a pattern that is too large; make it shorter"
+
+
+def _sets(spec: SourceSpec) -> Iterator[Fault]:
+    rules = spec.query
+    for field, names in (("keep", rules.keep or ()), ("drop", rules.drop)):
+        for index, name in enumerate(names):
+            if not name or re.search(r"[=&#\s\x00-\x1f]", name):
+                yield ("query", field, index), f"query.{field} holds {name!r}; give the name of a parameter alone"
+    for name in sorted(set(rules.keep or ()) & set(rules.drop)):
+        yield ("query", "drop"), f"query.drop and query.keep both hold {name!r}; take it out of one"
+    for index, code in enumerate(spec.process.languages):
+        if not re.fullmatch(r"[a-z]{2,3}", code):
+            yield ("process", "languages", index), f"process.languages holds {code!r}; give ISO 639 codes such as en"
+    for index, name in enumerate(spec.process.required):
+        if not name.strip():
+            yield ("process", "required", index), "process.required holds an empty name; take it out"
+    hours = spec.recrawl
+    if not hours.min_hours <= hours.first_hours <= hours.max_hours:
+        told = f"min_hours {hours.min_hours:g}, first_hours {hours.first_hours:g}, max_hours {hours.max_hours:g}"
+        yield ("recrawl",), f"recrawl has {told}; give them so that min_hours ≤ first_hours ≤ max_hours"
+
+
+def _of_kind(spec: SourceSpec) -> Iterator[Fault]:
+    if spec.base_url is not None and spec.kind != "files":
+        yield ("base_url",), f"base_url is given, but kind is {spec.kind!r}; take it out, or use kind files"
+    if spec.kind == "json_api":
+        yield from ((("api", *place), message) for place, message in source_api.faults(spec.api))
+    elif spec.api != ApiRules():
+        yield ("api",), f"api is given, but kind is {spec.kind!r}; take it out, or use kind json_api"
+    for name, path in spec.process.fields.items():
+        if not name.strip() or not source_api.is_path(path):
+            yield ("process", "fields", name), f"process.fields.{name} is {path!r}; give names joined by dots"
+
+
+def _stray_references(place: Location, value: Any) -> Iterator[Fault]:
+    """Secrets that nobody would resolve, and so would be sent or stored as they are written."""
+    if place in _MAY_REFER:
+        return
+    if isinstance(value, str):
+        if "${secret:" in value:
+            name = ".".join(str(part) for part in place if isinstance(part, str))
+            yield place, f"{name} holds a secret, which may stand only in request.headers, cookies, password, proxies"
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _stray_references((*place, field.name), getattr(value, field.name))
+    elif isinstance(value, tuple):
+        for index, each in enumerate(value):
+            yield from _stray_references((*place, index), each)
+    elif hasattr(value, "items"):
+        for key, each in value.items():
+            yield from _stray_references((*place, key), each)
