@@ -1,4 +1,4 @@
-"""Running a command as a process of its own and telling what it cost: for the benchmarks that compare whole commands."""
+"""Running a command as a process of its own: what it takes, seen from outside. For benchmarks of whole commands."""
 
 from __future__ import annotations
 
@@ -70,6 +70,11 @@ def cost_of(
         if process.returncode != 0:
             sys.exit(f"{' '.join(command)}\nended with status {process.returncode}:\n{err.read().decode()[-4000:]}")
         return Cost(wall_s, usage.ru_utime + usage.ru_stime, out.read().decode(), tuple(samples))
+
+
+def arguments() -> list[str]:
+    """What was said to this benchmark, whether by itself or behind its name (`python -m benchmarks NAME …`)."""
+    return sys.argv[2:] if sys.argv[1:2] and not sys.argv[1].startswith("-") else sys.argv[1:]
 
 
 class _Watch:

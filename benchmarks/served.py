@@ -21,11 +21,11 @@ ROBOTS = "/robots.txt"
 _CHILDREN = 8
 _ACROSS = 12
 _SENTENCES = 14
-_WORDS = (
-    "harbour keeper lantern quarry river timber copper ledger station bridge valley winter market signal garden tower"
-    " engine weather journey window orchard captain island mountain railway letter museum village pattern council"
-    " anchor barley candle desert eagle falcon granite hammer ivory jacket kettle ladder marble needle orange pepper"
-).split()
+_WORDS = """
+    harbour keeper lantern quarry river timber copper ledger station bridge valley winter market signal garden tower
+    engine weather journey window orchard captain island mountain railway letter museum village pattern council
+    anchor barley candle desert eagle falcon granite hammer ivory jacket kettle ladder marble needle orange pepper
+"""
 
 
 class Site(ABC):
@@ -43,7 +43,7 @@ class Site(ABC):
         whole = _ALLOW_ALL if path == ROBOTS else self.page(path)
         if whole is None:
             return _MISSING
-        return _NOT_MODIFIED % etag if etag and b'ETag: ' + etag in whole[:200] else whole
+        return _NOT_MODIFIED % etag if etag and b"ETag: " + etag in whole[:200] else whole
 
 
 class FolderSite(Site):
@@ -158,5 +158,5 @@ def _targets(path: str, body: bytes) -> set[str]:
 @lru_cache(maxsize=1)
 def _sentences() -> tuple[str, ...]:
     """Two thousand sentences of about 65 characters: pages that are made of them are not near each other."""
-    choice = random.Random("register")
-    return tuple(f"The {' '.join(choice.choices(_WORDS, k=9))}.".capitalize() for _ in range(2000))
+    choice, words = random.Random("register"), _WORDS.split()
+    return tuple(f"The {' '.join(choice.choices(words, k=9))}.".capitalize() for _ in range(2000))

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,16 @@ class Log:
     missing: int = 0
     sent_bytes: int = 0
 
+    def note(self, path: str, answer: bytes) -> None:
+        """One request, and what it was answered; robots.txt is no page."""
+        self.paths[path] += 1
+        if path != ROBOTS:
+            self.times.append(time.monotonic())
+        status = answer[9:12]
+        self.not_modified += status == b"304"
+        self.missing += status == b"404"
+        self.sent_bytes += len(answer)
+
     def as_json(self, site: Site) -> dict[str, Any]:
         """The log against what a whole crawl of the site asks for."""
         paths = Counter(self.paths)
@@ -52,12 +63,24 @@ class Log:
         }
 
 
+@dataclass(slots=True)
+class Hosted:
+    """A site and the log that is being written."""
+
+    site: Site
+    log: Log = field(default_factory=Log)
+
+    def report(self) -> dict[str, Any]:
+        """What the log says; a new one is begun."""
+        log, self.log = self.log, Log()
+        return log.as_json(self.site)
+
+
 class Connection(asyncio.Protocol):
     """One kept-alive connection; requests without a body, answered in the order in which they come."""
 
-    def __init__(self, site: Site, log: Log) -> None:
-        self._site = site
-        self._log = log
+    def __init__(self, hosted: Hosted) -> None:
+        self._hosted = hosted
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -74,41 +97,28 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> None:
         path = head.split(b" ", 2)[1].decode("ascii", "replace")
-        log = self._log
-        log.paths[path] += 1
-        if path != ROBOTS:
-            log.times.append(time.monotonic())
-        answer = self._site.answer(path, _if_none_match(head))
-        status = answer[9:12]
-        log.not_modified += status == b"304"
-        log.missing += status == b"404"
-        log.sent_bytes += len(answer)
+        answer = self._hosted.site.answer(path, _if_none_match(head))
+        self._hosted.log.note(path, answer)
         self._transport.write(answer)
 
 
 def _if_none_match(head: bytes) -> bytes:
-    lower = head.lower()
-    start = lower.find(b"\r\nif-none-match:")
+    start = head.lower().find(b"\r\nif-none-match:")
     return head[start + 16 : head.find(b"\r\n", start + 2)].strip() if start >= 0 else b""
 
 
 async def serve(names: Sequence[str]) -> None:
     """Serve until stdin ends."""
     loop = asyncio.get_running_loop()
-    sites = {name: (site_of(name), Log()) for name in names}
-    logs: dict[str, Log] = {}
+    every = {name: Hosted(site_of(name)) for name in names}
     addresses = {}
-    for name, (site, log) in sites.items():
-        logs[name] = log
-        server = await loop.create_server(lambda site=site, name=name: Connection(site, logs[name]), "127.0.0.1", 0)
+    for name, hosted in every.items():
+        server = await loop.create_server(partial(Connection, hosted), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        addresses[name] = {"url": f"http://127.0.0.1:{port}{site.start}", "pages": len(site.expected)}
+        addresses[name] = {"url": f"http://127.0.0.1:{port}{hosted.site.start}", "pages": len(hosted.site.expected)}
     print(json.dumps(addresses), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
-        name = line.strip()
-        report = logs[name].as_json(sites[name][0])
-        logs[name] = Log()
-        print(json.dumps(report), flush=True)
+        print(json.dumps(every[line.strip()].report()), flush=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Writes requirements/run.txt (what Tidemill runs with) and requirements/dev.txt (that and the tools).
+# Writes requirements/run.txt (what Tidemill runs with), requirements/dev.txt (that and the tools) and
+# requirements/bench.txt (the crawlers that `make bench` measures against, in an environment of their own).
 #
-# Both are for every supported Python and platform at once, carry the hashes of all files, and name no download address:
+# All are for every supported Python and platform at once, carry the hashes of all files, and name no download address:
 # where packages come from is the business of the machine that installs them. Versions move only with UPGRADE=1.
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,14 +14,15 @@ compile() {
     output=$1
     shift
     "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-        --no-header ${UPGRADE:+--upgrade} --output-file "$output" "$@" pyproject.toml
+        --no-header ${UPGRADE:+--upgrade} --output-file "$output" "$@"
 }
 
 mkdir -p requirements
-compile requirements/run.txt --extra browser
-compile requirements/dev.txt --constraint requirements/run.txt --extra browser --group dev
+compile requirements/run.txt --extra browser pyproject.toml
+compile requirements/dev.txt --constraint requirements/run.txt --extra browser --group dev pyproject.toml
+compile requirements/bench.txt --constraint requirements/dev.txt benchmarks/peers/requirements.in
 
-if grep -n '://' requirements/run.txt requirements/dev.txt; then
+if grep -n '://' requirements/*.txt; then
     echo "lock: the lines above name an address; take them out" >&2
     exit 1
 fi

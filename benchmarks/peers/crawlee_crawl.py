@@ -19,10 +19,12 @@ from crawlee.storage_clients import MemoryStorageClient
 
 async def crawl(url: str, concurrency: int | None, *, robots: bool) -> int:
     """The number of pages that were handled."""
-    given = {"min_concurrency": concurrency, "desired_concurrency": concurrency, "max_concurrency": concurrency}
+    fixed = concurrency and ConcurrencySettings(
+        min_concurrency=concurrency, desired_concurrency=concurrency, max_concurrency=concurrency
+    )
     crawler = ParselCrawler(
         storage_client=MemoryStorageClient(),
-        concurrency_settings=ConcurrencySettings(**given) if concurrency else None,
+        concurrency_settings=fixed or ConcurrencySettings(),
         respect_robots_txt_file=robots,
         configure_logging=False,
     )

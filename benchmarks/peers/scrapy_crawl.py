@@ -1,10 +1,10 @@
 """A whole crawl of a site by Scrapy, tuned for speed: no cache, no log, no statistics to print, no telnet console.
 
-    .venv-bench/bin/python benchmarks/peers/scrapy_crawl.py URL --links extractor|css|seen [--concurrency N] [--no-robots]
+    .venv-bench/bin/python benchmarks/peers/scrapy_crawl.py URL --links HOW [--concurrency N] [--no-robots]
 
 Links are found as Scrapy's documentation does it (`extractor`: `LinkExtractor`), as someone in a hurry would (`css`:
-`a::attr(href)`), or as someone who has profiled it would (`seen`: those seen before never become a Request, and Scrapy's
-own filter is off). Prints the number of pages.
+`a::attr(href)`), or as someone who has profiled it would (`seen`: those seen before never become a Request, and
+Scrapy's own filter is off). Prints the number of pages.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from tidemill.models.run import Run, RunOptions
 from tidemill.models.source import SourceSpec
 from tidemill.models.visit import Fetched, Found, Visit
 from tidemill.settings import load_settings
-from tidemill.store import captures, events, ledger, processed, runs, sources, workers
+from tidemill.store import captures, events, leases, ledger, processed, runs, sources, workers
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SITE = "https://site.example/"
@@ -110,7 +110,7 @@ async def fill(app: App) -> Run:
     run = await runs.create(app.store, source, RunOptions(), found)
     worker = await workers.register(app.store, "crawler")
     await runs.begin(app.store, run.id, worker.id)
-    visits = await ledger.lease(
+    visits = await leases.lease(
         app.store, run.id, worker.id, limit=100, max_pages=100, horizon_s=10, interval_s=lambda _: 0.0
     )
     entry = runs.entry_of(run.id, source, RunOptions())

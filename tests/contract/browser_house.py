@@ -23,7 +23,7 @@ from tidemill.settings.tree import BrowserSettings
 if TYPE_CHECKING:
     from tidemill.crawl.browser.browser import Browser
 
-BROWSER_TESTS = (pytest.mark.slow, pytest.mark.timeout(PATIENCE_S), pytest.mark.asyncio(loop_scope="module"))
+BROWSER_TESTS = [pytest.mark.slow, pytest.mark.timeout(PATIENCE_S), pytest.mark.asyncio(loop_scope="module")]
 """What every module of such tests says of them; a browser may be shared by the tests of one module."""
 
 HTML = "Content-Type: text/html; charset=utf-8"
@@ -180,5 +180,3 @@ def main_pid(browser: Browser) -> int:
     """Chromium's own process: the keeper's child."""
     (keeper,) = browser.keeper_pids
     return psutil.Process(keeper).children()[0].pid
-
-

@@ -23,7 +23,7 @@ from tidemill.models.source import Source, SourceSpec
 from tidemill.models.url import url_key, url_origin
 from tidemill.models.visit import Fetched, Found, Visit
 from tidemill.settings import DatabaseSettings
-from tidemill.store import captures, ledger, runs, schema, sources, tables, workers
+from tidemill.store import captures, leases, ledger, runs, schema, sources, tables, workers
 from tidemill.store.engine import Store, open_store
 from tidemill.store.processed import store_batch
 from tidemill.store.workers import Worker
@@ -104,7 +104,7 @@ class House:
         self, run: Run, limit: int = 100, *, max_pages: int = 10**6, interval_s: float = 0.0
     ) -> list[Visit]:
         """Lease visits of a run."""
-        return await ledger.lease(
+        return await leases.lease(
             self.store,
             run.id,
             self.worker.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,15 +18,16 @@ from tidemill.api.schemas.problem import ProblemDocument
 from tidemill.api.schemas.run import LedgerPage, RunAnswer, RunList, StartedRun
 from tidemill.api.schemas.search import SearchAnswer
 from tidemill.api.schemas.service import HealthAnswer, Statistics
-from tidemill.api.schemas.source import SourceAnswer, SourceList
+from tidemill.api.schemas.source import DeletedSource, SourceAnswer, SourceList, VersionList
 from tidemill.app import App
 from tidemill.errors import Transient
 from tidemill.models.run import Run
-from tidemill.store import runs
+from tidemill.store import events, runs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OPERATIONS = {
+    "DELETE /api/v1/sources/{name}": "delete_source",
     "GET /api/v1/documents/{document_id}": "get_document",
     "GET /api/v1/runs": "list_runs",
     "GET /api/v1/runs/{run_id}": "get_run",
@@ -33,6 +35,7 @@ OPERATIONS = {
     "GET /api/v1/search": "search_documents",
     "GET /api/v1/sources": "list_sources",
     "GET /api/v1/sources/{name}": "get_source",
+    "GET /api/v1/sources/{name}/versions": "list_source_versions",
     "GET /api/v1/stats": "get_statistics",
     "GET /health": "health",
     "GET /livez": "livez",
@@ -188,7 +191,7 @@ class TestSources:
         made = await client.post("/api/v1/sources", json=spec)
         assert made.status == 201
         fits(SourceAnswer, made.json)
-        assert made.json["spec"]["process"] == {"min_words": 3, "languages": [], "required": []}
+        assert made.json["spec"]["process"] == {"min_words": 3, "languages": [], "required": [], "fields": {}}
         assert (await client.get(made.headers["location"])).json == made.json
         again = await client.post("/api/v1/sources", json=spec)
         assert (again.status, again.json) == (200, made.json)
@@ -200,7 +203,7 @@ class TestSources:
         [
             ({"name": "x", "start": ["ftp://a/"]}, "start: not an absolute http or https URL"),
             ({"name": "x", "strat": ["https://a.example/"]}, "unknown field 'strat'; did you mean start?"),
-            ({"name": "x", "process": {"min_word": 1}}, "unknown field 'min_word'; did you mean min_words?"),
+            ({"name": "x", "process": {"min_word": 1}}, "unknown field 'min_word' in process; did you mean min_words?"),
             ({"start": ["https://a.example/"]}, "name: Field required"),
             ({"name": "x"}, "start is empty"),
             ({"name": "x", "start": ["https://a.example/"], "kind": "blog"}, "use one of website, sitemap, feed"),
@@ -215,6 +218,55 @@ class TestSources:
         answer = await client.post("/api/v1/sources", json=spec)
         assert (answer.status, answer.reason) == (422, "source")
         assert any(message in each["detail"] for each in answer.json["errors"])
+
+    async def test_versions_deletion_and_coming_back(self, place: Place) -> None:
+        client = place.client
+        spec = {"name": "short/lived", "start": ["https://short.example/"]}
+        url = "/api/v1/sources/short/lived"
+        await client.post("/api/v1/sources", json=spec)
+        await client.post("/api/v1/sources", json=spec | {"max_pages": 9})
+        run = (await client.post("/api/v1/runs", json={"target": "short/lived"})).json
+        gone = await client.ask("DELETE", url)
+        fits(DeletedSource, gone.json)
+        assert (gone.status, gone.json) == (200, {"runs_cancelled": 1, "documents_removed": 0})
+        for method in ("GET", "DELETE"):
+            answer = await client.ask(method, url)
+            assert (answer.status, answer.reason) == (404, "no_such_source")
+        assert (await client.get(f"/api/v1/runs/{run['id']}")).json["state"] == "cancelled"
+        versions = (await client.get(f"{url}/versions")).json
+        fits(VersionList, versions)
+        assert [(each["version"], each["spec"]["max_pages"]) for each in versions["items"]] == [(2, 9), (1, None)]
+        back = await client.post("/api/v1/sources", json=spec)
+        assert (back.status, back.json["version"]) == (200, 3)
+        assert (await client.ask("DELETE", url)).status == 200
+
+    async def test_searches_forget_a_deleted_source(self, tmp_path: Path) -> None:
+        async with house(tmp_path) as app:
+            await fill(app)
+            async with served(app) as client:
+                assert (await client.get("/api/v1/search?q=mill")).json["total"] == PAGES
+                gone = await client.ask("DELETE", f"/api/v1/sources/{SOURCE}")
+                assert gone.json["documents_removed"] == PAGES
+                await app.indexer.catch_up(await events.head(app.store))
+                assert (await client.get("/api/v1/search?q=mill")).json["total"] == 0
+
+    async def test_versions_of_nothing(self, client: Client) -> None:
+        answer = await client.get("/api/v1/sources/nobody/versions")
+        assert (answer.status, answer.reason) == (404, "no_such_source")
+
+    @pytest.mark.parametrize("kind", ["files", "warc"])
+    async def test_files_of_the_server_are_not_for_callers(self, client: Client, kind: str) -> None:
+        spec = {"name": "local", "kind": kind, "start": ["/etc"]}
+        answer = await client.post("/api/v1/sources", json=spec)
+        assert (answer.status, answer.reason) == (403, "file_source")
+        assert (await client.get("/api/v1/sources/local")).status == 404
+
+    async def test_secrets_are_neither_taken_nor_repeated(self, client: Client) -> None:
+        request = {"username": "u", "password": "canary-4711"}  # pragma: allowlist secret
+        spec = {"name": "s", "start": ["https://a.example/"], "request": request}
+        answer = await client.post("/api/v1/sources", json=spec)
+        assert (answer.status, answer.reason) == (422, "source")
+        assert b"canary" not in answer.body
 
 
 class TestRuns:
@@ -418,6 +470,7 @@ class TestService:
         assert place.run.id not in text
         routes = set(re.findall(r'tidemill_http_requests_total\{method="\w+",route="([^"]+)"', text))
         known = {operation.partition(" ")[2] for operation in OPERATIONS} - {"/api/v1/sources/{name}"}
+        known |= {"/api/v1/sources/{name:path}/versions"}
         assert {route for route in routes if route.startswith("/api/v1/")} <= known | {"/api/v1/sources/{name:path}"}
 
 

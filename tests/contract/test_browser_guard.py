@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.contract.browser_house import BROWSER_TESTS, Site, answer, browsing
 
 from tidemill.errors import Forbidden, Permanent, TidemillError
+
+if TYPE_CHECKING:
+    from tidemill.crawl.browser.browser import Browser
 
 pytestmark = BROWSER_TESTS
 
@@ -100,7 +104,7 @@ def canaries(site: Site, port: int) -> None:
 
 
 async def test_nothing_in_a_page_reaches_a_private_address() -> None:
-    async with Canary().listening() as canary, browsing({}) as (site, browser):
+    async with Canary().listening() as canary, browsing({}, settle_s=1.3) as (site, browser):
         canaries(site, canary.port)
         page = await browser.fetch(site.url(), screenshot=True, timeout_s=8)
         assert canary.visits == []
@@ -122,7 +126,10 @@ async def test_the_canary_would_have_noticed(monkeypatch: pytest.MonkeyPatch) ->
 
     flags = [flag for flag in chromium.chromium_flags() if "webrtc" not in flag]
     monkeypatch.setattr(chromium, "chromium_flags", lambda: flags)
-    async with Canary().listening() as canary, browsing({}, allow_private=True) as (site, browser):
+    async with (
+        Canary().listening() as canary,
+        browsing({}, settle_s=1.3, net={"allow_private": True}) as (site, browser),
+    ):
         canaries(site, canary.port)
         await browser.fetch(site.url())
         assert "tcp" in canary.visits
@@ -141,15 +148,14 @@ REFUSED = {
 
 
 async def test_a_refused_page_is_refused_with_the_reason_of_the_guard() -> None:
-    from tidemill.crawl.browser import Browser
-
     async def lookup(host: str) -> tuple[str, ...]:
         return {"inside.test": ("10.0.0.1",)}.get(host, ())
 
-    async with Browser(NetSettings(), user_agent="t", lookup=lookup) as browser:
-        for url, expected in REFUSED.items():
-            with pytest.raises(TidemillError) as caught:
-                await browser.fetch(url)
-            assert (type(caught.value), caught.value.reason) == expected
+    async def refusal(browser: Browser, url: str) -> tuple[type[TidemillError], str]:
+        with pytest.raises(TidemillError) as caught:
+            await browser.fetch(url)
+        return type(caught.value), caught.value.reason
 
-
+    async with browsing({}, lookup=lookup) as (_, browser):
+        found = await asyncio.gather(*(refusal(browser, url) for url in REFUSED))
+        assert dict(zip(REFUSED, found, strict=True)) == REFUSED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ COMMANDS = (
     "doctor",
     "serve",
     "up",
-    *(f"sources {verb}" for verb in ("check", "apply", "list", "show")),
+    *(f"sources {verb}" for verb in ("check", "schema", "diff", "apply", "list", "show", "history", "delete")),
     *(f"runs {verb}" for verb in ("list", "show", "cancel")),
     *(f"config {verb}" for verb in ("show", "check")),
     *(f"db {verb}" for verb in ("upgrade", "current")),
@@ -209,6 +210,80 @@ def test_sources_are_checked_applied_listed_and_shown(tidemill: Tidemill, tmp_pa
     assert "'three'" in tidemill("sources", "show", "three").expect(1).stderr
 
 
+def test_what_applying_would_change_is_an_exit_status(tidemill: Tidemill, tmp_path: Path) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text("name: one\nstart: [https://one.example/]\n")
+    done = tidemill("sources", "diff", str(file)).expect(1)
+    assert "one: new" in done.stderr
+    assert "+name: one" in done.stdout.decode().splitlines()
+    assert tidemill("sources", "list", "--json").expect(0).json == []
+    tidemill("sources", "apply", str(file)).expect(0)
+    same = tidemill("sources", "diff", str(file)).expect(0)
+    assert (same.stdout, "one: as it was" in same.stderr) == (b"", True)
+    file.write_text("name: one\nstart: [https://one.example/]\nmax_pages: 7\n")
+    (told,) = tidemill("sources", "diff", str(file), "--json").expect(1).json
+    assert (told["name"], told["state"], told["diff"].splitlines()[-1]) == ("one", "changed", "+max_pages: 7")
+
+
+def test_the_history_of_a_source_outlives_it(tidemill: Tidemill, tmp_path: Path) -> None:
+    file = tmp_path / "one.yaml"
+    first = "name: one\nkind: website\nstart:\n- https://one.example/\n"
+    for text in (first, f"{first}max_pages: 7\n"):
+        file.write_text(text)
+        tidemill("sources", "apply", str(file)).expect(0)
+    assert [each["version"] for each in tidemill("sources", "history", "one", "--json").expect(0).json] == [2, 1]
+    (second,) = tidemill("sources", "history", "one", "--version", "2", "--json").expect(0).json
+    assert second["diff"].endswith("+max_pages: 7")
+    assert "version 2 · 20" in tidemill("sources", "history", "one").expect(0).stdout.decode()
+    deleted = tidemill("sources", "delete", "one", "--json").expect(0).json
+    assert deleted == {"name": "one", "runs_cancelled": 0, "documents_removed": 0, "purged": False}
+    assert tidemill("sources", "list", "--json").expect(0).json == []
+    assert tidemill("sources", "show", "one", "--version", "1").expect(0).stdout.decode() == first
+    assert tidemill("sources", "show", "one", "--version", "2", "--json").expect(0).json["spec"]["max_pages"] == 7
+    assert "has no version 3" in tidemill("sources", "show", "one", "--version", "3").expect(1).stderr
+    (revived,) = tidemill("sources", "apply", str(file), "--json").expect(0).json
+    assert revived == {"name": "one", "version": 3, "changed": True}
+    assert tidemill("sources", "delete", "one", "--purge", "--yes", "--json").expect(0).json["purged"]
+    tidemill("sources", "history", "one").expect(1)
+
+
+@pytest.mark.parametrize(("typed", "code"), [(b"n\n", 1), (b"\n", 1), (b"yes\n", 0)])
+def test_a_person_is_asked_before_a_source_is_deleted(
+    tidemill: Tidemill, tmp_path: Path, typed: bytes, code: int
+) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text("name: one\nstart: [https://one.example/]\n")
+    tidemill("sources", "apply", str(file)).expect(0)
+    person, terminal = os.openpty()
+    command = [*executable(), "--data-dir", str(tidemill.data_dir), "sources", "delete", "one"]
+    os.write(person, typed)
+    with os.fdopen(person, "rb", buffering=0), os.fdopen(terminal, "rb", buffering=0) as end:
+        done = subprocess.run(
+            command, stdin=end, stderr=end, stdout=subprocess.PIPE, env=clean_environment(), timeout=60, check=False
+        )
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert len(tidemill("sources", "list", "--json").expect(0).json) == code
+
+
+def test_searches_forget_a_deleted_source(tmp_path: Path) -> None:
+    tidemill = Tidemill(tmp_path / "data")
+    with site_in_thread() as site:
+        tidemill.crawl(f"{site.base_url}/status/", "--max-pages", "12")
+        (source,) = tidemill("sources", "list", "--json").expect(0).json
+        assert source["documents"] > 0
+        assert tidemill.search("door", "--source", source["name"])["total"] > 0
+        done = tidemill("sources", "delete", source["name"], "--json").expect(0).json
+        assert done["documents_removed"] >= source["documents"]
+        assert tidemill.search("door")["total"] == 0
+        assert tidemill.export() == b""
+
+
+def test_the_schema_is_one_json_document(tmp_path: Path) -> None:
+    schema = run("sources", "schema", cwd=tmp_path).expect(0).json
+    assert schema["additionalProperties"] is False
+    assert set(schema["required"]) == {"name", "start"}
+
+
 def test_settings_are_shown_with_their_origin_and_secrets_masked(tmp_path: Path) -> None:
     environ = {"TIDEMILL_API__KEYS": '["canary-key-93a1"]', "TIDEMILL_CRAWL__CONCURRENCY": "3"}
     tidemill = Tidemill(tmp_path / "data", "crawl.max_attempts=2", environ=environ)
@@ -308,6 +383,9 @@ def test_the_data_folder_may_stand_before_or_after_the_command_or_in_the_environ
         ("ledger", "--outcome", "splendid"),
         ("search",),
         ("sources", "apply"),
+        ("sources", "diff"),
+        ("sources", "show", "x", "--version", "0"),
+        ("sources", "delete", "x", "--purge"),
         ("nothing",),
         ("--set", "novalue", "doctor"),
     ],
@@ -331,6 +409,8 @@ def test_wrong_usage_is_two_and_says_why_on_stderr(tmp_path: Path, arguments: tu
         ("ledger", "--json"),
         ("ledger", "no-such-run", "--json"),
         ("sources", "show", "nobody", "--json"),
+        ("sources", "history", "nobody", "--json"),
+        ("sources", "delete", "nobody", "--yes", "--json"),
         ("sources", "check", "no-such-file.yaml", "--json"),
     ],
     ids=lambda arguments: " ".join(arguments),

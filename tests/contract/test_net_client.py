@@ -9,6 +9,7 @@ import asyncio
 import gzip
 import itertools
 import socket
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -30,9 +31,10 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
 class Exchange:
     """One request as a server sees it. A server that returns from its answer keeps the connection open."""
 
-    def __init__(self, head: bytes, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.head = head.decode("latin-1")
         self.path = self.head.split(" ")[1]
+        self.reader = reader
         self.writer = writer
 
     async def send(self, *parts: bytes) -> None:
@@ -77,15 +79,15 @@ class Server:
         self._serving.add(task)
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             while not writer.is_closing():
-                exchange = Exchange(await reader.readuntil(b"\r\n\r\n"), writer)
+                exchange = Exchange(await reader.readuntil(b"\r\n\r\n"), reader, writer)
                 self.requests.append(exchange)
                 self.asked.set()
                 await self.answer(exchange)
         writer.close()
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator[Server]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
@@ -723,3 +725,64 @@ async def test_other_schemes_and_ports_are_refused(url: str, reason: str) -> Non
         with pytest.raises(Forbidden) as caught:
             await client.get(url)
     assert caught.value.reason == reason
+
+
+# --- bodies that are cut on purpose ---------------------------------------------------------------------------------
+
+ROBOTS = b"User-agent: *\nDisallow: /a\n" + b"".join(b"# %x\n" % (n * n * 7919 % 2**32) for n in range(100_000))
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "br", "zstd"])
+async def test_no_more_of_a_body_is_read_than_asked_for(encoding: str) -> None:
+    packed = {"identity": bytes, "gzip": gzip.compress, "br": brotli.compress, "zstd": zstd.compress}[encoding](ROBOTS)
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.body(packed, f"Content-Encoding: {encoding}\r\n".encode())
+
+    async with serving(answer) as (server, client):
+        response = await client.get(server.url(), cut_bytes=500_000)
+        assert (response.status, response.body, response.body_read) == (200, ROBOTS[:500_000], False)
+        assert response.received_bytes <= len(packed)
+        whole = await client.get(server.url(), cut_bytes=len(ROBOTS))
+        assert (whole.body, whole.body_read) == (ROBOTS, True)
+    if encoding == "identity":  # the others came with the headers, whole
+        assert server.connections == 2, "a cut body is not drained: its connection is not used again"
+
+
+async def test_an_endless_body_ends_where_it_is_cut() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(OK + b"Transfer-Encoding: chunked\r\n\r\n")
+        while True:
+            await exchange.send(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+
+    async with serving(answer) as (server, client):
+        response = await client.get(server.url(), cut_bytes=100_000)
+    assert (len(response.body), response.body_read) == (100_000, False)
+    assert response.received_bytes < MIB
+
+
+async def test_a_bomb_ends_where_it_is_cut() -> None:
+    bomb = gzip.compress(b"\0" * (100 * MIB))
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.body(bomb, b"Content-Encoding: gzip\r\n")
+
+    async with serving(answer) as (server, client):
+        response = await client.get(server.url(), cut_bytes=500 * 1024)
+        assert (response.body, response.body_read) == (b"\0" * (500 * 1024), False)
+        with pytest.raises(Permanent) as caught:
+            await client.get(server.url(), cut_bytes=20 * MIB)
+    assert caught.value.reason == "inflation"
+
+
+async def test_a_cut_beyond_the_cap_is_none() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.body(b"x" * 2049)
+
+    async with serving(answer, max_body_bytes=2048) as (server, client):
+        with pytest.raises(Permanent) as caught:
+            await client.get(server.url(), cut_bytes=2049)
+        assert caught.value.reason == "too_large"
+        cut = await client.get(server.url(), cut_bytes=2048)
+        assert (len(cut.body), cut.body_read) == (2048, False)
+        assert (await client.get(server.url(), cut_bytes=0)).body == b""

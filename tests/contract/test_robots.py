@@ -6,19 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.contract.store_house import TurnedStore, opened_store
 from tests.unit.crawl.making import FakeClient, answer
 
-from tidemill.crawl.robots import Robots, Rules, _rules
+from tidemill.crawl.robots import Robots, Rules
 from tidemill.errors import Forbidden, Permanent, TidemillError, Transient
 from tidemill.net import Response
 from tidemill.settings import CrawlSettings
-from tidemill.store.hosts import RobotsRecord
 
 ORIGIN = "http://site.example"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,12 +29,22 @@ async def store(tmp_path: Path) -> AsyncIterator[TurnedStore]:
         yield store
 
 
+class Site(FakeClient):
+    """A site that also notes how much of its bodies is wanted."""
+
+    cuts: ClassVar[set[int | None]] = set()
+
+    async def get(self, url: str, *, cut_bytes: int | None = None, **asked: Any) -> Response:
+        self.cuts.add(cut_bytes)
+        return await super().get(url, **asked)
+
+
 def robots(store: TurnedStore, client: Any, **settings: Any) -> Robots:
     return Robots(store, client, CrawlSettings(**settings), allow_private=None)
 
 
 async def asked(store: TurnedStore, found: Response | TidemillError) -> Rules:
-    rules, fresh = await robots(store, FakeClient({URL: found})).rules(ORIGIN)
+    rules, fresh = await robots(store, Site({URL: found})).rules(ORIGIN)
     assert fresh
     return rules
 
@@ -85,6 +92,7 @@ async def test_we_go_by_our_own_name(store: TurnedStore) -> None:
         (Transient("x", reason="timeout"), "robots_unreachable"),
         (Permanent("x", reason="dns_no_such_host"), "robots_unreachable"),
         (Permanent("x", reason="too_large"), True),
+        (Permanent("x", reason="bad_encoding"), True),
         (answer(302), True),
         (answer(302, location="http://[broken"), True),
         (answer(302, location="javascript:0"), True),
@@ -95,13 +103,13 @@ async def test_what_each_answer_means(store: TurnedStore, found: Response | Tide
 
 
 async def test_redirects_are_followed_five_times(store: TurnedStore) -> None:
-    def chain(hops: int) -> FakeClient:
+    def chain(hops: int) -> Site:
         site: dict[str, Response | TidemillError] = {
             f"{ORIGIN}/{n}": answer(301, location=f"/{n + 1}") for n in range(1, hops)
         }
         site[URL] = answer(302, location="http://site.example/1")
         site[f"{ORIGIN}/{hops}"] = answer(200, "User-agent: *\nDisallow: /", "text/plain")
-        return FakeClient(site)
+        return Site(site)
 
     rules, _ = await robots(store, five := chain(5)).rules(ORIGIN)
     assert not is_allowed(rules)
@@ -112,7 +120,7 @@ async def test_redirects_are_followed_five_times(store: TurnedStore) -> None:
 
 
 async def test_an_origin_that_the_guard_refuses_is_not_remembered(store: TurnedStore) -> None:
-    client = FakeClient({URL: Forbidden("x", reason="private_address")})
+    client = Site({URL: Forbidden("x", reason="private_address")})
     asking = robots(store, client)
     for _ in range(2):
         with pytest.raises(Forbidden):
@@ -120,8 +128,61 @@ async def test_an_origin_that_the_guard_refuses_is_not_remembered(store: TurnedS
     assert asking.known(ORIGIN) is None
 
 
+async def test_a_redirect_to_where_the_guard_lets_nobody_is_silence(store: TurnedStore) -> None:
+    client = Site({URL: answer(302, location="http://10.0.0.1/"), "http://10.0.0.1/": Forbidden("x", reason="private")})
+    rules, _ = await robots(store, client).rules(ORIGIN)
+    assert is_allowed(rules) == "robots_unreachable"
+    assert rules.requests == 1
+
+
+async def test_no_more_is_read_than_the_rfc_demands(store: TurnedStore) -> None:
+    Site.cuts.clear()
+    await robots(store, Site({URL: answer(200, RULES)})).rules(ORIGIN)
+    assert Site.cuts == {500 * 1024}
+
+
+async def test_a_rule_that_the_end_cuts_short_does_not_count_for_more_than_it_says(store: TurnedStore) -> None:
+    room = 500 * 1024 - len("User-agent: *\n\nDisallow: /priv")
+    rules = await asked(store, answer(200, "User-agent: *\n" + "#" * room + "\nDisallow: /private/only"))
+    assert is_allowed(rules, "/open")
+
+
+@pytest.mark.parametrize(
+    ("cache_control", "lifetime_s"),
+    [
+        (None, 1000),
+        ("", 1000),
+        ("public", 1000),
+        ("max-age=600", 600),
+        ("public, Max-Age=600, must-revalidate", 600),
+        ('max-age="600"', 600),
+        ("max-age=0", 300),
+        ("max-age=1", 300),
+        ("max-age=86401", 86_400),
+        ("max-age=9999999999", 86_400),
+        ("s-maxage=600", 1000),
+        ("max-age=soon", 1000),
+        ("max-age=-600", 1000),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 404])
+async def test_the_site_says_how_long_its_rules_hold(
+    store: TurnedStore, status: int, cache_control: str | None, lifetime_s: int
+) -> None:
+    said = {} if cache_control is None else {"cache_control": cache_control}
+    found = answer(status, "", "text/plain", **said)
+    rules, _ = await robots(store, Site({URL: found}), robots_ttl_s=1000).rules(ORIGIN)
+    assert lifetime_s - 1 < (rules.record.expires_at - store.now()).total_seconds() <= lifetime_s
+
+
+async def test_a_server_in_trouble_is_asked_again_soon_whatever_it_says(store: TurnedStore) -> None:
+    found = answer(503, cache_control="max-age=86400")
+    rules, _ = await robots(store, Site({URL: found})).rules(ORIGIN)
+    assert rules.record.expires_at - store.now() < timedelta(seconds=60)
+
+
 async def test_an_origin_is_asked_once_by_however_many(store: TurnedStore) -> None:
-    class Slow(FakeClient):
+    class Slow(Site):
         async def get(self, url: str, **asked: Any) -> Response:
             await asyncio.sleep(0.02)
             return await super().get(url, **asked)
@@ -135,15 +196,15 @@ async def test_an_origin_is_asked_once_by_however_many(store: TurnedStore) -> No
 
 
 async def test_what_was_learnt_serves_the_next_process_and_costs_it_nothing(store: TurnedStore) -> None:
-    await robots(store, FakeClient({URL: answer(200, RULES)})).rules(ORIGIN)
-    client = FakeClient()
+    await robots(store, Site({URL: answer(200, RULES)})).rules(ORIGIN)
+    client = Site()
     rules, _ = await robots(store, client).rules(ORIGIN)
     assert not is_allowed(rules)
     assert (client.asked, rules.requests, rules.received_bytes) == ([], 0, 0)
 
 
 async def test_rules_are_believed_for_a_while_and_silence_for_a_short_one(store: TurnedStore) -> None:
-    client = FakeClient({URL: answer(200, RULES)})
+    client = Site({URL: answer(200, RULES)})
     asking = robots(store, client, robots_ttl_s=100)
     await asking.rules(ORIGIN)
     store.turn_on(99)
@@ -162,21 +223,3 @@ async def test_rules_are_believed_for_a_while_and_silence_for_a_short_one(store:
 async def test_declared_sitemaps(store: TurnedStore) -> None:
     rules = await asked(store, answer(200, "Sitemap: http://a/1.xml\nUser-agent: *\nsitemap: /2.xml\n"))
     assert rules.sitemaps == ("http://a/1.xml", "/2.xml")
-
-
-@given(
-    st.binary(max_size=200)
-    | st.lists(st.sampled_from(["User-agent: *", "Disallow: /%zz*$", "Crawl-delay: nan", "Allow:"]))
-    .map("\n".join)
-    .map(str.encode)
-)
-def test_no_robots_txt_breaks_anything(body: bytes) -> None:
-    record = RobotsRecord(
-        "rules",
-        body.decode("utf-8", "replace"),
-        expires_at=TurnedStore.__dataclass_fields__["at"].default + timedelta(1),
-    )
-    rules = _rules(record)
-    assert rules.allows(f"{ORIGIN}/x?y=%C3%A9", AGENT, NOW) in (True, False)
-    assert not rules.delay_s(AGENT) > 60
-    assert isinstance(rules.sitemaps, tuple)

@@ -19,7 +19,7 @@ from tidemill.errors import Conflict, NotFound, Permanent
 from tidemill.models.outcome import Outcome
 from tidemill.models.run import RunOptions, RunState
 from tidemill.models.visit import Fetched, Visit
-from tidemill.store import admission, events, ledger, runs, tables, workers
+from tidemill.store import admission, events, leases, ledger, runs, tables, workers
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ async def test_links_enter_the_ledger_once_and_keep_their_first_place(house: Hou
 async def test_a_zombie_changes_nothing(house: House) -> None:
     run = await house.begin("a", "b")
     visits = await house.lease(run)
-    await ledger.release(house.store, run.id, house.worker.id)
+    await leases.release(house.store, run.id, house.worker.id)
     again = {each.page_id: each for each in await house.lease(run, 1)}
     zombies = [replace(house.captured(each, "zombie"), found=tuple(found("from a zombie"))) for each in visits]
     assert await house.record(*zombies) == 0
@@ -164,7 +164,7 @@ async def test_a_zombie_changes_nothing(house: House) -> None:
 async def test_a_released_lease_is_as_if_it_had_never_been(house: House) -> None:
     run = await house.begin(*"abc")
     await house.lease(run, max_pages=2)
-    await ledger.release(house.store, run.id, house.worker.id)
+    await leases.release(house.store, run.id, house.worker.id)
     assert await admitted(house, run.id) == 0
     assert len(await house.lease(run, max_pages=2)) == 2
 
@@ -326,7 +326,7 @@ async def test_runs_are_listed_newest_first(house: House) -> None:
 async def test_the_leases_of_a_worker_that_left_come_back(house: House) -> None:
     other = await workers.register(house.store, "crawler")
     run = await house.begin("a", "b")
-    await ledger.lease(house.store, run.id, other.id, limit=9, max_pages=9, horizon_s=9, interval_s=lambda _: 0)
+    await leases.lease(house.store, run.id, other.id, limit=9, max_pages=9, horizon_s=9, interval_s=lambda _: 0)
     await workers.leave(house.store, other)
     assert await admitted(house, run.id) == 0
     assert len(await house.lease(run)) == 2
@@ -336,7 +336,7 @@ async def test_a_dead_worker_is_known_by_its_lock_at_once(house: House) -> None:
     other = await workers.register(house.store, "crawler")
     run = await runs.create(house.store, house.source, RunOptions(), found("a"))
     await runs.begin(house.store, run.id, other.id)
-    leased = await ledger.lease(
+    leased = await leases.lease(
         house.store, run.id, other.id, limit=9, max_pages=9, horizon_s=9, interval_s=lambda _: 0
     )
     assert await workers.reclaim(house.store, 3600) == 0

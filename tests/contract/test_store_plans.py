@@ -11,7 +11,7 @@ from sqlalchemy import event
 from tests.contract.store_house import House, draft, opened_house, result_of
 
 from tidemill.models.visit import Visit
-from tidemill.store import captures, events, groups, ledger, runs, workers
+from tidemill.store import captures, events, groups, leases, runs, workers
 from tidemill.store.processed import store_batch
 
 
@@ -76,7 +76,7 @@ async def test_record(house: House) -> None:
 
 async def test_release(house: House) -> None:
     run, _ = await leased(house)
-    assert scans(await plans(house, lambda: ledger.release(house.store, run.id, house.worker.id))) == []
+    assert scans(await plans(house, lambda: leases.release(house.store, run.id, house.worker.id))) == []
 
 
 async def test_reclaim_finds_what_a_worker_holds(house: House) -> None:

@@ -22,7 +22,7 @@ from tidemill.models.failure import Failure
 from tidemill.models.outcome import OPEN_STATES, Outcome
 from tidemill.models.run import Run, RunState
 from tidemill.models.visit import Fetched, Visit
-from tidemill.store import events, ledger, runs, tables, workers
+from tidemill.store import events, leases, runs, tables, workers
 from tidemill.store.processed import store_batch
 from tidemill.store.workers import Worker
 
@@ -60,7 +60,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def lease(self, which: bool, limit: int, interval_s: float) -> None:
         worker = self.crawler(which)
         visits = self.wait(
-            ledger.lease(
+            leases.lease(
                 self.house.store,
                 self.run.id,
                 worker.id,

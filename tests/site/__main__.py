@@ -1,5 +1,5 @@
 # ruff: noqa: A005 - a package of the tests, never on the path by itself
-"""`python -m tests.site [--host 127.0.0.1] [--port 0] [--hits FILE] [--pages N] [--hostile]`."""
+"""`python -m tests.site [--host 127.0.0.1] [--port 0] [--hits FILE] [--pages N] [--hostile] [--listings]`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ async def _serve(options: argparse.Namespace) -> None:
         port=options.port,
         hostile=options.hostile,
         pages=options.pages,
+        listings=options.listings,
         hits_file=options.hits,
     ) as site:
         print(f"{site.base_url}/", flush=True)
@@ -34,6 +35,9 @@ def main() -> None:
     parser.add_argument("--hits", type=Path, help="append each request to this file as a JSON line")
     parser.add_argument("--pages", type=int, default=0, help="add this many numbered pages under /n/")
     parser.add_argument("--hostile", action="store_true", help="link /hostile/ from the home page")
+    parser.add_argument(
+        "--listings", action="store_true", help="add a JSON API, a JSON Feed and a calendar under /api/"
+    )
     asyncio.run(_serve(parser.parse_args()))
 
 

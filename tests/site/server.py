@@ -97,11 +97,15 @@ async def serve_site(
     port: int = 0,
     hostile: bool = False,
     pages: int = 0,
+    listings: bool = False,
     hits_file: Path | None = None,
     today: date | None = None,
 ) -> AsyncIterator[Site]:
-    """Serve the site until the block ends. `port` 0 takes any free one; `today` is for the truth of the traps."""
-    site = Site(Website(hostile=hostile, pages=pages), today or datetime.now(UTC).date())
+    """Serve the site until the block ends. `port` 0 takes any free one; `today` is for the truth of the traps.
+
+    With `listings` there is a JSON API, a JSON Feed and a calendar as well (see `api`), which no page leads to.
+    """
+    site = Site(Website(hostile=hostile, pages=pages, listings=listings), today or datetime.now(UTC).date())
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", site.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)

@@ -1,10 +1,13 @@
-"""Two places without end: a calendar that always has a next month, and a folder that contains itself."""
+"""Places without end: a calendar that always has a next month, a folder that contains itself, and off the beaten track
+(no page leads there) a shop that begins a new session with each answer, and one whose filters multiply.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from datetime import date
+from hashlib import sha256
 
 from tests.site.dates import month_name
 from tests.site.expected import Expected, without_document
@@ -22,6 +25,14 @@ MAX_REPEATS = 3
 
 _MONTH = re.compile(r"/calendar/([0-9]{4})/(0[1-9]|1[0-2])/")
 _LOOP = re.compile(r"/trap/((?:loop/)+)")
+_SESSION = re.compile(r"/trap/sessions/(?:[0-9a-f]{32}/page-[1-5]\.html)?")
+_FACETS = re.compile(r"/trap/facets/(?:\?(?:(?:colour|rig|size|sort)=[0-9]+&?)+)?")
+SESSION_START, SESSION_PAGES = "/trap/sessions/", 5
+"""Where the sessions begin, and how many pages there really are behind them."""
+
+FACETS_START, FACETS = "/trap/facets/", ("colour", "rig", "size", "sort")
+"""Where the filters begin, and what they are; each can be set to any number, with any of the others."""
+
 _ALMANAC = (
     "The ferry keeps its winter hours and the ferryman his winter temper.",
     "Herring are expected in the outer roads, and gulls are expected after the herring.",
@@ -53,6 +64,10 @@ def trap_page(path: str) -> Page | None:
         return _month(int(match[1]), int(match[2]))
     if match := _LOOP.fullmatch(path):
         return _turn(len(match[1]) // len("loop/"))
+    if _SESSION.fullmatch(path):
+        return _session(path)
+    if _FACETS.fullmatch(path):
+        return _filtered(path)
     return None
 
 
@@ -96,3 +111,25 @@ def _turn(turn: int) -> Page:
     main = f'<h1>{name}</h1>{paragraph([sentence, *filler(f"turn {turn}", 4)])}<p><a href="loop/">Once more</a></p>'
     expected = Expected(f"/trap/{'loop/' * turn}", title=name, language="en", must_contain=(sentence,))
     return Page(expected, lambda base: shell(name, main))
+
+
+def _session(path: str) -> Page:
+    token = sha256(path.encode()).hexdigest()[:32]
+    name = f"Chandler's shop, {path.rpartition('/')[2].removesuffix('.html') or 'door'}"
+    links = [(f"{SESSION_START}{token}/page-{page}.html", f"Shelf {page}") for page in range(1, SESSION_PAGES + 1)]
+    return _endless(path, name, links)
+
+
+def _filtered(path: str) -> Page:
+    chosen = dict(pair.split("=") for pair in path.partition("?")[2].split("&") if pair)
+    links = []
+    for facet in FACETS:
+        more = sorted({**chosen, facet: str(int(chosen.get(facet, 0)) + 1)}.items())
+        links.append((f"{FACETS_START}?" + "&".join(f"{name}={value}" for name, value in more), f"Another {facet}"))
+    return _endless(path, "Boats by " + (", ".join(chosen) or "the harbour"), links)
+
+
+def _endless(path: str, name: str, links: list[tuple[str, str]]) -> Page:
+    """A page without the site's frame, so that it leads nowhere but deeper."""
+    body = f"<h1>{name}</h1>{paragraph(filler(path, 4))}{link_list(links)}"
+    return Page(Expected(path, title=name, language="en"), lambda base: f"<!DOCTYPE html><title>{name}</title>{body}")

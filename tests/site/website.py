@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from itertools import chain
 
+from tests.site.api import api_pages
 from tests.site.articles import article_pages
 from tests.site.charsets import charset_pages
 from tests.site.events import event_pages
@@ -42,9 +43,10 @@ class Answer:
 class Website:
     """All pages of the site. What it answers depends on the request and on nothing else."""
 
-    def __init__(self, *, hostile: bool = False, pages: int = 0) -> None:
+    def __init__(self, *, hostile: bool = False, pages: int = 0, listings: bool = False) -> None:
         self.hostile, self.numbered = hostile, pages
-        self.pages = {page.path: page for page in _all_pages(hostile=hostile, pages=pages)}
+        more = api_pages() if listings else ()
+        self.pages = {page.path: page for page in (*_all_pages(hostile=hostile, pages=pages), *more)}
         self._assets = assets()
         self._bodies: dict[tuple[str, str], bytes] = {}
 

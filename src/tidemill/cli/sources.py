@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from tidemill.cli import source_history
 from tidemill.cli.output import counted, stdout, table, write_json
 from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
-from tidemill.models.source import Source
+from tidemill.cli.source_options import Files, Name, Version
+from tidemill.models.source import Source, SourceVersion
 from tidemill.settings import Settings
 
 if TYPE_CHECKING:
     from tidemill.manage.sources import Applied
 
-app = typer.Typer(help="Check, apply, list and show sources.", no_args_is_help=True)
-Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="YAML files, one or more sources each.")]
+app = typer.Typer(help="Check, apply, compare, list, show and delete sources.", no_args_is_help=True)
 
 
 @app.command()
@@ -34,8 +36,20 @@ def check(context: typer.Context, files: Files, as_json: AsJson = False, data_di
 
 
 @app.command()
+def schema() -> None:
+    """Print the JSON schema of a source, for editors and other programs.
+
+    Example: `tidemill sources schema > source.schema.json`
+    """
+    from tidemill.manage.source_schema import schema_text
+
+    sys.stdout.buffer.write(schema_text().encode())
+    sys.stdout.buffer.flush()
+
+
+@app.command()
 def apply(context: typer.Context, files: Files, as_json: AsJson = False, data_dir: DataDir = None) -> None:
-    """Bring source files into the store. Applying them again changes nothing.
+    """Bring source files into the store, all or none. Applying them again changes nothing.
 
     Example: `tidemill sources apply examples/sources/sample-site.yaml`
     """
@@ -63,26 +77,38 @@ def list_(context: typer.Context, as_json: AsJson = False, data_dir: DataDir = N
 
 @app.command()
 def show(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The source's name.")],
-    as_json: AsJson = False,
-    data_dir: DataDir = None,
+    context: typer.Context, name: Name, number: Version = None, as_json: AsJson = False, data_dir: DataDir = None
 ) -> None:
-    """Show one source as YAML.
+    """Show one source as YAML, as it is or as it was.
 
     Example: `tidemill sources show sample-site`
     """
-    from tidemill.manage.sources import to_yaml
-
-    source = run(_one(settings_of(context, data_dir), name))
+    settings = settings_of(context, data_dir)
+    if number is not None:
+        _show_version(run(_version(settings, name, number)), as_json)
+        return
+    source = run(_one(settings, name))
     if as_json:
         write_json({**_summary(source), "spec": source.spec})
     else:
-        stdout.print(to_yaml(source).rstrip(), markup=False)
+        _show_yaml(source)
+
+
+def _show_version(version: SourceVersion, as_json: bool) -> None:
+    if as_json:
+        write_json({"version": version.version, "created_at": version.created_at, "spec": version.spec})
+    else:
+        _show_yaml(version)
+
+
+def _show_yaml(shown: Source | SourceVersion) -> None:
+    from tidemill.manage.source_files import to_yaml
+
+    stdout.print(to_yaml(shown.spec).rstrip(), markup=False)
 
 
 async def _checked(files: list[Path]) -> list[str]:
-    from tidemill.manage.sources import read_files
+    from tidemill.manage.source_files import read_files
 
     return [spec.name for spec in read_files(files)]
 
@@ -109,6 +135,13 @@ async def _one(settings: Settings, name: str) -> Source:
         return await sources.get(app_.store, name)
 
 
+async def _version(settings: Settings, name: str, number: int) -> SourceVersion:
+    from tidemill.manage.sources import version
+
+    async with opened(settings) as app_:
+        return await version(app_.store, name, number)
+
+
 def _summary(source: Source) -> dict[str, object]:
     return {
         "name": source.name,
@@ -119,3 +152,7 @@ def _summary(source: Source) -> dict[str, object]:
         "created_at": source.created_at,
         "updated_at": source.updated_at,
     }
+
+
+for _command in (source_history.diff, source_history.history, source_history.delete):
+    app.command()(_command)

@@ -27,7 +27,7 @@ from tidemill.models.source import Source
 from tidemill.models.visit import Fetched, Visit
 from tidemill.net import Client
 from tidemill.settings import CrawlSettings, NetSettings
-from tidemill.store import ledger, runs
+from tidemill.store import leases, runs
 from tidemill.store.engine import Store
 from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
@@ -118,7 +118,7 @@ class _Crawl:
         self._state = RunState.RUNNING
 
     async def run(self, stop: asyncio.Event) -> RunState:
-        await ledger.release(self._tools.store, self._run.id, self._worker_id)  # what an earlier attempt left leased
+        await leases.release(self._tools.store, self._run.id, self._worker_id)  # what an earlier attempt left leased
         crawler = basic_crawler(self._frontier, self._handle, concurrency=self._politeness.concurrency)
         writing = asyncio.create_task(self._write(), name="recorder")
         stopping = asyncio.create_task(self._stop_on(stop), name="crawl stop")
@@ -133,7 +133,7 @@ class _Crawl:
         error = self._recorder.error or self._frontier.error
         if error is not None:
             raise error
-        await ledger.release(self._tools.store, self._run.id, self._worker_id)
+        await leases.release(self._tools.store, self._run.id, self._worker_id)
         if self._state is RunState.RUNNING:
             await self._exhausted()
         return self._state
@@ -165,7 +165,7 @@ class _Crawl:
 
     async def _lease(self, limit: int) -> list[Visit]:
         self._tools.own_signals()
-        return await ledger.lease(
+        return await leases.lease(
             self._tools.store,
             self._run.id,
             self._worker_id,

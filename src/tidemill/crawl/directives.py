@@ -61,12 +61,11 @@ def header_values(headers: Mapping[str, str], name: str) -> list[str]:
 
 
 def _rules(content: str) -> Iterator[str]:
-    """The rules of a comma-separated list; the commas of a date do not separate."""
-    parts = content.split(",")
-    for index, part in enumerate(parts):
-        if _UNTIL.match(part.strip()):
-            yield ",".join(parts[index : index + 2]).strip()
-        yield part.strip()
+    """The rules of a comma-separated list; the comma behind the weekday of a date does not separate."""
+    parts = [part.strip() for part in content.split(",")]
+    for part, following in zip(parts, [*parts[1:], ""], strict=True):
+        until = _UNTIL.match(part)
+        yield f"{part}, {following}" if until and not _date(until[1]) else part
 
 
 def _rules_for(value: str, product: str) -> Iterator[str]:

@@ -20,7 +20,12 @@ from tidemill.errors import Forbidden, Permanent, TidemillError, Transient
 
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENXIO, errno.EISDIR})
 _TYPES = MimeTypes()  # Python's own table, not the machine's, so that every machine gives the same documents
-_SET_IN_TEXT = frozenset({".md", ".markdown", ".mdown", ".rst", ".adoc", ".asciidoc", ".org", ".text", ".log"})
+_OURS = {
+    **dict.fromkeys((".xhtml", ".xht"), "application/xhtml+xml"),
+    **dict.fromkeys(
+        (".md", ".markdown", ".mdown", ".rst", ".adoc", ".asciidoc", ".org", ".text", ".log"), "text/plain"
+    ),
+}
 _SNIFFED_BYTES = 1024
 _HTML = re.compile(
     rb"(?:<!--(?:(?!-->).)*-->\s*)*+<(?:!doctype html|html|head|body|title|meta|script|style|h1|div|p|table|a)\b", re.S
@@ -122,8 +127,8 @@ def _media_type(path: str, start: bytes) -> str:
     if text.startswith(b"%pdf-"):
         return "application/pdf"
     ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 - paths are text here
-    if ending in _SET_IN_TEXT:
-        return "text/plain"
+    if ending in _OURS:
+        return _OURS[ending]
     named, coding = _TYPES.guess_type(os.path.basename(path), strict=True)  # noqa: PTH119
     if coding is not None:
         return f"application/{coding}"

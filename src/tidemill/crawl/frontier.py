@@ -19,12 +19,18 @@ from tidemill.models.visit import Fetched, Visit
 
 _IDLE_S = 0.25
 _LATEST_WAKE_S = 1.0
+_SOON = timedelta(seconds=_LATEST_WAKE_S)
+_MOST_BUFFERS = 8
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_BLANK = Request.from_url("http://blank.invalid/", unique_key="blank")
+_fresh_user_data: Callable[[], object] = type(_BLANK.user_data)
 
 
 class Frontier(RequestManager):
     """Leased visits, handed out one by one. `refill` leases more of them, up to a number; `exhausted` says whether the
-    run has nothing left to fetch. Both may raise: the error ends the crawl and is kept in `error`.
+    run has nothing left to fetch; `give_back` returns visits to the ledger whose hosts turned out to be so slow that
+    their turn would come later than `horizon_s` from now. All may raise: the error ends the crawl and is kept in
+    `error`.
     """
 
     def __init__(
@@ -36,6 +42,8 @@ class Frontier(RequestManager):
         interval_s: Callable[[str], float],
         now: Callable[[], datetime],
         buffer_size: int,
+        give_back: Callable[[list[Visit]], Awaitable[None]] | None = None,
+        horizon_s: float = 10.0,
     ) -> None:
         self._refill = refill
         self._exhausted = exhausted
@@ -43,7 +51,10 @@ class Frontier(RequestManager):
         self._interval_s = interval_s
         self._now = now
         self._buffer_size = buffer_size
-        self._buffer: deque[Visit] = deque()
+        self._give_back = give_back
+        self._horizon_s = horizon_s
+        self._waiting: dict[str, deque[Visit]] = {}
+        self._buffered = 0
         self._handed_out: dict[str, Visit] = {}
         self._unwritten = 0
         self._in_flight: Counter[str] = Counter()
@@ -62,6 +73,8 @@ class Frontier(RequestManager):
     def fetched(self, visit: Visit) -> None:
         """A visit's request is over; its result is on its way to the ledger."""
         self._in_flight[visit.origin] -= 1
+        if not self._in_flight[visit.origin]:
+            del self._in_flight[visit.origin]
         self._unwritten += 1
         self._handed_out.pop(visit.page_id, None)
         self._wake()
@@ -71,6 +84,12 @@ class Frontier(RequestManager):
         self._unwritten -= len(batch)
         self._dry_until = 0.0
         self._wake()
+
+    def withdraw(self, origin: str) -> list[Visit]:
+        """Take out the visits of an origin that wait here, to be given back to the ledger."""
+        withdrawn = list(self._waiting.pop(origin, ()))
+        self._buffered -= len(withdrawn)
+        return withdrawn
 
     def stop(self, error: BaseException | None = None) -> None:
         """Hand out nothing more; what is in flight may end."""
@@ -86,14 +105,14 @@ class Frontier(RequestManager):
             if visit is not None:
                 self._in_flight[visit.origin] += 1
                 self._handed_out[visit.page_id] = visit
-                return Request.from_url(visit.url, unique_key=visit.page_id)
+                return _request(visit)
             await self._wait_for_work()
         return None
 
     async def _wait_for_work(self) -> None:
         """Lease more, or wait until something changes; one task leases while the others wait."""
         loop = asyncio.get_running_loop()
-        if len(self._buffer) < self._buffer_size and not self._refilling.locked() and loop.time() >= self._dry_until:
+        if not self._refilling.locked() and loop.time() >= self._dry_until and self._room() > 0:
             async with self._refilling:
                 await self._lease_more()
             return
@@ -105,52 +124,97 @@ class Frontier(RequestManager):
 
     async def _lease_more(self) -> None:
         try:
-            visits = await self._refill(self._buffer_size - len(self._buffer))
+            late = self._take_late()
+            if late and self._give_back is not None:
+                await self._give_back(late)
+            visits = await self._refill(self._room())
             if visits:
-                self._buffer.extend(visits)
+                self._add(visits)
                 self._wake()
                 return
             self._dry_until = asyncio.get_running_loop().time() + _IDLE_S
-            idle = not (self._buffer or self._handed_out or self._unwritten)
+            idle = not (self._buffered or self._handed_out or self._unwritten)
             if idle and await self._exhausted():
                 self.stop()
         except Exception as error:  # noqa: BLE001 - kept, and raised again by whoever runs the crawl
             self.stop(error)
 
+    def _add(self, visits: list[Visit]) -> None:
+        for visit in visits:
+            queue = self._waiting.setdefault(visit.origin, deque())
+            is_earlier = bool(queue) and visit.not_before < queue[-1].not_before
+            queue.append(visit)
+            if is_earlier:  # slots of one host hardly ever come out of order
+                self._waiting[visit.origin] = deque(sorted(queue, key=lambda each: each.not_before))
+        self._buffered += len(visits)
+
     def _take_ready(self) -> Visit | None:
-        """The first buffered visit whose slot has come and whose origin has room.
+        """The first waiting visit of the first origin that has its turn and room; origins take turns.
 
         The slots came with the lease; the origin's interval is asked again here, because its robots.txt may have been
-        unknown then.
+        unknown then, and the host may have been slowed down since.
         """
-        if not self._buffer:
-            return None
         now = self._now()
-        turns = self._turns()
-        for position, visit in enumerate(self._buffer):
-            has_room = self._in_flight[visit.origin] < self._in_flight_limit(visit.origin)
-            if has_room and max(visit.not_before, turns[visit.origin]) <= now:
-                del self._buffer[position]
-                self._last_start[visit.origin] = now
-                return visit
+        for origin, queue in self._waiting.items():
+            if self._in_flight[origin] >= self._in_flight_limit(origin):
+                continue
+            visit = queue[0]
+            if visit.not_before > now or self._turn(origin) > now:
+                continue
+            del self._waiting[origin]
+            queue.popleft()
+            if queue:
+                self._waiting[origin] = queue  # behind the others
+            self._buffered -= 1
+            self._last_start[origin] = now
+            return visit
         return None
 
-    def _turns(self) -> dict[str, datetime]:
-        """When each origin of the buffer may be asked next, by its interval as it is known now."""
-        turns = {visit.origin: _LONG_AGO for visit in self._buffer}
-        for origin in turns.keys() & self._last_start.keys():
-            turns[origin] = self._last_start[origin] + timedelta(seconds=self._interval_s(origin))
-        return turns
+    def _turn(self, origin: str) -> datetime:
+        """When an origin may be asked next, by its interval as it is known now."""
+        last = self._last_start.get(origin)
+        interval = self._interval_s(origin)
+        return _LONG_AGO if last is None or interval <= 0 else last + timedelta(seconds=interval)
+
+    def _room(self) -> int:
+        """How many visits to lease. Those that have to wait longer take no room, or slow hosts would keep others out;
+        the buffer as a whole is bounded all the same.
+        """
+        soon = self._now() + _SOON
+        ready = sum(self._due_by(soon, origin, queue) for origin, queue in self._waiting.items())
+        return min(self._buffer_size - ready, _MOST_BUFFERS * self._buffer_size - self._buffered)
+
+    def _due_by(self, when: datetime, origin: str, queue: deque[Visit]) -> int:
+        """How many visits of an origin can go out until then, if nothing holds them up."""
+        first = max(queue[0].not_before, self._turn(origin))
+        if first > when:
+            return 0
+        interval = self._interval_s(origin)
+        if interval <= 0:
+            return len(queue)
+        return min(len(queue), 1 + int((when - max(first, self._now())).total_seconds() / interval))
+
+    def _take_late(self) -> list[Visit]:
+        """The visits that would wait twice as long as a lease looks ahead; at least one of each origin stays."""
+        if self._give_back is None:
+            return []
+        when = self._now() + timedelta(seconds=2 * self._horizon_s)
+        late: list[Visit] = []
+        for origin, queue in self._waiting.items():
+            stay = max(1, self._due_by(when, origin, queue))
+            while len(queue) > stay:
+                late.append(queue.pop())
+        self._buffered -= len(late)
+        return late
 
     def _wake_in(self, loop_time: float) -> float:
         """Seconds until the next thing that no event announces: a slot, or the time to look into the ledger again."""
         waits = [_LATEST_WAKE_S]
-        if self._buffer:
-            now = self._now()
-            turns = self._turns()
-            starts = (max(visit.not_before, turns[visit.origin]) for visit in self._buffer)
-            waits.append((min(starts) - now).total_seconds())
-        if len(self._buffer) < self._buffer_size:
+        now = self._now()
+        for origin, queue in self._waiting.items():
+            if self._in_flight[origin] < self._in_flight_limit(origin):  # otherwise `fetched` announces it
+                waits.append((max(queue[0].not_before, self._turn(origin)) - now).total_seconds())
+        if not self._refilling.locked() and self._room() > 0:
             waits.append(self._dry_until - loop_time)
         return max(0.005, min(waits))
 
@@ -176,7 +240,7 @@ class Frontier(RequestManager):
 
     async def get_total_count(self) -> int:
         """Requests handled, in flight and buffered here."""
-        return self._handled + len(self._handed_out) + len(self._buffer)
+        return self._handled + len(self._handed_out) + self._buffered
 
     async def reclaim_request(self, request: Request, *, forefront: bool = False) -> ProcessedRequest | None:
         """Crawlee's own retries are off; the ledger decides what is tried again."""
@@ -188,3 +252,11 @@ class Frontier(RequestManager):
 
     async def drop(self) -> None:
         """The ledger stays."""
+
+
+def _request(visit: Visit) -> Request:
+    """What Crawlee is to see of a visit: a copy of a blank request, since a new one is validated at twice the cost.
+
+    URLs are validated on their way into the ledger, and may be of schemes that Crawlee does not know (`file`).
+    """
+    return _BLANK.model_copy(update={"url": visit.url, "unique_key": visit.page_id, "user_data": _fresh_user_data()})

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -20,6 +19,7 @@ from tidemill.models.host import HostPolicy, HostState
 from tidemill.models.run import RunOptions
 from tidemill.models.source import SourceSpec
 from tidemill.settings import CrawlSettings
+from tidemill.store.hosts import Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +74,19 @@ class Politeness:
             breaker_trials=settings.breaker_trials,
         )
 
-    def heed(self, states: Mapping[str, HostState], now: datetime) -> list[str]:
+    def heed(self, settled: Settled, now: datetime) -> list[str]:
         """Take note of how hosts stand. Returns those whose visits that wait in this process are to be given back.
 
         They were leased at a speed, or for a time, that does not hold any more.
         """
-        given_up = []
-        for origin, state in states.items():
+        outdated = []
+        for origin, state in settled.states.items():
             before = self.heeded.pop(origin, None)
             if not state.is_healthy:
                 self.heeded[origin] = state
-            if state.is_shut(now) or _is_slower(state, before) or _is_later(state, before, now):
-                given_up.append(origin)
-        return given_up
+            if origin in settled.put_off or state.is_shut(now) or _is_slower(state, before):
+                outdated.append(origin)
+        return outdated
 
 
 def politeness(settings: CrawlSettings, robots: Robots, spec: SourceSpec, options: RunOptions) -> Politeness:

@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Self
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from tidemill.crawl.browser.options import BrowserOptions, find_browser
+from tidemill.crawl.browser.rendered import Cookies, Rendered
+from tidemill.errors import Invalid
 from tidemill.net import Response
 from tidemill.net.client import Want
+from tidemill.net.cookies import MOST_COOKIES
 from tidemill.net.lookup import Lookup
+from tidemill.net.profile import Profile, check_headers
 from tidemill.settings import NetSettings
 from tidemill.settings.tree import BrowserSettings
 
 if TYPE_CHECKING:  # playwright is an extra, and no crawl without a browser has to wait for its import
     from tidemill.crawl.browser.browser import Browser
-    from tidemill.crawl.browser.rendered import Rendered
 
 CONTENT_TYPE = "text/html; charset=utf-8"
 _CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
@@ -37,7 +40,9 @@ class Rendering:
 
     Use it inside a crawl only: the first `get` must come after `crawl.engine.basic_crawler` has set up Crawlee's
     process-wide configuration, which the browser shares. With `screenshot` each page is painted, images, styles and
-    fonts included. `lookup` replaces the name service, for tests.
+    fonts included. `profile` is what the source's requests carry: the document's get its headers and cookies. Raises
+    `Invalid` (`proxy_in_browser`) if it names proxies, for going out without them is not what was asked for. `lookup`
+    replaces the name service, for tests.
     """
 
     def __init__(
@@ -47,13 +52,21 @@ class Rendering:
         *,
         user_agent: str,
         screenshot: bool = False,
+        profile: Profile | None = None,
         lookup: Lookup | None = None,
     ) -> None:
+        if profile is not None and profile.proxies:
+            raise Invalid(
+                "the browser cannot go through the source's request.proxies; use `fetch: http`, or take them out",
+                reason="proxy_in_browser",
+            )
         self._settings = settings
         self._net = net
-        self._user_agent = user_agent
+        self._profile = profile
+        self._user_agent = (profile.user_agent if profile is not None else None) or user_agent
         self._screenshot = screenshot
         self._lookup = lookup
+        self._cookies: dict[tuple[object, ...], Mapping[str, object]] = {}
         self._opened = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._browser: Browser | None = None
@@ -90,10 +103,37 @@ class Rendering:
 
         Raises what `net.Client.get` raises, `Transient` (`browser_crashed`) and `Invalid` (`no_browser`).
         """
+        check_headers(headers or {})
         browser = await self._open()
-        sent = {name: value for name, value in (headers or {}).items() if name.lower() not in _CONDITIONS}
-        rendered = await browser.fetch(url, headers=sent, allow_private=allow_private, screenshot=self._screenshot)
+        known = tuple(self._cookies.values())
+        rendered = await browser.fetch(
+            url,
+            headers=self._sent(url, headers or {}),
+            cookies=known,
+            allow_private=allow_private,
+            screenshot=self._screenshot,
+        )
+        self._keep(known, rendered.cookies)
         return _response(rendered, want)
+
+    def _sent(self, url: str, headers: Mapping[str, str]) -> CIMultiDict[str]:
+        sent = CIMultiDict({} if self._profile is None else self._profile.headers_for(url))
+        sent.update({name: value for name, value in headers.items() if name.lower() not in _CONDITIONS})
+        return sent
+
+    def _keep(self, known: Cookies, found: Cookies) -> None:
+        """With `keep_cookies`, take over what the page changed in the cookies of the profile's hosts."""
+        if self._profile is None or not self._profile.keep_cookies:
+            return
+        for cookie in known:
+            self._cookies.pop(_key(cookie), None)
+        hosts = [host.partition(":")[0] for host in self._profile.hosts]
+        for cookie in found:
+            domain = str(cookie["domain"]).removeprefix(".")
+            if any(host == domain or host.endswith(f".{domain}") for host in hosts):
+                self._cookies[_key(cookie)] = cookie
+        for oldest in list(self._cookies)[:-MOST_COOKIES]:
+            del self._cookies[oldest]
 
     async def _open(self) -> Browser:
         async with self._opening:
@@ -110,6 +150,10 @@ def _new_browser(settings: BrowserSettings, net: NetSettings, user_agent: str, l
     from tidemill.crawl.browser.browser import Browser
 
     return Browser(BrowserOptions(settings, net), user_agent=user_agent, lookup=lookup)
+
+
+def _key(cookie: Mapping[str, object]) -> tuple[object, ...]:
+    return cookie["domain"], cookie["path"], cookie["name"]
 
 
 def _response(rendered: Rendered, want: Want | None) -> Response:

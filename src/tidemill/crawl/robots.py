@@ -1,18 +1,22 @@
 """robots.txt by RFC 9309, as our own agent: 4xx allows everything, 5xx and silence allow nothing for now.
 
 In: an origin. Out: its rules, from memory, from the store, or from the site itself; each origin is asked by one task at
-a time and nobody waits for another origin.
+a time and nobody waits for another origin. Who a rule is for is decided here, word by word as RFC 9309 has it; which
+URLs it matches is Protego's knowledge.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from protego import Protego
 
+from tidemill.crawl.directives import header_values
 from tidemill.errors import Forbidden, Invalid, Permanent, TidemillError, Transient
 from tidemill.models.url import url_key
 from tidemill.net import Client, Response
@@ -25,6 +29,38 @@ _MAX_BYTES = 500 * 1024
 _MAX_HOPS = 5
 _UNREACHABLE_TTL = 4
 _MAX_CRAWL_DELAY_S = 60.0
+_LEAST_TTL_S = 300.0
+_LONGEST_TTL_S = 86_400.0
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]{1,10})", re.IGNORECASE)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_OTHER_BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # line ends for Protego, but not for the RFC
+_AGENT_LINE = re.compile(r"user[- ]?agent(?:\s*:|\s|$)\s*(.*)", re.IGNORECASE)
+_RULE_LINE = re.compile(r"(?:allow|dis+al+ow|diasllow|disallaw)\s*(?:[:\s]|$)", re.IGNORECASE)
+_DELAY_LINE = re.compile(r"crawl[- ]delay\s*[:\s]", re.IGNORECASE)
+_SITEMAP_LINE = re.compile(r"site-?maps?\s*[:\s]\s*(\S+)", re.IGNORECASE)
+_PRODUCT = re.compile(r"[A-Za-z0-9_.\-]+")
+_ANYONE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """A robots.txt: the lines for each product (in lower case, `*` for all others), and the sitemaps it declares.
+
+    `readings` are those of the lines that were asked for.
+    """
+
+    lines: dict[str, list[str]]
+    sitemaps: tuple[str, ...]
+    readings: dict[str, Protego] = field(default_factory=dict)
+
+    def of(self, agent: str) -> Protego:
+        """The rules for `agent`: all that name its product, or else those for everyone."""
+        found = self.readings.get(agent)
+        if found is None:
+            product = _product(agent) or _ANYONE
+            lines = self.lines.get(product, self.lines.get(_ANYONE, []))
+            found = self.readings[agent] = Protego.parse("\n".join(["User-agent: *", *lines]))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +68,7 @@ class Rules:
     """What an origin's robots.txt says. `requests` and `received_bytes` are what it cost, if it was asked for."""
 
     record: RobotsRecord
-    parsed: Protego | None
+    book: Rulebook | None
     requests: int = 0
     received_bytes: int = 0
 
@@ -44,17 +80,69 @@ class Rules:
                 reason="robots_unreachable",
                 retry_after_s=max(0.0, (self.record.expires_at - now).total_seconds()),
             )
-        return self.parsed is None or bool(self.parsed.can_fetch(url, agent))
+        return self.book is None or bool(self.book.of(agent).can_fetch(url, agent))
 
     def delay_s(self, agent: str) -> float:
         """The `Crawl-delay` for `agent` in seconds, capped; 0 if there is none."""
-        delay = self.parsed.crawl_delay(agent) if self.parsed is not None else None
+        delay = self.book.of(agent).crawl_delay(agent) if self.book is not None else None
         return min(float(delay or 0.0), _MAX_CRAWL_DELAY_S)
 
     @property
     def sitemaps(self) -> tuple[str, ...]:
         """The sitemaps that it declares, as they are written there."""
-        return tuple(self.parsed.sitemaps) if self.parsed is not None else ()
+        return self.book.sitemaps if self.book is not None else ()
+
+
+def read_robots(text: str) -> Rulebook:
+    """Read a robots.txt (RFC 9309, section 2.2): groups that name the same product are one.
+
+    Only a rule ends the list of the products that a group is for; sitemaps, delays and unknown lines do not. A delay,
+    of which the RFC knows nothing, is for the products named just before it. Lines before the first group are for
+    nobody.
+    """
+    lines: dict[str, list[str]] = {}
+    sitemaps: list[str] = []
+    ruled: list[list[str]] = []
+    delayed: list[list[str]] = []
+    has_rule = has_delay = True
+    for line in _lines(text):
+        if named := _AGENT_LINE.match(line):
+            ruled = [] if has_rule else ruled
+            delayed = [] if has_rule or has_delay else delayed
+            has_rule = has_delay = False
+            if product := _product(named[1]):
+                ruled.append(lines.setdefault(product, []))
+                delayed.append(lines[product])
+        elif sitemap := _SITEMAP_LINE.match(line):
+            sitemaps.append(sitemap[1])
+        elif _RULE_LINE.match(line):
+            has_rule = True
+            _add(line, ruled)
+        elif _DELAY_LINE.match(line):
+            has_delay = True
+            _add(line, delayed)
+    return Rulebook(lines, tuple(sitemaps))
+
+
+def _add(line: str, groups: list[list[str]]) -> None:
+    for group in groups:
+        group.append(line)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines that say something, without comments and margins."""
+    for line in _LINE_END.split(text.removeprefix("\ufeff")):
+        bare = line.partition("#")[0].strip()
+        if bare:
+            yield _OTHER_BREAKS.sub(lambda found: quote(found[0]), bare)
+
+
+def _product(agent: str) -> str:
+    """The product token of a user agent in lower case, `*` for anyone: what is behind it has no meaning."""
+    if agent.startswith(_ANYONE) and not agent[1:2].strip():
+        return _ANYONE
+    found = _PRODUCT.match(agent.strip())
+    return found[0].lower() if found else ""
 
 
 class Robots:
@@ -96,17 +184,17 @@ class Robots:
         record, requests, received = await self._ask(origin)
         await hosts.remember_robots(self._store, origin, record)
         rules = _rules(record)
-        return Rules(rules.record, rules.parsed, requests=requests, received_bytes=received)
+        return Rules(rules.record, rules.book, requests=requests, received_bytes=received)
 
     async def _ask(self, origin: str) -> tuple[RobotsRecord, int, int]:
         url = f"{origin}/robots.txt"
         requests = received = 0
         for _ in range(_MAX_HOPS + 1):
             try:
-                answer = await self._client.get(url, allow_private=self._allow_private)
-            except Forbidden:
-                raise
+                answer = await self._client.get(url, allow_private=self._allow_private, cut_bytes=_MAX_BYTES)
             except TidemillError as error:
+                if isinstance(error, Forbidden) and not requests:
+                    raise  # the origin itself is forbidden, and not only where it sends us for its rules
                 return self._unreachable(error), requests, received
             requests += 1
             received += answer.received_bytes
@@ -119,11 +207,13 @@ class Robots:
         return self._record("allow_all", ""), requests, received
 
     def _judged(self, answer: Response) -> RobotsRecord:
-        if 200 <= answer.status < 300:
-            return self._record("rules", answer.body[:_MAX_BYTES].decode("utf-8", "replace").removeprefix("\ufeff"))
         if answer.status >= 500 or answer.status == 429:
             return self._record("deny_all", f"http_{answer.status}", self._unreachable_ttl_s)
-        return self._record("allow_all", "")
+        lifetime = _lifetime_s(answer)
+        if 200 <= answer.status < 300:
+            text = answer.body[:_MAX_BYTES].decode("utf-8", "replace").replace("\0", "").removeprefix("\ufeff")
+            return self._record("rules", text, lifetime)
+        return self._record("allow_all", "", lifetime)
 
     def _unreachable(self, error: TidemillError) -> RobotsRecord:
         if isinstance(error, Permanent) and error.reason in {"too_large", "inflation", "bad_encoding"}:
@@ -136,5 +226,10 @@ class Robots:
 
 
 def _rules(record: RobotsRecord) -> Rules:
-    parsed = Protego.parse(record.text) if record.status == "rules" else None
-    return Rules(record, parsed)
+    return Rules(record, read_robots(record.text) if record.status == "rules" else None)
+
+
+def _lifetime_s(answer: Response) -> float | None:
+    """How long the site says that its robots.txt holds, within five minutes and a day; `None` if it does not say."""
+    found = _MAX_AGE.search(",".join(header_values(answer.headers, "Cache-Control")))
+    return min(max(float(found[1]), _LEAST_TTL_S), _LONGEST_TTL_S) if found else None

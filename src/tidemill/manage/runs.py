@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import date
 
-from tidemill.crawl.scope import folder_spec
+from tidemill.crawl.folder import start_url
+from tidemill.crawl.scope import Scope, folder_spec
 from tidemill.errors import Invalid, NotFound
 from tidemill.models.run import FINISHED_RUNS, Run, RunOptions
-from tidemill.models.source import Source, SourceSpec
+from tidemill.models.source import LOCAL_KINDS, Source, SourceSpec
 from tidemill.models.url import url_folder, url_key, url_origin
 from tidemill.models.visit import Found
 from tidemill.net.guard import Guard
 from tidemill.settings import NetSettings
 from tidemill.store import ledger, runs, sources
 from tidemill.store.engine import Store
+
+_START_KINDS = {"website": "page", "ical": "page", "sitemap": "sitemap"}
+"""What the start URLs of a kind are in the ledger; those of all others are listings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,16 @@ async def advice(store: Store, run: Run) -> list[str]:
 
 def start_pages(source: Source) -> list[Found]:
     """The start URLs of a source as the ledger takes them."""
-    kinds = {"website": "page", "sitemap": "sitemap", "feed": "feed"}
-    keys = [url_key(url) for url in source.spec.start]
-    return [Found(url=key, origin=url_origin(key), kind=kinds[source.spec.kind]) for key in dict.fromkeys(keys)]
+    spec = source.spec
+    kind = _START_KINDS.get(spec.kind, "feed")
+    if spec.kind in LOCAL_KINDS:
+        keys = [start_url(path) for path in spec.start]
+    elif kind == "page":
+        scope = Scope(spec, max_depth=None, today=date.max)
+        keys = [scope.rewrite(url_key(url)) for url in spec.start]
+    else:
+        keys = [url_key(url) for url in spec.start]
+    return [Found(url=key, origin=url_origin(key), kind=kind) for key in dict.fromkeys(keys)]
 
 
 async def _wanted(store: Store, target: str) -> tuple[SourceSpec, Source | None]:
@@ -90,7 +102,7 @@ def _refuse_private(spec: SourceSpec, net: NetSettings, options: RunOptions) -> 
     """Refuse what can be seen to be private without asking a name server; the rest is refused when it is fetched."""
     guard = Guard(net)
     private = bool(options.allow_private) or net.allow_private
-    for url in spec.start:
+    for url in () if spec.kind in LOCAL_KINDS else spec.start:
         guard.check_url(url_key(url), private=private)
 
 
@@ -99,7 +111,7 @@ def _other_options(begun: RunOptions, asked: RunOptions) -> tuple[str, ...]:
         field.name
         for field in fields(RunOptions)
         if field.name != "crawl_only"
-        and getattr(asked, field.name) is not None
+        and getattr(asked, field.name) not in (None, False)
         and getattr(asked, field.name) != getattr(begun, field.name)
     )
     return tuple(differing)

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from tidemill.errors import Invalid
-from tidemill.manage.source_mapping import Location, judge
+from tidemill.manage.source_mapping import judge
+from tidemill.manage.source_request import Location
 from tidemill.models.source import SourceSpec
 
 _DOCUMENT = tuple[yaml.Node, Any]
@@ -70,9 +71,9 @@ def _read(path: Path, problems: list[str]) -> Iterator[SourceSpec]:
     for node, value in found:
         problems += (f"{_at(path, key)}: the field {key.value!r} is given twice; keep one" for key in _repeated(node))
         spec, faults = judge(value)
-        for fault in faults:
-            place = _key_node(node, fault.location) if fault.is_key else _node_at(node, fault.location)
-            problems.append(f"{_at(path, place)}: {fault.message}")
+        places = [_key_node(node, each.location) if each.is_key else _node_at(node, each.location) for each in faults]
+        by_line = sorted(zip(places, faults, strict=True), key=lambda pair: pair[0].start_mark.line)
+        problems += (f"{_at(path, place)}: {fault.message}" for place, fault in by_line)
         if spec is not None:
             yield spec
 

@@ -7,10 +7,9 @@ location in the mapping. Called for files and for the API alike.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -35,14 +34,10 @@ class Fault:
     is_key: bool = False
 
 
-def groups(model: type) -> Mapping[str, type]:
-    """The fields of a dataclass that are mappings with fields of their own."""
-    found = {
-        field.name: field.default_factory
-        for field in fields(model)
-        if field.default_factory is not MISSING and is_dataclass(field.default_factory)
-    }
-    return MappingProxyType({name: made for name, made in found.items() if isinstance(made, type)})
+def groups(model: type) -> dict[str, type]:
+    """The fields of a dataclass that are mappings with fields of their own, each with its dataclass."""
+    made: list[tuple[str, Any]] = [(field.name, field.default_factory) for field in fields(model)]
+    return {name: factory for name, factory in made if isinstance(factory, type) and is_dataclass(factory)}
 
 
 def read_mapping(value: Any) -> SourceSpec:
@@ -119,7 +114,9 @@ def _plain(value: dict[Any, Any]) -> list[Fault]:
 
 
 def _half(location: Location) -> Fault:
-    return Fault(location, f"{_dotted(location) or 'a name'} holds half a surrogate pair, which is no text; take it out")
+    return Fault(
+        location, f"{_dotted(location) or 'a name'} holds half a surrogate pair, which is no text; take it out"
+    )
 
 
 def _is_writable(text: str) -> bool:

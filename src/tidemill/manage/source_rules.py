@@ -19,15 +19,14 @@ from tidemill.manage import source_api, source_request
 from tidemill.manage.source_fields import FIELDS
 from tidemill.manage.source_request import Fault, Location
 from tidemill.manage.source_secrets import unseen
-from tidemill.models.source import ApiRules, SourceSpec
+from tidemill.models.source import LOCAL_KINDS, ApiRules, SourceSpec
 from tidemill.models.url import url_key
-
-PATH_KINDS = frozenset({"files", "warc"})
-"""Kinds whose `start` are paths of the machine that crawls."""
 
 _SOME_DAY = date(2026, 1, 1)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_MAY_REFER = frozenset({("request", "headers"), ("request", "cookies"), ("request", "password"), ("request", "proxies")})
+_MAY_REFER = frozenset(
+    {("request", "headers"), ("request", "cookies"), ("request", "password"), ("request", "proxies")}
+)
 
 
 def faults(spec: SourceSpec) -> Iterator[Fault]:
@@ -74,7 +73,7 @@ def _bounds(spec: SourceSpec) -> Iterator[Fault]:
         if not math.isfinite(value) or value < about.least:
             yield place, f"{name} is {value}; give {about.least:g} or more"
         elif value > about.most:
-            yield place, f"{name} is {value}; give {about.most:.15g} or less"
+            yield place, f"{name} is {value}; give {about.most:.16g} or less"
 
 
 def _value(spec: SourceSpec, name: str) -> Any:
@@ -86,9 +85,9 @@ def _value(spec: SourceSpec, name: str) -> Any:
 
 def _start(spec: SourceSpec) -> Iterator[Fault]:
     if not spec.start:
-        yield ("start",), "start is empty; give at least one " + ("path" if spec.kind in PATH_KINDS else "URL")
+        yield ("start",), "start is empty; give at least one " + ("path" if spec.kind in LOCAL_KINDS else "URL")
     for index, each in enumerate(spec.start):
-        fault = _path_fault(each) if spec.kind in PATH_KINDS else url_fault(each)
+        fault = _path_fault(each) if spec.kind in LOCAL_KINDS else url_fault(each)
         if fault is not None:
             yield ("start", index), f"start: {fault}"
 
@@ -112,16 +111,20 @@ def _urls(spec: SourceSpec) -> Iterator[Fault]:
 
 
 def _patterns(spec: SourceSpec) -> Iterator[Fault]:
-    for field in ("hosts", "allow", "deny"):
-        for index, each in enumerate(getattr(spec, field)):
-            if field == "hosts" and "@" in each:
-                yield (field, index), "hosts holds a user name or password; write a name as example.org"
-                continue
-            try:
-                one = SourceSpec(name=spec.name, **{field: (each,)})
-                Scope(one, max_depth=None, today=_SOME_DAY)
-            except (TidemillError, RecursionError, OverflowError) as error:
-                yield (field, index), str(error) or f"{field} holds a pattern that is too large; make it shorter"
+    """Hosts and patterns, each tried in a scope of its own, so that every one that is wrong is told with its line."""
+    alone: list[tuple[Location, SourceSpec]] = []
+    for index, host in enumerate(spec.hosts):
+        if "@" in host:
+            yield ("hosts", index), "hosts holds a user name or password; write a name as example.org"
+        else:
+            alone.append((("hosts", index), SourceSpec(name=spec.name, hosts=(host,))))
+    alone += [(("allow", index), SourceSpec(name=spec.name, allow=(each,))) for index, each in enumerate(spec.allow)]
+    alone += [(("deny", index), SourceSpec(name=spec.name, deny=(each,))) for index, each in enumerate(spec.deny)]
+    for place, one in alone:
+        try:
+            Scope(one, max_depth=None, today=_SOME_DAY)
+        except (TidemillError, RecursionError, OverflowError) as error:
+            yield place, str(error) or f"{place[0]} holds a pattern that is too large; make it shorter"
 
 
 def _sets(spec: SourceSpec) -> Iterator[Fault]:

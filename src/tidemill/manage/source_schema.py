@@ -28,6 +28,7 @@ def source_schema(ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
     title = "A source of Tidemill"
     schema = {"$schema": _DIALECT, **made, "title": title, "required": ["name", "start"]}
     _complete(schema, SourceSpec, "")
+    del schema["properties"]["start"]["default"]
     schema["properties"]["start"] |= {"minItems": 1}
     schema["properties"]["name"] |= {"minLength": 1}
     for name, model in groups(SourceSpec).items():

@@ -9,6 +9,9 @@ from datetime import datetime
 KINDS = ("website", "sitemap", "feed", "json_api", "ical", "files", "warc")
 """What a source may be; see `SourceSpec`."""
 
+LOCAL_KINDS = ("files", "warc")
+"""Kinds whose `start` are paths of this machine."""
+
 FETCH_MODES = ("http", "browser", "auto")
 """How pages are fetched: plainly, in a browser, or in a browser only if they are empty without JavaScript."""
 

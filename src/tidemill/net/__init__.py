@@ -5,6 +5,7 @@ use it; nothing else in the house opens a connection to a stranger.
 """
 
 from tidemill.net.client import Client
+from tidemill.net.profile import Profile
 from tidemill.net.response import Response
 
-__all__ = ["Client", "Response"]
+__all__ = ["Client", "Profile", "Response"]

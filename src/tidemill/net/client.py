@@ -19,13 +19,13 @@ from yarl import URL
 
 from tidemill.errors import Permanent, TidemillError, Transient
 from tidemill.net.body import read_body
-from tidemill.net.cookies import CookieKeeper
 from tidemill.net.decode import Decoder, content_encoding, open_decoder, too_large
 from tidemill.net.faults import RAISED, translate
 from tidemill.net.guard import Guard
 from tidemill.net.hosts import is_address
+from tidemill.net.identity import Identity
 from tidemill.net.lookup import Lookup, LookupCache, SystemLookup
-from tidemill.net.profile import Profile, check_headers, cookie_header
+from tidemill.net.profile import Profile, check_headers
 from tidemill.net.resolver import PinnedResolver
 from tidemill.net.response import Response, clean_headers
 from tidemill.net.rotation import Proxy, Rotation
@@ -60,14 +60,10 @@ class Client:
         profile: Profile | None = None,
     ) -> None:
         self._settings = settings
-        self._profile = profile
-        self._rotation: Rotation | None = None
-        self._cookies: CookieKeeper | None = None
-        if profile is not None:
-            profile.check()
-            self._rotation = Rotation(profile.proxies, profile.rotation)
-            user_agent = profile.user_agent or user_agent
-        self._headers = {"User-Agent": user_agent, "Accept-Encoding": ACCEPT_ENCODING}
+        self._identity = None if profile is None else Identity(profile)
+        self._rotation = Rotation(profile.proxies, profile.rotation) if profile is not None else None
+        agent = (profile.user_agent if profile is not None else None) or user_agent
+        self._headers = {"User-Agent": agent, "Accept-Encoding": ACCEPT_ENCODING}
         self._guard = Guard(settings)
         self._slots = Slots(concurrency, per_host)
         self._system = SystemLookup()
@@ -120,8 +116,8 @@ class Client:
         async with self._slots.of(target.raw_host or ""):
             session = self._session(private)
             proxy = None if self._rotation is None else await self._choose_proxy(self._rotation, target, private)
-            if self._profile is not None:
-                headers = self._with_profile(self._profile, target, headers)
+            if self._identity is not None:
+                headers = self._identity.headers(target, headers)
             return await self._request(session, target, headers, proxy, want, cut_bytes)
 
     def headers_for(self, url: str) -> dict[str, str]:
@@ -129,26 +125,7 @@ class Client:
 
         For requests that somebody else sends (the browser); it is empty for hosts that are not the profile's.
         """
-        return {} if self._profile is None else dict(self._with_profile(self._profile, URL(url, encoded=True), None))
-
-    def _with_profile(self, profile: Profile, url: URL, headers: Mapping[str, str] | None) -> CIMultiDict[str]:
-        sent = CIMultiDict(profile.headers_for(url))
-        if self._cookies is not None and profile.covers(url):
-            kept = self._cookies.cookies_for(url)
-            if kept:
-                sent["Cookie"] = cookie_header({**profile.cookies, **kept})
-        if headers:
-            sent.update(headers)
-        return sent
-
-    def _keep_cookies(self, answer: aiohttp.ClientResponse) -> None:
-        profile = self._profile
-        lines = answer.headers.getall("Set-Cookie", ())
-        if profile is None or not profile.keep_cookies or not lines or not profile.covers(answer.url):
-            return
-        if self._cookies is None:
-            self._cookies = CookieKeeper()
-        self._cookies.keep(list(lines), answer.url)
+        return {} if self._identity is None else dict(self._identity.headers(url))
 
     async def _choose_proxy(self, rotation: Rotation, target: URL, private: bool) -> Proxy | None:
         """Choose one, after making sure that both it and `target`, which it will connect to, are allowed."""
@@ -221,7 +198,7 @@ class Client:
                     answer.close()
         except RAISED as error:
             failure = self._fault(error, url, proxy)
-            if self._profile is None:
+            if self._identity is None:
                 raise failure from error
         # Not in the handler: errors of aiohttp carry the request, and with it what the profile keeps secret.
         raise failure
@@ -243,7 +220,11 @@ class Client:
                 )
             except (Permanent, Transient) as error:  # of the look-up: the proxy's name is the only one asked for there
                 raise Transient(f"{proxy}: {error}", reason="proxy") from error
-        self._keep_cookies(answer)
+            if self._rotation is not None and answer.status == 407 and url.scheme == "http":  # else it is the server's
+                answer.close()
+                raise self._rotation.unauthorised(proxy)
+        if self._identity is not None:
+            self._identity.remember(answer)
         return answer
 
     def _fault(self, error: Exception, url: URL, proxy: Proxy | None) -> TidemillError:

@@ -15,6 +15,8 @@ from yarl import URL
 MOST_COOKIES = 100
 LARGEST_COOKIE_BYTES = 4096
 _NAMED = re.compile(r"[ \t]*[!#-+\--:<-\[\]-~]+[ \t]*=")
+# What most servers write to delete a cookie. aiohttp 3.14 takes second 0 for no date at all, and keeps the cookie.
+_EPOCH = re.compile(r"(\b0?1[ -]Jan[ -](?:19)?70 00:00:0)0\b", re.IGNORECASE)
 
 
 class CookieKeeper:
@@ -32,7 +34,8 @@ class CookieKeeper:
         """Take over what an answer to `url` set."""
         fit = [line for line in lines if len(line.encode("utf-8", "replace")) <= LARGEST_COOKIE_BYTES]
         # The jar would write a warning for each cookie without a proper name.
-        self._jar.update_cookies_from_headers([line for line in fit if _NAMED.match(line)], url)
+        named = [_EPOCH.sub(r"\g<1>1", line) for line in fit if _NAMED.match(line)]
+        self._jar.update_cookies_from_headers(named, url)
         self._make_room(url.raw_host or "")
 
     def cookies_for(self, url: URL) -> dict[str, str]:

@@ -91,15 +91,22 @@ class Profile:
 def check_headers(headers: Mapping[str, str]) -> None:
     """Pass if these request headers can be sent and are the caller's to set. Raises `Invalid` (`bad_header`)."""
     for name, value in headers.items():
-        if name.lower() in _OUR_HEADERS or not name or _BAD_VALUE.search(name) or _BAD_VALUE.search(value):
+        if name.lower() in _OUR_HEADERS or not _TOKEN.match(name) or _BAD_VALUE.search(value):
             raise Invalid(
-                f"request header {name!r} is the client's to set or has control characters", reason="bad_header"
+                f"request header {name!r} is the client's to set, is no header name, or has control characters in it",
+                reason="bad_header",
             )
 
 
 def cookie_header(cookies: Mapping[str, str]) -> str:
     """Write cookies as the value of one `Cookie` header."""
     return "; ".join(f"{name}={value}" for name, value in cookies.items())
+
+
+def read_cookies(header: str) -> dict[str, str]:
+    """Give the cookies in the value of a `Cookie` header."""
+    pairs = (part.partition("=") for part in header.split(";") if "=" in part)
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def basic(username: str, password: str) -> str:

@@ -14,6 +14,7 @@ import aiohttp
 from yarl import URL
 
 from tidemill.errors import Invalid, Permanent, TidemillError, Transient
+from tidemill.net.hosts import normal_host
 from tidemill.net.profile import basic
 
 ROTATIONS = ("request", "host")
@@ -92,8 +93,9 @@ def parse_proxy(text: str) -> Proxy:
     try:
         url = URL(text)
         user, password, port = url.user, url.password, url.port
-    except ValueError as error:
-        raise _bad("it is no URL") from error
+        normal_host(url.raw_host or "")
+    except (ValueError, Permanent):
+        raise _bad("it is no URL") from None  # the cause would quote it
     if url.scheme not in ("http", "https"):
         raise _bad("its scheme is not http or https")
     if not url.raw_host or not port:

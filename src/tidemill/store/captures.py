@@ -73,7 +73,9 @@ async def of_source(store: Store, source_id: str | None) -> AsyncGenerator[tuple
 
 def _headers(row: RowMapping) -> tuple[tuple[str, str], ...]:
     if row["headers"] is not None:
-        return tuple((str(name), str(value)) for name, value in row["headers"])
+        rest = [(str(name), str(value)) for name, value in row["headers"] if name.lower() != "content-type"]
+        own = [("Content-Type", row["content_type"])] if row["content_type"] else []  # a browser may have changed it
+        return (*own, *rest)
     sent = {"Content-Type": row["content_type"], "ETag": row["etag"], "Last-Modified": row["last_modified"]}
     return tuple((name, value) for name, value in sent.items() if value)
 

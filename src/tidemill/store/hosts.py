@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, literal_column, or_, select, update
+from sqlalchemy import RowMapping, and_, func, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.host import RETRY_TOKENS, Breaker, HostPolicy, HostState, after, granted, is_fine, observed
@@ -38,11 +38,13 @@ class RobotsRecord:
 class Settled:
     """A batch in which refused retries are failures, and the hosts that are not, or not any more, as usual.
 
-    `ended` counts the waiting visits that failed because their host is down.
+    `put_off` are those of them that asked for a pause. `ended` counts the waiting visits that failed because their host
+    is down.
     """
 
     batch: list[Fetched]
     states: Mapping[str, HostState] = field(default_factory=dict)
+    put_off: frozenset[str] = frozenset()
     ended: int = 0
 
 
@@ -75,6 +77,18 @@ async def standing(store: Store, origins: Sequence[str]) -> dict[str, HostState]
     """How these hosts stand, for whoever shows it; hosts of which nothing is known are left out."""
     async with store.read() as connection:
         return await _states(connection, origins)
+
+
+async def troubled(store: Store) -> dict[str, int]:
+    """How many hosts are `slowed` down, and how many are `open`: left alone, or tried just now."""
+    is_open = hosts.c.breaker != Breaker.CLOSED.value
+    statement = select(
+        func.count().filter(hosts.c.rate_per_s.is_not(None), ~is_open).label("slowed"),
+        func.count().filter(is_open).label("open"),
+    ).select_from(hosts)
+    async with store.read() as connection:
+        row = (await connection.execute(statement)).one()
+    return {"slowed": int(row.slowed), "open": int(row.open)}
 
 
 async def take_slots(connection: AsyncConnection, slots_by_host: Mapping[str, datetime]) -> None:
@@ -114,22 +128,35 @@ async def settle(connection: AsyncConnection, batch: Sequence[Fetched], policy: 
         shown.setdefault(fetched.visit.origin, []).append(fetched)
     known = await _states(connection, list(shown))
     states: dict[str, HostState] = {}
-    settled: dict[str, Fetched] = {}
+    refused: dict[str, Fetched] = {}
     for origin, results in shown.items():
-        before = known.get(origin)
-        if (before is None or before.is_healthy) and all(is_fine(each, policy) for each in results):
+        before = known.get(origin) or HostState(origin)
+        if before.is_healthy and all(is_fine(each, policy) for each in results):
             continue
-        seen = [observed(each, now) for each in results]
-        state = after(before or HostState(origin), seen, policy, now)
-        for each in results:
-            state, refusal = granted(state, each, policy)
-            if refusal is not None:
-                settled[each.visit.page_id] = replace(each, outcome=Outcome.FAILED, reason=refusal, retry_at=None)
-        states[origin] = state
-    await _keep(connection, [state for origin, state in states.items() if _differs(state, known.get(origin))])
+        state = after(before, [observed(each, now) for each in results], policy, now)
+        states[origin] = _judge_retries(state, results, policy, refused)
+    if not states:
+        return Settled(list(batch))
+    before_by_host = {origin: known.get(origin) or HostState(origin) for origin in states}
+    await _keep(connection, [state for origin, state in states.items() if _differs(state, before_by_host[origin])])
     down = [origin for origin, state in states.items() if policy.has_given_up(state)]
-    ended = await _end_waiting(connection, batch[0].visit.run_id, down, now) if down else 0
-    return Settled([settled.get(each.visit.page_id, each) for each in batch], states, ended)
+    return Settled(
+        batch=[refused.get(each.visit.page_id, each) for each in batch],
+        states=states,
+        put_off=frozenset(each for each in states if states[each].next_slot_at != before_by_host[each].next_slot_at),
+        ended=await _end_waiting(connection, batch[0].visit.run_id, down, now) if down else 0,
+    )
+
+
+def _judge_retries(
+    state: HostState, results: Sequence[Fetched], policy: HostPolicy, refused: dict[str, Fetched]
+) -> HostState:
+    """What remains of a host's budget after these retries; `refused` gets those that may not be, as failures."""
+    for each in results:
+        state, refusal = granted(state, each, policy)
+        if refusal is not None:
+            refused[each.visit.page_id] = replace(each, outcome=Outcome.FAILED, reason=refusal, retry_at=None)
+    return state
 
 
 async def _states(connection: AsyncConnection, origins: Sequence[str]) -> dict[str, HostState]:
@@ -145,9 +172,8 @@ def _state(row: RowMapping) -> HostState:
     return HostState(**values)
 
 
-def _differs(state: HostState, before: HostState | None) -> bool:
+def _differs(state: HostState, before: HostState) -> bool:
     """Whether there is more to keep than a new mean of times."""
-    before = before or HostState(state.origin)
     return replace(state, latency_s=before.latency_s) != before
 
 

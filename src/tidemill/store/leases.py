@@ -10,7 +10,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, func, literal_column, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.host import Breaker, HostState
@@ -26,9 +39,7 @@ _MOST_LOOKS = 8
 _IS_LISTING = text("visits.is_listing")
 _IS_PENDING = visits.c.state == literal_column(f"'{VisitState.PENDING.value}'")
 _IS_LEASED = visits.c.state == literal_column(f"'{VisitState.LEASED.value}'")
-_VISIT = tuple(
-    visits.c[name] for name in ("run_id", "page_id", "origin", "depth", "hops", "attempts", "tried_at")
-)
+_VISIT = tuple(visits.c[name] for name in ("run_id", "page_id", "origin", "depth", "hops", "attempts", "tried_at"))
 _PAGE = tuple(
     pages.c[name] for name in ("source_id", "url", "kind", "etag", "last_modified", "body_hash", "size_bytes")
 )
@@ -60,9 +71,9 @@ async def lease(
         standing = await hosts.out_of_step(connection, now)
         fresh = await _admissible(connection, run_id, max_pages, max_bytes)
         slots = _Slots(standing, now, now + timedelta(seconds=horizon_s), interval_s)
-        ready = _ready(run_id, now)
+        ready = and_(visits.c.run_id == run_id, _IS_PENDING, visits.c.not_before <= now)
         if fresh > 0 and await _awaits_listings(connection, run_id, standing):
-            ready = ready.where(_IS_LISTING)
+            ready = and_(ready, _IS_LISTING)
         rows = await _chosen(connection, ready, slots, limit, fresh)
         if not rows:
             return []
@@ -146,7 +157,7 @@ class _Slots:
 
 
 async def _chosen(
-    connection: AsyncConnection, ready: Select[Any], slots: _Slots, limit: int, fresh: int
+    connection: AsyncConnection, ready: ColumnElement[bool], slots: _Slots, limit: int, fresh: int
 ) -> list[RowMapping]:
     """The visits to lease, with their slots taken; at most `fresh` of them for the first time.
 
@@ -155,17 +166,15 @@ async def _chosen(
     """
     rows: list[RowMapping] = []
     for _ in range(_MOST_LOOKS):
-        full = frozenset(slots.full)
-        had = fresh > 0
-        look = ready.where(visits.c.origin.not_in(full)) if full else ready
-        look = look if had else look.where(visits.c.attempts > 0)
-        found = (await connection.execute(look.limit(limit))).mappings().all()
+        full, had = sorted(slots.full), fresh > 0
+        wanted = ready if had else and_(ready, visits.c.attempts > 0)
+        found = (await connection.execute(_first_of(wanted, full, limit))).mappings().all()
         for row in found:
             is_first = row["attempts"] == 0
-            if len(rows) < limit and row["page_id"] not in slots.given and (fresh > 0 or not is_first):
-                if slots.take(row):
-                    rows.append(row)
-                    fresh -= is_first
+            is_wanted = row["page_id"] not in slots.given and (fresh > 0 or not is_first)
+            if is_wanted and len(rows) < limit and slots.take(row):
+                rows.append(row)
+                fresh -= is_first
         learned = len(slots.full) > len(full) or (had and fresh <= 0)
         if len(found) < limit or len(rows) >= limit or not learned:
             break
@@ -200,10 +209,18 @@ async def _awaits_listings(connection: AsyncConnection, run_id: str, standing: M
     return (await connection.execute(statement.limit(1))).first() is not None
 
 
-def _ready(run_id: str, now: datetime) -> Select[Any]:
-    ready = and_(visits.c.run_id == run_id, _IS_PENDING, visits.c.not_before <= now)
+def _first_of(wanted: ColumnElement[bool], full: Sequence[str], limit: int) -> Select[Any]:
+    """The first visits that are wanted, without those of the hosts in `full`.
+
+    Their many visits are passed over inside the index, before anything else is read.
+    """
     order = (visits.c.depth, visits.c.not_before, visits.c.page_id)
-    return select(*_VISIT, *_PAGE).join(pages, pages.c.id == visits.c.page_id).where(ready).order_by(*order)
+    statement = select(*_VISIT, *_PAGE).join(pages, pages.c.id == visits.c.page_id).order_by(*order)
+    if not full:
+        return statement.where(wanted).limit(limit)
+    first = select(visits.c.run_id, visits.c.page_id).where(wanted, visits.c.origin.not_in(full))
+    chosen = first.order_by(*order).limit(limit).correlate(None)
+    return statement.where(tuple_(visits.c.run_id, visits.c.page_id).in_(chosen))
 
 
 def _visit(row: RowMapping, token: str, slot: datetime, now: datetime) -> Visit:

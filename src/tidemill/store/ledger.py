@@ -7,20 +7,19 @@ nothing. Every write of a leased visit must bear its token.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, bindparam, case, func, select, update
+from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.document import DocumentState
-from tidemill.models.ids import new_id
 from tidemill.models.outcome import Outcome, VisitState
-from tidemill.models.visit import Fetched, Found, LedgerEntry, Visit
-from tidemill.store import admission, hosts, removal
+from tidemill.models.visit import Fetched, Found, LedgerEntry
+from tidemill.store import admission, removal
 from tidemill.store.admission import Entry, Saved
 from tidemill.store.due import Due, due_of
 from tidemill.store.engine import Store
@@ -72,46 +71,6 @@ _CLOSE_PAGE = (
 )
 
 
-async def lease(
-    store: Store,
-    run_id: str,
-    worker_id: str,
-    *,
-    limit: int,
-    max_pages: int,
-    horizon_s: float,
-    interval_s: Callable[[str], float],
-) -> list[Visit]:
-    """Lease up to `limit` pending visits, nearest to the start URLs first, each with the time at which it may go out.
-
-    `interval_s(origin)` is the least time between two requests to an origin. Visits whose turn would come later than
-    `horizon_s` from now stay pending, and so do those beyond `max_pages` of the run. The list is empty if there is
-    nothing to lease just now.
-    """
-    token = new_id()
-    async with store.write() as connection:
-        now = store.now()
-        horizon = now + timedelta(seconds=horizon_s)
-        admitted = int(await connection.scalar(select(runs.c.admitted).where(runs.c.id == run_id)) or 0)
-        due = _pending(run_id, now, await hosts.busy_until(connection, horizon))
-        if admitted >= max_pages:
-            due = due.where(visits.c.attempts > 0)
-        elif max_pages - admitted < limit:
-            due = due.where((visits.c.attempts > 0) | visits.c.page_id.in_(_first_tries(run_id, max_pages - admitted)))
-        rows = (await connection.execute(due.limit(limit))).mappings().all()
-        if not rows:
-            return []
-        taken = _with_slots(rows, await hosts.slots(connection, _origins(rows)), now, horizon, interval_s)
-        leased = [Visit(**row, token=token, not_before=at) for row, at, _ in taken]
-        await hosts.take_slots(connection, {row["origin"]: after for row, _, after in taken if after is not None})
-        held = {"state": VisitState.LEASED.value, "token": token, "worker_id": worker_id}
-        chosen = and_(visits.c.run_id == run_id, visits.c.page_id.in_([visit.page_id for visit in leased]))
-        await connection.execute(update(visits).where(chosen).values(held))
-        new = sum(visit.attempts == 0 for visit in leased)
-        await connection.execute(update(runs).where(runs.c.id == run_id).values(_attended(worker_id, new)))
-        return leased
-
-
 async def record(store: Store, entry: Entry, batch: Sequence[Fetched]) -> int:
     """Write what became of leased visits of a run, in one transaction. Returns how many were still ours to write.
 
@@ -134,17 +93,6 @@ async def record(store: Store, entry: Entry, batch: Sequence[Fetched]) -> int:
         saved = await admission.enter(connection, entry, _unique_found(batch), now)
         await connection.execute(update(runs).where(runs.c.id == entry.run_id).values(_totals(batch, saved)))
         return len(batch)
-
-
-async def release(store: Store, run_id: str, worker_id: str) -> None:
-    """Give back the visits of a run that a worker has leased and will not fetch."""
-    held = and_(visits.c.run_id == run_id, visits.c.worker_id == worker_id, visits.c.state == VisitState.LEASED.value)
-    async with store.write() as connection:
-        first_tries = await connection.scalar(select(func.count()).where(held, visits.c.attempts == 0))
-        free = {"state": VisitState.PENDING.value, "token": None, "worker_id": None}
-        await connection.execute(update(visits).where(held).values(free))
-        back = {"admitted": runs.c.admitted - int(first_tries or 0)}
-        await connection.execute(update(runs).where(runs.c.id == run_id).values(back))
 
 
 async def led_away(store: Store, run_id: str) -> list[tuple[str, str]]:
@@ -192,63 +140,6 @@ async def entries(
             for row in rows:
                 fields = {name: value for name, value in row.items() if name != "page_id"}
                 yield LedgerEntry(**fields, document_ids=tuple(given.get(row["page_id"], ())))
-
-
-def _pending(run_id: str, now: datetime, busy: Sequence[str]) -> Any:
-    columns = (visits.c.run_id, visits.c.page_id, visits.c.origin, visits.c.depth, visits.c.hops, visits.c.attempts)
-    page_columns = (
-        pages.c.source_id,
-        pages.c.url,
-        pages.c.kind,
-        pages.c.etag,
-        pages.c.last_modified,
-        pages.c.body_hash,
-    )
-    ready = and_(visits.c.run_id == run_id, visits.c.state == VisitState.PENDING.value, visits.c.not_before <= now)
-    statement = select(*columns, *page_columns).join(pages, pages.c.id == visits.c.page_id).where(ready)
-    if busy:
-        statement = statement.where(visits.c.origin.not_in(busy))
-    return statement.order_by(visits.c.depth, visits.c.not_before, visits.c.page_id)
-
-
-def _first_tries(run_id: str, limit: int) -> Any:
-    fresh = and_(visits.c.run_id == run_id, visits.c.state == VisitState.PENDING.value, visits.c.attempts == 0)
-    order = (visits.c.depth, visits.c.not_before, visits.c.page_id)
-    return select(visits.c.page_id).where(fresh).order_by(*order).limit(limit).scalar_subquery()
-
-
-def _attended(worker_id: str, admitted: int) -> dict[str, Any]:
-    """Whoever leases is at work on the run, even if it was called interrupted because another crawler died."""
-    running = case((runs.c.state == "interrupted", "running"), else_=runs.c.state)
-    return {"admitted": runs.c.admitted + admitted, "worker_id": worker_id, "state": running}
-
-
-def _origins(rows: Sequence[RowMapping]) -> list[str]:
-    return sorted({row["origin"] for row in rows})
-
-
-def _with_slots(
-    rows: Sequence[RowMapping],
-    next_slots: Mapping[str, datetime],
-    now: datetime,
-    horizon: datetime,
-    interval_s: Callable[[str], float],
-) -> list[tuple[RowMapping, datetime, datetime | None]]:
-    """Each row that gets a slot before the horizon, its slot, and the slot after it (`None`: no limit)."""
-    free = dict(next_slots)
-    taken: list[tuple[RowMapping, datetime, datetime | None]] = []
-    for row in rows:
-        origin = row["origin"]
-        interval = interval_s(origin)
-        if interval <= 0:
-            taken.append((row, now, None))
-            continue
-        slot = max(now, free.get(origin, now))
-        if slot > horizon:
-            continue
-        free[origin] = slot + timedelta(seconds=interval)
-        taken.append((row, slot, free[origin]))
-    return taken
 
 
 async def _still_ours(connection: AsyncConnection, run_id: str, batch: Sequence[Fetched]) -> set[str]:

@@ -1,9 +1,10 @@
-"""Sources: what is to be crawled, with every version of it."""
+"""Sources: what is to be crawled, with every version of it. A deleted one keeps its row, so that it can come back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -13,50 +14,66 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidemill.errors import NotFound
 from tidemill.models.document import DocumentState
 from tidemill.models.ids import new_id
-from tidemill.models.source import Source, SourceSpec
+from tidemill.models.source import Source, SourceSpec, SourceVersion
 from tidemill.store.engine import Store
 from tidemill.store.tables import documents, source_versions, sources
 
 _SPEC = TypeAdapter(SourceSpec)
+_LIVE = sources.c.deleted_at.is_(None)
 
 
 async def apply(store: Store, spec: SourceSpec, *, adhoc: bool = False) -> tuple[Source, bool]:
-    """Make the source, or give it a new version if it differs. Returns it, and whether anything changed."""
+    """Make the source, or give it a new version if it differs. Returns it, and whether anything changed.
+
+    A deleted source of that name comes back, with a new version behind those that it had.
+    """
+    return (await apply_all(store, [spec], adhoc=adhoc))[0]
+
+
+async def apply_all(store: Store, specs: Sequence[SourceSpec], *, adhoc: bool = False) -> list[tuple[Source, bool]]:
+    """Apply these sources in one transaction, all or none."""
     async with store.write() as connection:
-        found = (await connection.execute(_select().where(sources.c.name == spec.name))).mappings().one_or_none()
-        if found is not None and _SPEC.validate_python(found["spec"]) == spec and found["adhoc"] <= adhoc:
-            return _source(found), False
         now = store.now()
-        source_id = found["id"] if found else new_id()
-        version = found["version"] + 1 if found else 1
-        values = {"kind": spec.kind, "spec": asdict(spec), "version": version, "adhoc": adhoc, "updated_at": now}
-        if found:
-            await connection.execute(update(sources).where(sources.c.id == source_id).values(values))
-        else:
-            await connection.execute(insert(sources).values(id=source_id, name=spec.name, created_at=now, **values))
-        await connection.execute(
-            insert(source_versions).values(source_id=source_id, version=version, spec=asdict(spec), created_at=now)
-        )
-        return await _one(connection, sources.c.id == source_id, spec.name), True
+        return [await _apply(connection, spec, adhoc, now) for spec in specs]
 
 
-async def get(store: Store, name: str) -> Source:
+async def get(store: Store, name: str, *, with_deleted: bool = False) -> Source:
     """The source of that name. Raises `NotFound`."""
     async with store.read() as connection:
-        return await _one(connection, sources.c.name == name, name)
+        return await _one(connection, sources.c.name == name, name, with_deleted=with_deleted)
 
 
 async def by_id(store: Store, source_id: str) -> Source:
-    """The source of that identifier. Raises `NotFound`."""
+    """The source of that identifier, even if it was deleted: work on it may be under way. Raises `NotFound`."""
     async with store.read() as connection:
-        return await _one(connection, sources.c.id == source_id, source_id)
+        return await _one(connection, sources.c.id == source_id, source_id, with_deleted=True)
 
 
 async def listed(store: Store) -> list[Source]:
     """All sources by name."""
     async with store.read() as connection:
-        rows = (await connection.execute(_select().order_by(sources.c.name))).mappings()
+        rows = (await connection.execute(_select().where(_LIVE).order_by(sources.c.name))).mappings()
         return [_source(row) for row in rows]
+
+
+async def standing(store: Store, names: Sequence[str]) -> dict[str, tuple[Source, bool]]:
+    """Those of these sources that there are or were, by name, each with whether it was deleted."""
+    async with store.read() as connection:
+        rows = (await connection.execute(_select().where(sources.c.name.in_(names)))).mappings()
+        return {row["name"]: (_source(row), row["deleted_at"] is not None) for row in rows}
+
+
+async def versions(store: Store, name: str) -> list[SourceVersion]:
+    """Every version of a source, the first one first, even if it was deleted. Raises `NotFound`."""
+    async with store.read() as connection:
+        source = await _one(connection, sources.c.name == name, name, with_deleted=True)
+        of_source = source_versions.c.source_id == source.id
+        columns = (source_versions.c.version, source_versions.c.spec, source_versions.c.created_at)
+        statement = select(*columns).where(of_source).order_by(source_versions.c.version)
+        return [
+            SourceVersion(row["version"], _SPEC.validate_python(row["spec"]), row["created_at"])
+            for row in (await connection.execute(statement)).mappings()
+        ]
 
 
 async def document_count(connection: AsyncConnection, source_id: str) -> int:
@@ -67,8 +84,34 @@ async def document_count(connection: AsyncConnection, source_id: str) -> int:
     return int(await connection.scalar(counted) or 0)
 
 
-async def _one(connection: AsyncConnection, condition: Any, name: str) -> Source:
-    row = (await connection.execute(_select().where(condition))).mappings().one_or_none()
+async def _apply(connection: AsyncConnection, spec: SourceSpec, adhoc: bool, now: datetime) -> tuple[Source, bool]:
+    found = (await connection.execute(_select().where(sources.c.name == spec.name))).mappings().one_or_none()
+    lives = found is not None and found["deleted_at"] is None
+    if lives and _SPEC.validate_python(found["spec"]) == spec and found["adhoc"] <= adhoc:
+        return _source(found), False
+    source_id = found["id"] if found else new_id()
+    version = found["version"] + 1 if found else 1
+    values = {
+        "kind": spec.kind,
+        "spec": asdict(spec),
+        "version": version,
+        "adhoc": adhoc,
+        "updated_at": now,
+        "deleted_at": None,
+    }
+    if found:
+        await connection.execute(update(sources).where(sources.c.id == source_id).values(values))
+    else:
+        await connection.execute(insert(sources).values(id=source_id, name=spec.name, created_at=now, **values))
+    await connection.execute(
+        insert(source_versions).values(source_id=source_id, version=version, spec=asdict(spec), created_at=now)
+    )
+    return await _one(connection, sources.c.id == source_id, spec.name), True
+
+
+async def _one(connection: AsyncConnection, condition: Any, name: str, *, with_deleted: bool = False) -> Source:
+    statement = _select().where(condition) if with_deleted else _select().where(condition, _LIVE)
+    row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
         raise NotFound(f"no source {name!r}; `tidemill sources list` shows those there are", reason="no_such_source")
     return _source(row)
@@ -77,7 +120,7 @@ async def _one(connection: AsyncConnection, condition: Any, name: str) -> Source
 def _select() -> Select[Any]:
     current = and_(documents.c.source_id == sources.c.id, documents.c.state == DocumentState.CURRENT.value)
     count = select(func.count()).where(current).scalar_subquery().label("documents")
-    return select(sources, count).where(sources.c.deleted_at.is_(None))
+    return select(sources, count)
 
 
 def _source(row: Mapping[str, Any]) -> Source:

@@ -115,6 +115,10 @@ class Metrics:
         """The visits of unfinished runs, by outcome or open state."""
         _replace(self._store_visits, counts)
 
+    def set_hosts(self, counts: Mapping[str, int]) -> None:
+        """The hosts that are not asked as usual: `slowed`, or `open` (left alone because they fail)."""
+        _replace(self._store_hosts, counts)
+
     def add_refresh(self, name: str, refresh: Refresh) -> None:
         """Has `refresh` set gauges before every scrape; `name` stands for it when it fails."""
         self._refreshes.append((name, refresh))
@@ -169,6 +173,7 @@ class Metrics:
         self._queue_age = self._gauge("queue_oldest_age_seconds", "How long the oldest capture has waited")
         self._store_documents = self._gauge("store_documents", "Documents in the store", "state")
         self._store_visits = self._gauge("store_visits", "Visits of unfinished runs", "outcome")
+        self._store_hosts = self._gauge("store_hosts", "Hosts slowed down, or left alone because they fail", "state")
         self._refresh_errors = self._counter(
             "refresh_errors", "Metrics that could not be read from the store", "source"
         )

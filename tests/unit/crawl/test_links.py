@@ -44,6 +44,14 @@ def link(href: str, url: str = PAGE) -> tuple[str, ...]:
         ("ne\nxt.html", "http://a.example/docs/guide/next.html"),
         ("x y.html", "http://a.example/docs/guide/x%20y.html"),
         ("HTTP://A.example/%7Ex", "http://a.example/~x"),
+        ("x #part", "http://a.example/docs/guide/x%20"),
+        ("x\t#part", "http://a.example/docs/guide/x"),
+        ("?#part", "http://a.example/docs/guide/page.html?v=1"),
+        ("#a#b", None),
+        ("http:#x", None),
+        ("http:x", "http://a.example/docs/guide/x"),
+        ("httpd.html", "http://a.example/docs/guide/httpd.html"),
+        ("x" * 4096, None),
         ("a:b", None),
         ("", None),
         (" ", None),
@@ -121,8 +129,82 @@ def test_feeds_are_told_apart_from_pages() -> None:
         '<link rel="alternate" type="application/rss+xml" href="/rss"><link rel="ALTERNATE" type="Application/Atom+XML"'
         ' href="atom.xml"><a href="/rss">our feed</a><link rel="alternate" type="application/feed+json" href="/f.json">'
     )
-    assert links.feeds == ("http://a.example/rss", "http://a.example/docs/guide/atom.xml")
+    assert links.feeds == (
+        "http://a.example/rss",
+        "http://a.example/docs/guide/atom.xml",
+        "http://a.example/f.json",
+    )
     assert links.pages == ()
+
+
+@pytest.mark.parametrize("rel", ["nofollow", "NoFollow noopener", "external ugc", "sponsored"])
+def test_links_that_the_page_disowns(rel: str) -> None:
+    links = read(f'<a href="/own">1</a><a href="/theirs" rel="{rel}">2</a><area href="/map" rel="{rel}">')
+    assert links.pages == ("http://a.example/own", "http://a.example/theirs", "http://a.example/map")
+    assert links.nofollow == {"http://a.example/theirs", "http://a.example/map"}
+
+
+@pytest.mark.parametrize("rel", ["", "noopener", "me", "nofollowing"])
+def test_links_that_it_does_not_disown(rel: str) -> None:
+    assert read(f'<a href="/x" rel="{rel}">1</a>').nofollow == frozenset()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        '<a href="x">again</a>',
+        '<a href="./x#part" rel="author">again</a>',
+        '<link rel="next" href="x">',
+        '<link rel="alternate" type="application/rss+xml" href="x">',
+        '<meta http-equiv="refresh" content="9;url=x">',
+    ],
+)
+def test_one_link_that_owns_a_page_is_enough(other: str) -> None:
+    assert read(f'<a href="x" rel="nofollow">1</a>{other}<a href="x#2" rel="ugc">2</a>').nofollow == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("markup", "header", "canonical"),
+    [
+        ("<link rel=canonical href=/one?utm_source=x#y>", None, "http://a.example/one"),
+        ("<link rel='shortlink CANONICAL' href=one>", None, "http://a.example/docs/guide/one"),
+        ("<base href=/b/><link rel=canonical href=one>", None, "http://a.example/b/one"),
+        ("<head><noscript><img></noscript><link rel=canonical href=/one></head>", None, "http://a.example/one"),
+        ("<link rel=canonical href=/one><link rel=canonical href=/one#x>", None, "http://a.example/one"),
+        ("<link rel=canonical href=/one><link rel=canonical href=/two>", None, None),
+        ("<link rel=canonical href=''>", None, None),
+        ("<link rel=canonical href=mailto:x>", None, None),
+        ("<link rel=canonical>", None, None),
+        ("<a rel=canonical href=/one>", None, None),
+        ("", '</one>; rel="canonical"', "http://a.example/one"),
+        ("", "<one>; title=x; REL=canonical", "http://a.example/docs/guide/one"),
+        ("<base href=/b/>", '<one>; rel="canonical"', "http://a.example/docs/guide/one"),
+        ("", '</x>; rel=next, </one>; rel="canonical", </y>; rel=prev', "http://a.example/one"),
+        ("", "</x>; rel=preload; as=style", None),
+        ("", "nonsense; rel=canonical", None),
+        ("<link rel=canonical href=/one>", "</one>; rel=canonical", "http://a.example/one"),
+        ("<link rel=canonical href=/one>", "</two>; rel=canonical", None),
+    ],
+)
+def test_the_canonical_url_that_a_page_claims(markup: str, header: str | None, canonical: str | None) -> None:
+    headers = {} if header is None else {"Link": header}
+    assert LinkReader().read(parse_html(markup), PAGE, headers).canonical == canonical
+
+
+def test_meta_elements_for_robots_are_handed_on() -> None:
+    markup = """<meta name=ROBOTS content="noindex"><meta name="Tide&quot;mill" content=none>
+    <meta name=otherbot content=x><meta name=description content=y><meta id=robots content=z><meta name=robots>"""
+    assert LinkReader('tide"MILL').read(parse_html(markup), PAGE).robots == (
+        ("ROBOTS", "noindex"),
+        ('Tide"mill', "none"),
+        ("robots", ""),
+    )
+
+
+def test_only_elements_that_link_are_links() -> None:
+    markup = """<svg><use href="/icons.svg"></use><image href="/i.png"/></svg><x-y href="/custom"></x-y>
+    <script src="/s.js" href="/t"></script><iframe href="/u"></iframe><svg><a href="/in-svg">1</a></svg>"""
+    assert read(markup).pages == ("http://a.example/in-svg",)
 
 
 @pytest.mark.parametrize(
@@ -146,13 +228,41 @@ def test_only_the_first_base_counts() -> None:
 
 HREFS = st.one_of(
     st.sampled_from(
-        ["x", "../x", "/x", "//b/x", "?q=1", "#f", "", " ", ".", "..", "./", "x/../y", ";", ";p", "x;p?q#f", "a:b"]
+        [
+            "x",
+            "../x",
+            "/x",
+            "//b/x",
+            "?q=1",
+            "#f",
+            "",
+            " ",
+            ".",
+            "..",
+            "./",
+            "x/../y",
+            ";",
+            ";p",
+            "x;p?q#f",
+            "a:b",
+            "x/",
+        ]
     ),
+    st.sampled_from(["x#f", "x #f", "x ", " x", "/x#f", " /x ", "/", "http://a/x"]),
     st.sampled_from([" ?q", "\n#f", "http://c/", "https:x", "http:x", "\\x", "%2e%2e/x", "é", "x y", "\x00x", "\xa0"]),
     st.lists(st.sampled_from(list("ab/.?#;:%\\ \n\t=&é")), max_size=8).map("".join),
 )
 BASES = st.sampled_from(
-    ["http://a/", "http://a/x", "http://a/d/", "http://a/d/x.html", "http://a/d/x.html?q=/r/", "https://b:81/d/e/f/"]
+    [
+        "http://a/",
+        "http://a/x",
+        "http://a/d/",
+        "http://a/d/x.html",
+        "http://a/d/x.html?q=/r/",
+        "http://a/d//e/x",
+        "https://b:81/d/e/f/",
+        "https://me@a/d/",
+    ]
 )
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tidemill.crawl.scope import Scope, folder_spec
 from tidemill.errors import Invalid
-from tidemill.models.source import SourceSpec
+from tidemill.models.source import QueryRules, SourceSpec
+from tidemill.models.url import url_key
 
 TODAY = date(2026, 11, 23)
 
 
-def scope(
-    *, max_depth: int | None = None, start: tuple[str, ...] = ("http://a.example/x/",), **fields: tuple[str, ...]
-) -> Scope:
-    return Scope(SourceSpec(name="s", start=start, **fields), max_depth=max_depth, today=TODAY)  # type: ignore[arg-type]
+def scope(*, max_depth: int | None = None, start: tuple[str, ...] = ("http://a.example/x/",), **fields: Any) -> Scope:
+    return Scope(SourceSpec(name="s", start=start, **fields), max_depth=max_depth, today=TODAY)
 
 
 @pytest.mark.parametrize(
@@ -58,12 +60,97 @@ def test_what_is_no_host_is_refused(host: str) -> None:
         scope(hosts=(host,))
 
 
+def test_a_source_of_many_hosts_covers_each() -> None:
+    many = scope(hosts=tuple(f"h{number}.example" for number in range(100)))
+    assert all(many.covers(f"https://h{number}.example/") for number in range(100))
+    assert not many.covers("http://h100.example/")
+    assert not many.covers("http://h100.example/")
+
+
+@pytest.mark.parametrize("kind", ["files", "warc"])
+def test_paths_of_this_machine_have_no_host_so_any_is_in_scope(kind: str) -> None:
+    of_paths = scope(kind=kind, start=("./folder", "/list.txt"))
+    assert of_paths.covers("http://a.example/")
+    assert of_paths.same_site("https://b.example:8080/x")
+
+
+@pytest.mark.parametrize("kind", ["files", "warc"])
+def test_the_base_url_of_paths_gives_their_host(kind: str) -> None:
+    of_paths = scope(kind=kind, start=("./folder",), base_url="https://a.example/docs/")
+    assert of_paths.covers("http://a.example/elsewhere")
+    assert not of_paths.covers("http://b.example/")
+
+
+@pytest.mark.parametrize("kind", ["files", "warc"])
+def test_named_hosts_take_the_place_of_the_base_url(kind: str) -> None:
+    of_paths = scope(kind=kind, start=("./folder",), base_url="https://a.example/", hosts=("b.example",))
+    assert of_paths.covers("http://b.example/")
+    assert not of_paths.covers("http://a.example/")
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "covered"),
+    [
+        ("files", "/folder", True),
+        ("warc", "/x.warc", False),
+        ("website", "http://a.example/", False),
+        ("sitemap", "http://a.example/", False),
+    ],
+)
+def test_files_belong_to_folders_alone(kind: str, start: str, covered: bool) -> None:
+    assert scope(kind=kind, start=(start,)).covers("file:///folder/x.html") is covered
+    assert scope(kind=kind, start=(start,), deny=(r"\.tmp$",)).covers("file:///folder/x.tmp") is False
+
+
+@pytest.mark.parametrize(
+    ("keep", "drop", "query", "left"),
+    [
+        (None, (), "a=1&b=2", "a=1&b=2"),
+        (None, ("a",), "a=1&b=2", "b=2"),
+        (None, ("a",), "a=1", ""),
+        (None, ("a",), "a", ""),
+        (None, ("a",), "A=1&aa=2", "A=1&aa=2"),
+        (None, ("a",), "a=1&a=2&b", "b"),
+        (None, ("ref_*",), "ref_=1&ref_x=2&ref=3&xref_=4", "ref=3&xref_=4"),
+        (None, ("*",), "a=1&b=2", ""),
+        (None, ("a.c",), "abc=1", "abc=1"),
+        (None, ("größe",), "größe=1&b=2", "b=2"),
+        (None, ("utm_source",), "b=2&=3", "=3&b=2"),
+        (("id",), (), "a=1&id=2", "id=2"),
+        (("id",), (), "Id=2", ""),
+        (("f_*",), (), "f_x=1&g=2", "f_x=1"),
+        (("f_*",), ("f_x",), "f_x=1&f_y=2", "f_y=2"),
+        ((), (), "a=1", ""),
+    ],
+)
+def test_which_parameters_tell_pages_apart(
+    keep: tuple[str, ...] | None, drop: tuple[str, ...], query: str, left: str
+) -> None:
+    rules = scope(query=QueryRules(keep=keep, drop=drop))
+    assert rules.rewrite(url_key(f"http://a.example/x?{query}")) == url_key(f"http://a.example/x?{left}")
+
+
+@given(st.text(alphabet="ab=&%*é?", max_size=12), st.sampled_from([None, ("a",), ("a*",), ()]))
+def test_a_rewritten_url_is_canonical_and_stays_as_it_is(query: str, keep: tuple[str, ...] | None) -> None:
+    rules = scope(query=QueryRules(keep=keep, drop=("b", "ab*")))
+    once = rules.rewrite(url_key(f"http://a.example/x?{query}"))
+    assert url_key(once) == once
+    assert rules.rewrite(once) == once
+
+
 def test_within_is_the_beginning_of_a_url_under_either_scheme() -> None:
     inside = scope(within=("http://a.example/x/",))
     assert inside.covers("https://a.example/x/y")
     assert not inside.covers("http://a.example/x")
     assert not inside.covers("http://a.example/y/x/")
     assert inside.same_site("http://a.example/y")
+
+
+def test_within_reaches_no_further_than_the_hosts() -> None:
+    inside = scope(within=("http://a.example/x/", "http://b.example/x/"))
+    assert inside.covers("http://a.example/x/y")
+    assert not inside.covers("http://b.example/x/y")
+    assert not scope(within=("http://a.example/x/",), deny=("y$",)).covers("http://a.example/x/y")
 
 
 def test_allow_and_deny_are_regular_expressions_over_the_whole_url() -> None:

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.crawl.discover.sitemap import Sitemap, read_sitemap
+from tidemill.crawl.discover.listing import Listed, Listing
+from tidemill.crawl.discover.sitemap import read_sitemap
 from tidemill.errors import Permanent
 
 NAMESPACE = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
 ONE = f"<urlset {NAMESPACE}><url><loc> http://a/1 </loc><lastmod>2026-01-01</lastmod></url><url><loc>http://a/2</loc></url></urlset>"
 
 
-def read(body: str | bytes, max_bytes: int = 1_000_000) -> Sitemap:
+DAY_END = datetime(2026, 1, 1, 23, 59, 59, tzinfo=UTC)
+"""What the `<lastmod>` of the first page says: it may change until its day is over."""
+
+
+def read(body: str | bytes, max_bytes: int = 1_000_000) -> Listing:
     return read_sitemap(body.encode() if isinstance(body, str) else body, max_bytes=max_bytes)
+
+
+def urls(body: str | bytes, max_bytes: int = 1_000_000) -> tuple[str, ...]:
+    return tuple(page.url for page in read(body, max_bytes).pages)
+
+
+def modified(text: str) -> datetime | None:
+    return read(f"<urlset><url><loc>http://a/1</loc><lastmod>{text}</lastmod></url></urlset>").pages[0].modified_at
 
 
 @pytest.mark.parametrize(
@@ -30,35 +44,104 @@ def read(body: str | bytes, max_bytes: int = 1_000_000) -> Sitemap:
         ONE.replace("</url></urlset>", ""),
         ONE.replace("<url>", "<!-- x --><url><title>Tom & Jerry &nbsp;</title>", 1),
         ONE.replace("<url>", "\x00\x01<url>", 1),
-        "http://a/1\nhttp://a/2\n",
-        "\ufeffhttp://a/1\r\n\r\n# no\r\nhttp://a/2",
+        ONE.replace("</url>", ""),
+        ONE.replace(
+            "<loc> http://a/1 </loc><lastmod>2026-01-01</lastmod>", "<lastmod>2026-01-01</lastmod><loc>http://a/1</loc>"
+        ),
+        ONE.encode("utf-16"),
+        f'<?xml version="1.0" encoding="UTF-16"?>{ONE}'.encode("utf-16"),
     ],
 )
-def test_pages(body: str) -> None:
-    assert read(body) == Sitemap(pages=("http://a/1", "http://a/2"), sitemaps=())
+def test_pages(body: str | bytes) -> None:
+    assert read(body) == Listing(pages=(Listed("http://a/1", DAY_END), Listed("http://a/2")))
+
+
+@pytest.mark.parametrize("body", ["http://a/1\nhttp://a/2\n", "\ufeffhttp://a/1\r\n\r\n# no\r\nhttp://a/2"])
+def test_pages_of_a_text(body: str) -> None:
+    assert read(body) == Listing(pages=(Listed("http://a/1"), Listed("http://a/2")))
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026", datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("2024-02", datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)),
+        ("2026-12", datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        (" 2026-01-01\n", DAY_END),
+        ("2026-01-01T10:30Z", datetime(2026, 1, 1, 10, 30, tzinfo=UTC)),
+        ("2026-01-01T10:30:20+02:00", datetime(2026, 1, 1, 8, 30, 20, tzinfo=UTC)),
+        ("2026-01-01T10:30:20.123456789-0530", datetime(2026, 1, 1, 16, 0, 20, 123456, tzinfo=UTC)),
+        ("2026-01-01 10:30:20", datetime(2026, 1, 1, 10, 30, 20, tzinfo=UTC)),
+        *(
+            (junk, None)
+            for junk in ("", "yesterday", "2026-13-01", "2026-02-30", "01/02/2026", "20260101", "0001-01-01")
+        ),
+        *(
+            (junk, None)
+            for junk in ("2026-01-01T25:00Z", "2026-01-01T10:00:00+99:00", "9" * 5000, "-2026-01-01", "2026-1-1")
+        ),
+        ("9999-12-31T23:59:59-12:00", None),
+    ],
+)
+def test_lastmod_is_the_latest_moment_that_it_can_mean(text: str, time: datetime | None) -> None:
+    assert modified(text) == time
+
+
+@given(st.datetimes(min_value=datetime(1990, 1, 1), timezones=st.timezones() | st.just(UTC)))  # noqa: DTZ001
+def test_every_time_that_is_written_by_the_book_is_read(time: datetime) -> None:
+    offset = time.utcoffset()
+    if (
+        offset is not None
+        and not offset.seconds % 60
+        and datetime(1990, 1, 2, tzinfo=UTC) < time < datetime(9999, 1, 1, tzinfo=UTC)
+    ):
+        assert modified(time.isoformat()) == time.astimezone(UTC)
+
+
+@given(st.dates(min_value=datetime(1990, 1, 1).date(), max_value=datetime(9998, 1, 1).date()))  # noqa: DTZ001
+def test_the_shorter_a_date_the_later_it_is(day: object) -> None:
+    year, month, whole = (modified(str(day)[:length]) for length in (4, 7, 10))
+    assert year is not None and month is not None and whole is not None  # noqa: PT018
+    assert year >= month >= whole
+
+
+def test_lastmod_of_one_entry_is_not_that_of_the_next() -> None:
+    body = "<urlset><url><loc>http://a/1</loc><lastmod>2026-01-01</lastmod><url><loc>http://a/2</loc></url></urlset>"
+    assert read(body).pages == (Listed("http://a/1", DAY_END), Listed("http://a/2"))
 
 
 def test_an_index_lists_sitemaps() -> None:
     index = f"<sitemapindex {NAMESPACE}><sitemap><loc>http://a/s1.xml</loc></sitemap><sitemap><loc>/s2</loc></sitemap></sitemapindex>"
-    assert read(index) == Sitemap(pages=(), sitemaps=("http://a/s1.xml", "/s2"))
+    assert read(index) == Listing(further=("http://a/s1.xml", "/s2"))
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_a_feed_may_stand_in_its_place(gzipped: bool) -> None:
+    feed = b"""<rss version="2.0"><channel><link>http://a/</link><item><link>http://a/1</link>
+    <pubDate>Thu, 01 Jan 2026 23:59:59 GMT</pubDate></item></channel></rss>"""
+    assert read(gzip.compress(feed) if gzipped else feed) == Listing(pages=(Listed("http://a/1", DAY_END),))
+
+
+def test_a_sitemap_that_speaks_of_feeds_is_none() -> None:
+    assert urls("<urlset><!-- <feed> --><url><loc>http://a/1</loc></url></urlset>") == ("http://a/1",)
 
 
 def test_pictures_and_entities_of_other_kinds_are_no_pages() -> None:
     body = f"""<urlset {NAMESPACE} xmlns:image="http://www.google.com/schemas/sitemap-image/1.1"><url><loc>http://a/1?x&amp;y</loc>
     <image:image><image:loc>http://a/i.png</image:loc></image:image></url><loc>http://a/stray</loc><url><loc></loc></url></urlset>"""
-    assert read(body) == Sitemap(pages=("http://a/1?x&y",), sitemaps=())
+    assert read(body) == Listing(pages=(Listed("http://a/1?x&y"),))
 
 
 def test_ampersands_that_nobody_escaped_belong_to_the_url() -> None:
     locs = "".join(f"<url><loc>{url}</loc></url>" for url in ("http://a/?x&y=1&copy=2", "<![CDATA[http://a/?x&y]]>"))
-    assert read(f"<urlset>{locs}</urlset>").pages == ("http://a/?x&y=1&copy=2", "http://a/?x&y")
+    assert urls(f"<urlset>{locs}</urlset>") == ("http://a/?x&y=1&copy=2", "http://a/?x&y")
 
 
 def test_gzip_in_one_member_and_in_several() -> None:
-    assert read(gzip.compress(ONE.encode())).pages == ("http://a/1", "http://a/2")
+    assert urls(gzip.compress(ONE.encode())) == ("http://a/1", "http://a/2")
     cut = len(ONE) // 2
     members = gzip.compress(ONE[:cut].encode()) + gzip.compress(ONE[cut:].encode()) + b"\0\0padding"
-    assert read(members).pages == ("http://a/1", "http://a/2")
+    assert urls(members) == ("http://a/1", "http://a/2")
 
 
 @pytest.mark.parametrize("members", [1, 3])
@@ -70,7 +153,7 @@ def test_a_bomb_is_refused_before_it_goes_off(members: int) -> None:
 
 
 def test_what_inflates_to_exactly_the_limit_is_read() -> None:
-    assert read(gzip.compress(ONE.encode()), max_bytes=len(ONE)).pages == ("http://a/1", "http://a/2")
+    assert urls(gzip.compress(ONE.encode()), max_bytes=len(ONE)) == ("http://a/1", "http://a/2")
     with pytest.raises(Permanent):
         read(gzip.compress(ONE.encode()), max_bytes=len(ONE) - 1)
 
@@ -94,13 +177,13 @@ def test_entities_are_neither_fetched_nor_multiplied(tmp_path_factory: pytest.Te
     lol = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
     body = f"""<!DOCTYPE urlset [<!ENTITY file SYSTEM "file://{secret}"><!ENTITY l0 "http://lol/">{lol}]>
     <urlset><url><loc>&file;</loc></url><url><loc>&l9;</loc></url><url><loc>http://a/1</loc></url></urlset>"""
-    assert read(body).pages == ("&file;", "&l9;", "http://a/1")
+    assert urls(body) == ("&file;", "&l9;", "http://a/1")
 
 
 @given(st.binary(max_size=60) | st.text("<>&/urlocset \x00é!?[]'\"", max_size=60).map(str.encode))
 def test_rubbish_is_read_or_refused_and_nothing_else(body: bytes) -> None:
     for prefix in (b"", b"<urlset>", b"\x1f\x8b"):
         try:
-            assert isinstance(read(prefix + body), Sitemap)
+            assert isinstance(read(prefix + body), Listing)
         except Permanent as error:
             assert error.reason in {"bad_xml", "bad_encoding", "too_large"}  # noqa: PT017

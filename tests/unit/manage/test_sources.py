@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.errors import Invalid
-from tidemill.manage.sources import KINDS, read_files, read_mapping, to_yaml
-from tidemill.models.source import ProcessRules, Source, SourceSpec
+from tidemill.manage.source_files import read_files, to_yaml
+from tidemill.manage.source_mapping import read_mapping
+from tidemill.models.source import (
+    KINDS,
+    ApiRules,
+    ObeyRules,
+    ProcessRules,
+    QueryRules,
+    RecrawlRules,
+    RequestRules,
+    SourceSpec,
+)
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "sources"
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FULL = """name: full
 kind: website
 start: [https://a.example/, "https://b.example/x"]
@@ -24,13 +32,33 @@ hosts: [a.example, b.example]
 within: [https://a.example/]
 allow: ["/x/"]
 deny: ["/y/"]
+query: {keep: [id, page], drop: [sort]}
+obey: {nofollow: false, noindex: false, canonical: true}
 sitemaps: false
 max_pages: 10
 max_depth: 0
+max_bytes: 1000000
+trap_budget: 50
 rate_per_s: 0.5
+delay_s: 2
 concurrency: 2
+fetch: auto
+screenshot: true
+request:
+  user_agent: example-bot/1.0
+  contact_url: https://example.org/bot
+  headers: {Accept-Language: en, X-Api-Key: "${secret:key}"}
+  cookies: {consent: "yes", session: "${secret:cookie}"}
+  username: ada
+  password: ${secret:password_1}
+  session: true
+  proxies: ["http://proxy.example:3128", "http://me:${secret:proxy}@proxy.example:3128", "${secret:whole_proxy}"]
+  proxy_rotation: host
+recrawl: {first_hours: 6, min_hours: 0.5, max_hours: 48, lastmod: false}
 process: {min_words: 1, languages: [en], required: [title]}
 """
+ELSEWHERE = {"base_url", "api"}
+"""Fields that only other kinds have."""
 
 
 @pytest.fixture
@@ -53,7 +81,14 @@ def test_a_file_with_every_field(file: Path) -> None:
     (spec,) = read_files([file])
     assert spec.process == ProcessRules(min_words=1, languages=("en",), required=("title",))
     assert (spec.start, spec.max_depth, spec.sitemaps) == (("https://a.example/", "https://b.example/x"), 0, False)
-    assert all(field.name in FULL for field in fields(SourceSpec))
+    assert (spec.query, spec.obey) == (QueryRules(("id", "page"), ("sort",)), ObeyRules(False, False, True))
+    assert spec.recrawl == RecrawlRules(6, 0.5, 48, False)
+    assert spec.request.headers["X-Api-Key"] == "${secret:key}"
+    assert all(
+        f"\n{field.name}: " in f"\n{FULL}".replace(":\n", ": ")
+        for field in fields(SourceSpec)
+        if field.name not in ELSEWHERE
+    )
 
 
 def test_several_documents_and_empty_ones_between(file: Path) -> None:
@@ -68,10 +103,24 @@ def test_several_documents_and_empty_ones_between(file: Path) -> None:
         ("max_page: 1", "x.yaml:3: unknown field 'max_page'; did you mean max_pages?"),
         ("zzz: x", "x.yaml:3: unknown field 'zzz'; fields are name, kind, start"),
         ("1: x", "x.yaml:3: unknown field '1'"),
-        ("process: {min_word: 3}", "x.yaml:3: unknown field 'min_word'; did you mean min_words?"),
+        ("process: {min_word: 3}", "x.yaml:3: unknown field 'min_word' in process; did you mean min_words?"),
+        ("query:\n  keeps: [a]", "x.yaml:4: unknown field 'keeps' in query; did you mean keep?"),
+        ("obey:\n  nofolow: true", "x.yaml:4: unknown field 'nofolow' in obey; did you mean nofollow?"),
+        ("request:\n  header: {}", "x.yaml:4: unknown field 'header' in request; did you mean headers?"),
+        ("recrawl:\n\n  zzz: 1", "x.yaml:5: unknown field 'zzz' in recrawl; fields are first_hours, min_hours"),
+        ("api:\n  item: x", "x.yaml:4: unknown field 'item' in api; did you mean items?"),
+        ("max_pages: '9'", "x.yaml:3: max_pages is '9': Input should be a valid integer"),
+        ("max_pages: true", "x.yaml:3: max_pages is True: Input should be a valid integer"),
+        ("sitemaps: 1", "x.yaml:3: sitemaps is 1: Input should be a valid boolean"),
+        ("description: 2026-01-01", "x.yaml:3: description is datetime.date(2026, 1, 1), a date; put it in quotes"),
+        ("process: {fields: {1: x}}", "x.yaml:3: process.fields: the name 1 is no text; put it in quotes"),
+        ("hosts: &a [*a]", "x.yaml:1: holds too many values, or a value within itself"),
         ("process: {min_words: few}", "x.yaml:3: process.min_words is 'few': Input should be a valid integer"),
         ("process: 3", "x.yaml:3: process is 3: "),
-        ("kind: webiste", "x.yaml:3: kind is 'webiste'; use one of website, sitemap, feed"),
+        (
+            "kind: webiste",
+            "x.yaml:3: kind is 'webiste'; use one of website, sitemap, feed, json_api, ical, files, warc",
+        ),
         ("max_pages: many", "x.yaml:3: max_pages is 'many': Input should be a valid integer"),
         ("max_pages: 0", "x.yaml:3: max_pages is 0; give 1 or more"),
         ("max_depth: -1", "x.yaml:3: max_depth is -1; give 0 or more"),
@@ -79,7 +128,7 @@ def test_several_documents_and_empty_ones_between(file: Path) -> None:
         ("concurrency: 0", "x.yaml:3: concurrency is 0; give 1 or more"),
         ("sitemaps: maybe", "x.yaml:3: sitemaps is 'maybe': Input should be a valid boolean"),
         ("within: [/docs]", "x.yaml:3: within: not an absolute http or https URL: '/docs'; write https://host/path"),
-        ("hosts: [a.example]\nwithin: a", "x.yaml:4: within is 'a': Input should be a valid tuple"),
+        ("hosts: [a.example]\nwithin: a", "x.yaml:4: within is 'a': Input should be a valid array"),
         ("hosts: ['https://a.example']", "x.yaml:3: source 'a': hosts holds 'https://a.example'; write a name"),
         ("allow: ['(']", "x.yaml:3: source 'a': allow holds '(', which is no regular expression"),
         ("allow: [x]\ndeny: ['[']", "x.yaml:4: source 'a': deny holds '[', which is no regular expression"),
@@ -89,7 +138,7 @@ def test_several_documents_and_empty_ones_between(file: Path) -> None:
         ("\tdescription: x", "x.yaml:3: is not YAML: found character '\\t'"),
         ("description: 2026-02-30", "x.yaml: holds a date or number that does not exist"),
         ("description: !!python/object:os.system x", "x.yaml:3: is not YAML: could not determine a constructor"),
-        ('description: "\\ud800"', "x.yaml:1: holds half a surrogate pair"),
+        ('description: "\\ud800"', "x.yaml:3: description holds half a surrogate pair"),
     ],
 )
 def test_a_fault_is_named_with_its_place_and_the_way_out(file: Path, line: str, problem: str) -> None:
@@ -113,7 +162,7 @@ def test_a_fault_is_named_with_its_place_and_the_way_out(file: Path, line: str, 
             "x.yaml:1: name is 'http://a/'; give a word that is not empty and no URL",
         ),
         ("name: 5\nstart: [http://a/]", "x.yaml:1: name is 5: Input should be a valid string"),
-        ("name: a\nstart:\n- http://a/\n- nonsense", "x.yaml:3: start: not an absolute http or https URL: 'nonsense'"),
+        ("name: a\nstart:\n- http://a/\n- nonsense", "x.yaml:4: start: not an absolute http or https URL: 'nonsense'"),
         ("name: a\nstart:\n- http://a/\n- 7", "x.yaml:4: start.1 is 7: Input should be a valid string"),
     ],
 )
@@ -150,32 +199,62 @@ def test_a_mapping_passes_the_same_rules() -> None:
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=8)
 URLS = st.sampled_from(["http://a/", "https://b.example/x?y=1"])
+NAMES = st.sampled_from(["a", "page", "42", "null", "yes"])
+HOURS = st.lists(st.floats(0.01, 1000), min_size=3, max_size=3).map(sorted)
+REQUESTS = st.builds(
+    RequestRules,
+    user_agent=st.none() | st.just("example-bot/1.0"),
+    contact_url=st.none() | URLS,
+    headers=st.dictionaries(st.sampled_from(["Accept-Language", "X-Token"]), st.just("v ${secret:a}")),
+    cookies=st.dictionaries(NAMES, st.sampled_from(["1", "yes", "${secret:b}"])),
+    username=st.just("ada"),
+    password=st.none() | st.just("${secret:p}"),
+    session=st.booleans(),
+    proxies=st.just(()) | st.just(("http://u:${secret:p}@proxy.example:1",)),
+    proxy_rotation=st.sampled_from(["request", "host"]),
+)
 SPECS = st.builds(
     SourceSpec,
     name=TEXT.filter(lambda name: bool(name.strip())),
-    kind=st.sampled_from(KINDS),
+    kind=st.sampled_from([kind for kind in KINDS if kind not in ("json_api", "files", "warc")]),
     start=st.lists(URLS, min_size=1, max_size=3).map(tuple),
     description=TEXT,
     hosts=st.just(()) | st.just(("a", "b.example")),
     within=st.lists(URLS, max_size=2).map(tuple),
     allow=st.lists(st.sampled_from(["a", "1", "yes", "null", "^x: #$", "'"]), max_size=2).map(tuple),
+    query=st.builds(QueryRules, keep=st.none() | st.lists(NAMES, max_size=2).map(tuple)),
+    obey=st.builds(ObeyRules, st.booleans(), st.booleans(), st.booleans()),
     sitemaps=st.booleans(),
     max_pages=st.none() | st.integers(1, 10**12),
     max_depth=st.none() | st.integers(0, 5),
     rate_per_s=st.none() | st.floats(0, 1e6),
-    process=st.builds(ProcessRules, min_words=st.integers(0, 9), languages=st.just(()) | st.just(("en", "no"))),
+    fetch=st.sampled_from(["http", "browser", "auto"]),
+    request=REQUESTS,
+    recrawl=HOURS.map(lambda hours: RecrawlRules(hours[1], hours[0], hours[2])),
+    process=st.builds(
+        ProcessRules,
+        min_words=st.integers(0, 9),
+        languages=st.just(()) | st.just(("en", "no")),
+        fields=st.dictionaries(NAMES, st.just("data.title")),
+    ),
 )
+OF_OTHER_KINDS = [
+    SourceSpec(name="a", kind="files", start=("/srv/site", "pages", "~/x y"), base_url="https://a.example/"),
+    SourceSpec(name="a", kind="warc", start=("old.warc.gz",)),
+    SourceSpec(name="a", kind="json_api", start=("http://a/",), api=ApiRules("data.0", "links.self", True, "next")),
+    SourceSpec(name="a", kind="json_api", start=("http://a/",), api=ApiRules(url="https://a/{id}", cursor="c")),
+]
 
 
-@given(spec=SPECS)
+@given(spec=SPECS | st.sampled_from(OF_OTHER_KINDS))
 def test_what_is_written_out_reads_back_the_same(file: Path, spec: SourceSpec) -> None:
-    file.write_text(to_yaml(Source("id", spec, 1, False, NOW, NOW)), encoding="utf-8", newline="")
+    file.write_text(to_yaml(spec), encoding="utf-8", newline="")
     assert read_files([file]) == [spec]
 
 
 def test_what_is_left_at_its_default_is_not_written_out() -> None:
-    source = Source("id", SourceSpec(name="a", start=("http://a/",), max_depth=0), 1, False, NOW, NOW)
-    assert to_yaml(source) == "name: a\nkind: website\nstart:\n- http://a/\nmax_depth: 0\n"
+    spec = SourceSpec(name="a", start=("http://a/",), max_depth=0, query=QueryRules(keep=()))
+    assert to_yaml(spec) == "name: a\nkind: website\nstart:\n- http://a/\nquery:\n  keep: []\nmax_depth: 0\n"
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)

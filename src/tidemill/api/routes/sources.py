@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,9 +11,10 @@ from fastapi.responses import Response
 
 from tidemill.api.openapi import Responses, problems
 from tidemill.api.respond import answer, require_json
-from tidemill.api.schemas.source import SourceAnswer, SourceList, source_body
+from tidemill.api.schemas.source import DeletedSource, SourceAnswer, SourceList, VersionList, source_body
 from tidemill.app import App
-from tidemill.manage.sources import read_mapping
+from tidemill.manage.source_mapping import read_mapping
+from tidemill.manage.sources import delete, refuse_foreign_files
 from tidemill.store import sources
 
 _PREFIX = "/api/v1/sources"
@@ -24,7 +26,7 @@ _WAS_THERE: Responses = {200: {"model": SourceAnswer, "description": "The source
 
 
 def routes(app: App) -> APIRouter:
-    """GET and POST /api/v1/sources, GET /api/v1/sources/{name}."""
+    """GET and POST /api/v1/sources, GET and DELETE /api/v1/sources/{name}, GET /api/v1/sources/{name}/versions."""
     router = APIRouter(prefix=_PREFIX, tags=["sources"])
 
     @router.get("", response_model=SourceList, responses=problems())
@@ -41,15 +43,33 @@ def routes(app: App) -> APIRouter:
         openapi_extra=_BODY,
     )
     async def apply_source(spec: Annotated[Any, Body()]) -> Response:
-        """Make a source, or bring the one of that name to this description. The rules are those of source files."""
-        source, is_changed = await sources.apply(app.store, read_mapping(spec))
+        """Make a source, or bring the one of that name to this description. The rules are those of source files.
+
+        A deleted source of that name comes back. Kinds `files` and `warc` may read below `crawl.file_roots` only.
+        """
+        read = read_mapping(spec)
+        refuse_foreign_files(read, app.settings.crawl.file_roots)
+        source, is_changed = await sources.apply(app.store, read)
         is_new = is_changed and source.version == 1
         location = {"Location": f"{_PREFIX}/{quote(source.name)}"}
         return answer(source_body(source), 201 if is_new else 200, location)
+
+    @router.get("/{name:path}/versions", response_model=VersionList, responses=problems(404))
+    async def list_source_versions(name: str) -> Response:
+        """Every version of a source, the newest first, even if the source was deleted."""
+        found = await sources.versions(app.store, name)
+        return answer({"items": [asdict(version) for version in reversed(found)]})
 
     @router.get("/{name:path}", response_model=SourceAnswer, responses=problems(404))
     async def get_source(name: str) -> Response:
         """The source of that name, which may contain slashes."""
         return answer(source_body(await sources.get(app.store, name)))
+
+    @router.delete("/{name:path}", response_model=DeletedSource, responses=problems(403, 404))
+    async def delete_source(name: str) -> Response:
+        """Delete a source: its runs end, its documents are removed, and applying it again brings it back."""
+        done = await delete(app.store, name)
+        app.indexer.notify()
+        return answer(done)
 
     return router

@@ -35,6 +35,33 @@ class SourceList(BaseModel):
     items: list[SourceAnswer]
 
 
+class DeletedSource(BaseModel):
+    """What the deletion of a source came to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    runs_cancelled: int
+    documents_removed: int
+
+
+class VersionAnswer(BaseModel):
+    """A source as it was written at one time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int
+    created_at: datetime
+    spec: SourceSpec
+
+
+class VersionList(BaseModel):
+    """The versions of a source, the newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[VersionAnswer]
+
+
 def source_body(source: Source) -> dict[str, Any]:
     """The answer for a source."""
     return {

@@ -1,6 +1,6 @@
 """Why a record of a WARC file gives no capture: a closed list of reasons, counted by the reader.
 
-Raised inside this folder alone; `read_warc` counts it and goes on.
+Raised inside this folder alone; `read_warc` and the index count it and go on.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ BAD_ENCODING = "bad_encoding"  # the body is not what Content-Encoding says, or 
 BAD_DATE = "bad_date"  # no time of capture
 TOO_LARGE = "too_large"  # the body is over the limit
 NOT_HTTP = "not_http"  # the target is no http or https URL
+NOT_MODIFIED = "not_modified"  # the response says that the page had not changed, and holds no page
 SEGMENTED = "segmented"  # the record is one part of a divided one
 UNRESOLVED_REVISIT = "unresolved_revisit"  # the body is not in this file, or not to be found again
 

@@ -19,6 +19,7 @@ from tidemill.archive.warc.faults import (
     BAD_ENCODING,
     BAD_RECORD,
     NOT_HTTP,
+    NOT_MODIFIED,
     SEGMENTED,
     TOO_LARGE,
     UNRESOLVED_REVISIT,
@@ -29,8 +30,6 @@ from tidemill.archive.warc.read import block_limit, entry_of, unreadable
 from tidemill.archive.warc.records import Record, RecordReader, record_at
 from tidemill.errors import Invalid, Permanent
 from tidemill.models.url import url_key
-
-NOT_MODIFIED = "not_modified"  # the record says that the page had not changed, and holds no page
 
 _OFFSET_BITS = 48
 _PLACE_BITS = 64

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from crawlee.browsers import PlaywrightBrowserPlugin
 from playwright.async_api import Error as PlaywrightError
@@ -20,13 +21,16 @@ from tidemill.crawl.browser.faults import crashed
 from tidemill.crawl.browser.options import BrowserOptions, find_chromium
 from tidemill.crawl.browser.page import Tab
 from tidemill.crawl.browser.processes import RunFolder
-from tidemill.crawl.browser.rendered import Rendered
+from tidemill.crawl.browser.rendered import Cookies, Rendered
 from tidemill.errors import Transient
 from tidemill.net.badge import Badge
 from tidemill.net.guard import Guard
 from tidemill.net.lookup import Lookup
 from tidemill.net.proxy import GuardedProxy, ProxyLimits
 from tidemill.telemetry.logs import get_logger
+
+if TYPE_CHECKING:
+    from playwright._impl._api_structures import SetCookieParam
 
 _log = get_logger(__name__)
 
@@ -99,6 +103,7 @@ class Browser:
         *,
         timeout_s: float | None = None,
         headers: Mapping[str, str] | None = None,
+        cookies: Cookies = (),
         allow_private: bool | None = None,
         screenshot: bool = False,
     ) -> Rendered:
@@ -106,8 +111,9 @@ class Browser:
 
         `timeout_s` (default: `browser.timeout_s`) is for the page alone, without the wait for a free slot or for
         Chromium to start. `headers` go with the document itself only, lest the page's scripts carry them elsewhere; a
-        `Cookie` among them is set for its URL, and a `User-Agent` is what the whole page calls itself. Redirects are
-        reported and not followed.
+        `Cookie` among them is set for its URL, and a `User-Agent` is what the whole page calls itself. `cookies` are
+        those of an earlier `Rendered`; by themselves, pages know nothing of each other. Redirects are reported and not
+        followed.
 
         Raises `Transient` (`browser_crashed`, `timeout`, `connect`, `tls`, `dns`, `reset`, `truncated`, `protocol`),
         `Permanent` (`too_large`, `headers_too_large`, `bad_url`, `dns_no_such_host`) or `Forbidden`
@@ -119,19 +125,22 @@ class Browser:
         target = self._guard.check_url(url, private=private)
         own = dict(headers or {})
         user_agent = next(iter(_take(own, "user-agent")), self._user_agent)
-        cookies = _cookies(_take(own, "cookie"), str(target))
+        jar = [*cookies, *_cookies(_take(own, "cookie"), str(target))]
         async with (
             self._slots,
             self._proxy.badge(allow_private=private, max_bytes=settings.page_bytes) as badge,
             self._page(badge, user_agent) as page,
         ):
             try:
-                if cookies:
-                    await page.context.add_cookies(cookies)
+                if jar:
+                    async with asyncio.timeout(self._options.close_timeout_s):
+                        await page.context.add_cookies(cast("list[SetCookieParam]", jar))
                 tab = Tab(page, target, headers=own, badge=badge, options=self._options, shot=screenshot)
-                return await _bounded(tab, page, str(target), timeout_s)
-            except PlaywrightError as error:
-                raise crashed(str(target), " ".join(str(error).split())[:200]) from error
+                rendered = await _bounded(tab, page, str(target), timeout_s)
+                async with asyncio.timeout(self._options.close_timeout_s):
+                    return replace(rendered, cookies=tuple(await page.context.cookies()))
+            except (PlaywrightError, TimeoutError) as error:
+                raise crashed(str(target), " ".join(str(error).split())[:200] or "it hangs") from error
 
     @asynccontextmanager
     async def _page(self, badge: Badge, user_agent: str) -> AsyncIterator[Page]:
@@ -275,7 +284,7 @@ def _take(headers: dict[str, str], wanted: str) -> list[str]:
     return [headers.pop(name) for name in tuple(headers) if name.lower() == wanted]
 
 
-def _cookies(values: Iterable[str], url: str) -> list[Any]:
+def _cookies(values: Iterable[str], url: str) -> list[dict[str, str]]:
     """A `Cookie` header as cookies that the page's own requests send too."""
     pairs = [pair.strip().partition("=") for value in values for pair in value.split(";")]
     return [{"name": name, "value": value, "url": url} for name, equals, value in pairs if name and equals]

@@ -64,8 +64,8 @@ def find_browser(settings: BrowserSettings) -> Path:
     """
     if importlib.util.find_spec("playwright") is None:
         raise Invalid(
-            "pages cannot be rendered here, the extra `browser` is missing: pip install 'tidemill[browser]', and install a "
-            "Chromium (on Debian: apt-get install chromium-headless-shell); or crawl with `fetch: http`",
+            "pages cannot be rendered here, the extra `browser` is missing: pip install 'tidemill[browser]', and "
+            "install a Chromium (on Debian: apt-get install chromium-headless-shell); or crawl with `fetch: http`",
             reason="no_browser",
         )
     return find_chromium(settings.executable)

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+Cookies = tuple[Mapping[str, object], ...]
+"""As Chromium gives and takes them: each has a `name`, `value`, `domain` and `path`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
@@ -32,7 +35,7 @@ class Rendered:
     anything. `requests` were sent, `blocked` were not: by the rules of the browser or, with their reason in `refused`,
     by the guard. `received_bytes` is everything the page took from the network. `complete` is False if the page was
     still loading when its time was up. `screenshot` is a PNG of the viewport, or None if none was asked for or it was
-    not painted in time.
+    not painted in time. `cookies` are all that the page had in the end, in the form that `Browser.fetch` takes them.
     """
 
     url: str
@@ -50,3 +53,4 @@ class Rendered:
     complete: bool
     shown: bool
     screenshot: bytes | None = None
+    cookies: Cookies = ()

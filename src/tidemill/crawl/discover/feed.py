@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from urllib.parse import urljoin
 
 import orjson
@@ -24,6 +25,8 @@ FEED_MEDIA_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "ap
 _ROOTS = (b"<rss", b"<feed", b"<rdf:rdf")
 _SITEMAPS = (b"<urlset", b"<sitemapindex")
 _JSON_VERSION = re.compile(rb'"version"\s*+:\s*+"https?:(?:\\?/){2}(?:www\.)?jsonfeed\.org(?:\\?/)version')
+_BASE = "{http://www.w3.org/XML/1998/namespace}base"
+_BASES = 3  # A link lies in its item, that in a feed or channel; what is nested deeper is made to cost time.
 _DATES = frozenset({"updated", "modified", "published", "pubdate", "date", "issued"})
 
 
@@ -99,13 +102,16 @@ def _items(element: etree._Element) -> Iterator[Listed]:
 
 
 def _based(element: etree._Element, link: str | None) -> Iterator[str]:
-    """The link, joined to the `xml:base` that holds where it stands; nothing if it is none."""
+    """The link, joined to the `xml:base` of its element and of the nearest around it; nothing if it is none."""
     link = (link or "").strip()
-    if link:
-        try:
-            yield urljoin(element.base or "", link)
-        except ValueError:
-            return
+    if not link:
+        return
+    try:
+        for holder in (element, *islice(element.iterancestors(), _BASES)):
+            link = urljoin(holder.get(_BASE, ""), link)
+    except ValueError:
+        return
+    yield link
 
 
 def _is_web(text: str) -> bool:

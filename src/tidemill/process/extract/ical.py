@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 import icalendar
 from icalendar.prop import vBroken, vCalAddress, vCategory, vDDDTypes, vInt, vRecur
+from icalendar.timezone import tzp
 
 from tidemill.errors import Permanent
 from tidemill.models.document import Draft, Json
@@ -106,7 +107,7 @@ def _keep(calendar: _Calendar, component: str, lines: Lines) -> None:
 
 def _events(calendar: _Calendar) -> Iterator[icalendar.Event]:
     """The events that the library can read, in the zones that this calendar defines."""
-    icalendar.use_zoneinfo()  # Forgets the zones of other calendars that this process has read.
+    tzp.use_default()  # Forgets the zones of other calendars that this process has read.
     for lines in calendar.zones:
         _read(icalendar.Timezone, "VTIMEZONE", lines)
     for lines in calendar.events:
@@ -121,10 +122,9 @@ def _read(reader: type[icalendar.Component], name: str, lines: Lines) -> icalend
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # It guesses what unusual names of zones mean, and says so.
-            found = reader.from_ical(text.encode("utf-8", "replace"))  # Of a `str` it would ask whether it is a file.
+            return reader.from_ical(text.encode("utf-8", "replace"))  # Of a `str` it would ask whether it is a file.
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError):
         return None
-    return found if isinstance(found, icalendar.Component) else None
 
 
 def _draft(page: Page, event: icalendar.Event, calendar: _Calendar) -> Draft | None:
@@ -152,7 +152,7 @@ def _draft(page: Page, event: icalendar.Event, calendar: _Calendar) -> Draft | N
         site_name=calendar.name,
         tags=_categories(event),
         fields=fields,
-        provenance=dict.fromkeys(("title", "content", *fields), "ical"),
+        provenance=dict.fromkeys(("title", *(("content", "markdown") if description else ()), *fields), "ical"),
         flags=(*page.charset_flags, *(flag for flag, is_so in flags if is_so)),
     )
 
@@ -167,7 +167,7 @@ def _fields(event: icalendar.Event, start: date, end: date | None, url: str | No
         "url": url,
         "organizer": _organizer(event),
         "status": _text(event, "STATUS").lower() or None,
-        "rrule": rule.to_ical().decode() if isinstance(rule, vRecur) else None,
+        "rrule": str(rule.to_ical(), "utf-8") if isinstance(rule, vRecur) else None,  # type: ignore[no-untyped-call]
     }
     return {name: value for name, value in fields.items() if value is not None}
 

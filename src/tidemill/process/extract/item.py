@@ -126,7 +126,7 @@ def _fold(name: str) -> str:
 
 def _draft(page: Page, values: Mapping[str, Json]) -> Draft:
     """A draft of the values by the names that they have in a document."""
-    content, markdown = _rich_text(_text(values.get("content")) or "", page.url)
+    content, markdown = _rich_text(_whole_text(values.get("content")), page.url)
     published_at, guessed = _time(values.get("published_at"))
     modified_at, guessed_too = _time(values.get("modified_at"))
     kind = _text(values.get("kind")) or ""
@@ -171,6 +171,12 @@ def _text(value: Json) -> str | None:
     if isinstance(value, str):
         return value.strip() or None
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _whole_text(value: Json) -> str:
+    """As `_text`, but of a list every part: paragraphs."""
+    members = value if isinstance(value, list) else [value]
+    return "\n\n".join(text for member in members if (text := _text(member)))
 
 
 def _line(value: Json) -> str | None:

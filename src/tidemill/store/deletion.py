@@ -1,0 +1,162 @@
+"""Deleting a source: no more runs, its documents removed with events, its row kept; or purged, and nothing is kept.
+
+In: a source's name. Out: how much that ended and removed. Called by `manage.sources`. Work is done in bounded
+transactions and the source is marked as deleted in the last one, so that a deletion that was interrupted is completed
+by asking for it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidemill.models.document import DocumentState
+from tidemill.models.event import DOCUMENT_REMOVED, RUN_FINISHED
+from tidemill.models.outcome import Outcome, VisitState
+from tidemill.models.run import RunState
+from tidemill.store import events
+from tidemill.store import sources as source_store
+from tidemill.store.engine import Store
+from tidemill.store.rows import old_version
+from tidemill.store.tables import (
+    IS_OPEN,
+    captures,
+    dead_letters,
+    document_versions,
+    documents,
+    pages,
+    runs,
+    schedules,
+    sources,
+    visits,
+)
+
+_AT_ONCE = 200
+_AT_ONCE_LIGHT = 2000
+_LIVE = (DocumentState.CURRENT.value, DocumentState.DUPLICATE.value, DocumentState.INVALID.value)
+_FORGOTTEN = {"etag": None, "last_modified": None, "body_hash": None, "due_at": None}
+"""What must not be believed of a page any more: if its source comes back, the page must come in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What the deletion of a source came to."""
+
+    runs_cancelled: int
+    documents_removed: int
+
+
+async def mark_deleted(store: Store, name: str) -> Deleted:
+    """Delete a source. Its history and its row stay; applying a source of that name brings it back.
+
+    Runs end as cancelled, what they still had to do as `skipped (source_deleted)`. Raises `NotFound`.
+    """
+    source = await source_store.get(store, name)
+    async with store.write() as connection:
+        cancelled = await _end_runs(connection, source.id, store.now())
+    removed = 0
+    while True:
+        async with store.write() as connection:
+            now = store.now()
+            batch = await _remove_documents(connection, source.id, now)
+            removed += batch
+            if batch < _AT_ONCE:
+                cancelled += await _end_runs(connection, source.id, now)
+                await _close(connection, source.id, now)
+                return Deleted(cancelled, removed)
+
+
+async def purge(store: Store, name: str) -> None:
+    """Take everything that the store has of a deleted source out of it, for good. Raises `NotFound`.
+
+    Events stay, since readers of the feed may not have seen them, and bodies stay in the archive until it is swept.
+    """
+    source = await source_store.get(store, name, with_deleted=True)
+    await _empty(store, documents.c.id, documents.c.source_id == source.id, _AT_ONCE)
+    await _empty(store, dead_letters.c.id, dead_letters.c.source_id == source.id, _AT_ONCE_LIGHT)
+    await _empty(store, captures.c.id, captures.c.run_id.in_(_runs_of(source.id)), _AT_ONCE_LIGHT)
+    for run_id in await _run_ids(store, source.id):
+        await _empty(store, visits.c.page_id, visits.c.run_id == run_id, _AT_ONCE_LIGHT)
+        await _empty(store, runs.c.id, runs.c.id == run_id, _AT_ONCE)
+    # Few at a time: the database looks through the visits of all other sources for each page that goes.
+    await _empty(store, pages.c.id, pages.c.source_id == source.id, _AT_ONCE)
+    async with store.write() as connection:
+        await connection.execute(delete(schedules).where(schedules.c.source_id == source.id))
+        await connection.execute(delete(sources).where(sources.c.id == source.id, sources.c.deleted_at.is_not(None)))
+
+
+async def _end_runs(connection: AsyncConnection, source_id: str, now: datetime) -> int:
+    """Cancel what is not finished. Captures that wait are not processed: they would make documents again."""
+    of_source = _runs_of(source_id)
+    waiting = and_(captures.c.run_id.in_(of_source), captures.c.state.in_(("pending", "claimed")))
+    dropped = {"state": "processed", "processed_at": now, "token": None, "worker_id": None}
+    await connection.execute(update(captures).where(waiting).values(dropped))
+    skipped = {
+        "state": VisitState.DONE.value,
+        "outcome": Outcome.SKIPPED.value,
+        "reason": "source_deleted",
+        "finished_at": now,
+        "token": None,
+        "worker_id": None,
+    }
+    await connection.execute(update(visits).where(visits.c.run_id.in_(of_source), IS_OPEN).values(skipped))
+    unfinished = and_(runs.c.source_id == source_id, runs.c.finished_at.is_(None))
+    ended = list((await connection.execute(select(runs.c.id).where(unfinished))).scalars())
+    cancelled = {"state": RunState.CANCELLED.value, "finished_at": now}
+    await connection.execute(update(runs).where(runs.c.id.in_(ended)).values(cancelled))
+    state = {"state": RunState.CANCELLED.value}
+    lines = [events.line(RUN_FINISHED, now, source_id=source_id, run_id=each, payload=state) for each in ended]
+    await events.append(connection, lines)
+    return len(ended)
+
+
+async def _remove_documents(connection: AsyncConnection, source_id: str, now: datetime) -> int:
+    """Remove some documents. None of their duplicates takes over, as it does when a page goes: all of them go."""
+    live = and_(documents.c.source_id == source_id, documents.c.state.in_(_LIVE))
+    rows = (await connection.execute(select(documents).where(live).limit(_AT_ONCE))).mappings().all()
+    if not rows:
+        return 0
+    await connection.execute(insert(document_versions), [old_version(row, now) for row in rows])
+    gone = {
+        "state": DocumentState.REMOVED.value,
+        "duplicate_of": None,
+        "version": documents.c.version + 1,
+        "updated_at": now,
+    }
+    await connection.execute(update(documents).where(documents.c.id.in_([row["id"] for row in rows])).values(gone))
+    shown = [row["id"] for row in rows if row["state"] == DocumentState.CURRENT.value]
+    lines = [events.line(DOCUMENT_REMOVED, now, source_id=source_id, document_id=each) for each in shown]
+    await events.append(connection, lines)
+    await connection.execute(update(pages).where(pages.c.id.in_({row["page_id"] for row in rows})).values(_FORGOTTEN))
+    return len(rows)
+
+
+async def _close(connection: AsyncConnection, source_id: str, now: datetime) -> None:
+    remembered = or_(*(pages.c[name].is_not(None) for name in _FORGOTTEN))
+    await connection.execute(update(pages).where(pages.c.source_id == source_id, remembered).values(_FORGOTTEN))
+    await connection.execute(update(schedules).where(schedules.c.source_id == source_id).values(enabled=False))
+    await connection.execute(update(sources).where(sources.c.id == source_id).values(deleted_at=now, updated_at=now))
+
+
+def _runs_of(source_id: str) -> Any:
+    return select(runs.c.id).where(runs.c.source_id == source_id)
+
+
+async def _run_ids(store: Store, source_id: str) -> list[str]:
+    async with store.read() as connection:
+        return list((await connection.execute(_runs_of(source_id))).scalars())
+
+
+async def _empty(store: Store, key: Any, condition: Any, at_once: int) -> None:
+    """Delete the rows that meet a condition under which the column `key` is unique, some in each transaction."""
+    while True:
+        async with store.write() as connection:
+            chosen = list((await connection.execute(select(key).where(condition).limit(at_once))).scalars())
+            if chosen:
+                await connection.execute(delete(key.table).where(condition, key.in_(chosen)))
+        if len(chosen) < at_once:
+            return

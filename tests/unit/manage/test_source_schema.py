@@ -1,0 +1,168 @@
+"""The published schema: it knows every field, takes what the reader takes, and refuses what the reader refuses.
+
+The few words of JSON schema that ours is made of are checked by the little validator below, which knows no others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tidemill.errors import Invalid
+from tidemill.manage.source_fields import FIELDS
+from tidemill.manage.source_mapping import groups, read_mapping
+from tidemill.manage.source_schema import field_table, schema_text, source_schema
+from tidemill.models.source import SourceSpec
+
+ROOT = Path(__file__).parents[3]
+EXAMPLES = sorted((ROOT / "examples" / "sources").glob("*.yaml"))
+SCHEMA = source_schema()
+TYPES: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+    "null": type(None),
+}
+SAID = {"$schema", "$defs", "title", "description", "default"}
+SOURCE = {"name": "a", "start": ["https://a.example/"]}
+
+
+def faults(schema: dict[str, Any], value: Any) -> Iterator[str]:
+    """What a validator would say."""
+    for word, given in schema.items():
+        match word:
+            case "$ref":
+                yield from faults(SCHEMA["$defs"][given.removeprefix("#/$defs/")], value)
+            case "anyOf":
+                if all(list(faults(each, value)) for each in given):
+                    yield f"{value!r} is none of {given}"
+            case "type":
+                is_number = isinstance(value, bool) and given in ("integer", "number")
+                if is_number or not isinstance(value, TYPES[given]):
+                    yield f"{value!r} is no {given}"
+            case "enum" if value not in given:
+                yield f"{value!r} is not in {given}"
+            case "minimum" if isinstance(value, int | float) and value < given:
+                yield f"{value} < {given}"
+            case "maximum" if isinstance(value, int | float) and value > given:
+                yield f"{value} > {given}"
+            case "minItems" | "minLength" if isinstance(value, list | str) and len(value) < given:
+                yield f"{value!r} is too short"
+            case "required" if isinstance(value, dict):
+                yield from (f"{name} is missing" for name in given if name not in value)
+            case "items" if isinstance(value, list):
+                for each in value:
+                    yield from faults(given, each)
+            case "properties" if isinstance(value, dict):
+                for name, inner in given.items():
+                    yield from faults(inner, value[name]) if name in value else ()
+            case "additionalProperties" if isinstance(value, dict):
+                more = [each for name, each in value.items() if name not in schema.get("properties", {})]
+                yield from ("unknown field" for each in more if given is False)
+                for each in more if given is not False else ():
+                    yield from faults(given, each)
+            case _:
+                known = {"enum", "minimum", "maximum", "minItems", "minLength", "required", "items", "properties"}
+                assert word in SAID | known | {"additionalProperties"}, f"this validator does not know {word!r}"
+
+
+def reads(value: Any) -> bool:
+    """Whether the reader takes it."""
+    try:
+        read_mapping(value)
+    except Invalid:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_the_examples_are_valid_both_ways(path: Path) -> None:
+    for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+        assert reads(document)
+        assert list(faults(SCHEMA, document)) == []
+
+
+WRONG: dict[str, list[Any]] = {
+    "string": [7, None, ["x"], {"x": 1}],
+    "integer": ["7", 1.5, True, [1]],
+    "number": ["7", True, [1]],
+    "boolean": ["yes", 1, None],
+    "array": ["x", 7, {"x": 1}, [7], [None]],
+    "object": ["x", 7, ["x"], {"x": 7}],
+}
+
+
+def leaves() -> Iterator[tuple[str, str]]:
+    """Every field that is no group, with its type."""
+    for name in FIELDS:
+        part: Any = SCHEMA
+        for step in name.split("."):
+            part = SCHEMA["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+            part = part["properties"][step]
+        if "$ref" not in part:
+            yield name, next(each["type"] for each in (part, *part.get("anyOf", ())) if "type" in each)
+
+
+def nested(name: str, value: Any) -> dict[str, Any]:
+    """A source with this value in a field."""
+    group, dot, field = name.rpartition(".")
+    return {**SOURCE, **({group: {field: value}} if dot else {name: value})}
+
+
+@pytest.mark.parametrize(("name", "kind"), list(leaves()))
+def test_values_of_a_wrong_type_are_refused_both_ways(name: str, kind: str) -> None:
+    for value in WRONG[kind]:
+        given = nested(name, value)
+        optional = value is None and "null" in json.dumps(given) and not list(faults(SCHEMA, given))
+        assert optional or (list(faults(SCHEMA, given)) and not reads(given)), f"{name}: {value!r}"
+        assert not optional or reads(given), f"{name} may be left empty, says the schema, and the reader does not"
+
+
+@pytest.mark.parametrize("name", [name for name, about in FIELDS.items() if about.least is not None])
+def test_bounds_are_the_same_both_ways(name: str) -> None:
+    about = FIELDS[name]
+    assert about.least is not None
+    assert about.most is not None
+    for value in (int(about.least) - 1, int(about.most) + 1):
+        assert list(faults(SCHEMA, nested(name, value)))
+        assert not reads(nested(name, value))
+    assert list(faults(SCHEMA, nested(name, int(about.most)))) == []
+
+
+@pytest.mark.parametrize("place", ["", *groups(SourceSpec)])
+def test_unknown_fields_are_refused_both_ways(place: str) -> None:
+    given = {**SOURCE, **({place: {"unheard_of": 1}} if place else {"unheard_of": 1})}
+    assert list(faults(SCHEMA, given)) == ["unknown field"]
+    assert not reads(given)
+
+
+@pytest.mark.parametrize("given", [{}, {"name": "a"}, {"start": ["http://a/"]}, {"name": "a", "start": []}])
+def test_what_is_needed_is_needed_both_ways(given: dict[str, Any]) -> None:
+    assert list(faults(SCHEMA, given))
+    assert not reads(given)
+
+
+def test_every_field_is_described_once_and_no_other() -> None:
+    names = [field.name for field in fields(SourceSpec)]
+    names += [f"{group}.{field.name}" for group, model in groups(SourceSpec).items() for field in fields(model)]
+    assert sorted(FIELDS) == sorted(names)
+    assert sorted(groups(SourceSpec)) == ["api", "obey", "process", "query", "recrawl", "request"]
+    assert all(part["additionalProperties"] is False for part in (SCHEMA, *SCHEMA["$defs"].values()))
+
+
+def test_the_schema_says_which_draft_it_is_and_reads_as_json() -> None:
+    assert json.loads(schema_text()) == SCHEMA
+    assert SCHEMA["$schema"].endswith("/draft/2020-12/schema")
+
+
+def test_the_reference_page_holds_the_same_table() -> None:
+    assert field_table() in (ROOT / "docs" / "reference" / "sources.md").read_text(encoding="utf-8")
