@@ -22,8 +22,8 @@ class PluginError(TidemillError):
     default_reason = "plugin"
 
 
-def load(group: str) -> dict[str, Callable[..., Any]]:
-    """The callables registered under `group`, by name, in the order of their names.
+def load(group: str, *, built_in: bool = True) -> dict[str, Callable[..., Any]]:
+    """The callables registered under `group`, by name, in the order of their names; or those of other packages alone.
 
     Raises `PluginError` if the group is empty (Tidemill itself is not installed), if two packages use one name, or if a
     plug-in cannot be imported or is not callable.
@@ -37,6 +37,8 @@ def load(group: str) -> dict[str, Callable[..., Any]]:
     loaded: dict[str, Callable[..., Any]] = {}
     origin: dict[str, str] = {}
     for entry in found:
+        if not built_in and entry.value.startswith("tidemill."):
+            continue
         if origin.setdefault(entry.name, entry.value) != entry.value:
             raise PluginError(
                 f"two plug-ins of {group!r} are called {entry.name!r}: {origin[entry.name]} and {entry.value}; "

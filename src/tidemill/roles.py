@@ -15,6 +15,7 @@ from tidemill.app import App
 from tidemill.crawl.crawler import Tools, crawl
 from tidemill.errors import TidemillError
 from tidemill.models.run import Run, RunState
+from tidemill.process.extract.registry import handled_media_types
 from tidemill.process.pool import WorkerPool
 from tidemill.process.worker import Bench, Processor
 from tidemill.store import events, runs, sources, workers
@@ -163,6 +164,9 @@ async def _crawl_one(
         client=app.client,
         settings=app.settings.crawl,
         net=app.settings.net,
+        browser=app.settings.browser,
+        secrets=app.settings.secrets,
+        media_types=handled_media_types(),
         metrics=app.metrics,
         captured=captured,
         own_signals=own_signals,

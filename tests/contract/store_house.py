@@ -16,6 +16,7 @@ from tidemill.errors import TidemillError
 from tidemill.models.capture import Capture
 from tidemill.models.document import Draft, Processed
 from tidemill.models.failure import Failure
+from tidemill.models.host import HostPolicy
 from tidemill.models.ids import document_id, new_id, page_id
 from tidemill.models.outcome import Outcome
 from tidemill.models.run import Run, RunOptions
@@ -30,6 +31,7 @@ from tidemill.store.workers import Worker
 
 SITE = "http://site.example/"
 _TEMPLATE: list[bytes] = []
+UNLIMITED = HostPolicy(interval_s=lambda _: 0.0)
 EPOCH = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -116,9 +118,8 @@ class House:
 
     async def record(self, *results: Fetched) -> int:
         """Record what became of visits."""
-        return await ledger.record(
-            self.store, runs.entry_of(results[0].visit.run_id, self.source, RunOptions()), results
-        )
+        entry = runs.entry_of(results[0].visit.run_id, self.source, RunOptions())
+        return (await ledger.record(self.store, entry, results, UNLIMITED)).written
 
     def captured(self, visit: Visit, body: str = "body", **values: object) -> Fetched:
         """A visit that was answered with a page."""

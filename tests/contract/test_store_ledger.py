@@ -75,8 +75,13 @@ async def test_one_busy_host_does_not_hold_up_another(house: House) -> None:
     async with house.store.write() as connection:
         entry = runs.entry_of(run.id, house.source, RunOptions())
         await admission.enter(connection, entry, other, house.store.now())
-    assert len(await house.lease(run, 6, interval_s=6.0)) == 2
-    assert paths(await house.lease(run, 2, interval_s=6.0)) == ["http://else.example/x"]
+    visits = await house.lease(run, 6, interval_s=6.0)
+    assert sorted(visit.origin for visit in visits) == [
+        "http://else.example",
+        "http://site.example",
+        "http://site.example",
+    ]
+    assert await house.lease(run, 6, interval_s=6.0) == []
 
 
 async def test_a_host_without_a_limit_has_no_slots(house: House) -> None:
@@ -89,10 +94,10 @@ async def test_a_host_without_a_limit_has_no_slots(house: House) -> None:
 async def test_what_is_to_be_tried_again_waits_its_time_and_counts_once(house: House) -> None:
     run = await house.begin("a", "b")
     first, second = await house.lease(run)
-    again = house.store.at + timedelta(minutes=30)
+    again = house.store.at + timedelta(minutes=10)
     await house.record(Fetched(first, reason="timeout", retry_at=again), house.captured(second))
     assert await house.lease(run) == []
-    house.store.turn_on(1790)
+    house.store.turn_on(590)
     assert await house.lease(run) == []
     house.store.turn_on(20)
     (visit,) = await house.lease(run)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 from tests.contract.store_house import House, draft, opened_house, result_of
 
-from tidemill.models.visit import Visit
+from tidemill.models.visit import Fetched, Visit
 from tidemill.store import captures, events, groups, leases, runs, workers
 from tidemill.store.processed import store_batch
 
@@ -66,6 +66,37 @@ async def test_lease(house: House) -> None:
     assert "visits USING INDEX ix_visits_pending (run_id=?" in used(lines)
     assert scans(lines, "hosts") == []
     assert "TEMP B-TREE FOR ORDER BY" not in used(lines)
+
+
+async def test_lease_past_the_visits_of_a_slow_host(house: House) -> None:
+    run = await house.begin(*"abcdefgh")
+    await house.lease(run, 4, interval_s=6.0)
+    lines = await plans(house, lambda: house.lease(run, 4, interval_s=6.0))
+    chosen = [line for line in lines if "NOT IN" in line.upper()]
+    assert "visits USING INDEX ix_visits_pending (run_id=?" in used(chosen) or "COVERING INDEX" in used(chosen)
+    assert scans(lines, "hosts") == []
+
+
+async def test_whether_listings_wait_is_seen_without_reading_the_ledger(house: House) -> None:
+    run = await house.begin(*"abcdefgh")
+    lines = await plans(house, lambda: house.lease(run, 4))
+    asked = [line for line in lines if "is_listing AND" in line]
+    assert "visits USING INDEX ix_visits_open_listings (run_id=?)" in used(asked)
+
+
+async def test_giving_visits_back(house: House) -> None:
+    _, visits = await leased(house)
+    lines = await plans(house, lambda: leases.release_visits(house.store, visits))
+    assert scans(lines) == []
+    assert "visits USING PRIMARY KEY (run_id=? AND page_id=?)" in used(lines)
+
+
+async def test_settling_hosts(house: House) -> None:
+    _, visits = await leased(house)
+    bad = [Fetched(visit, reason="timeout", retry_at=house.store.at) for visit in visits]
+    lines = await plans(house, lambda: house.record(*bad))
+    assert scans(lines) == []
+    assert "hosts USING INDEX sqlite_autoindex_hosts_1 (origin=?)" in used(lines)
 
 
 async def test_record(house: House) -> None:

@@ -7,33 +7,47 @@ crawlers may work on one run; the ledger keeps them apart.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 
 from crawlee.crawlers import BasicCrawlingContext
+from pydantic import SecretStr
 
 from tidemill.archive.base import Archive
+from tidemill.crawl.browser.options import find_browser
+from tidemill.crawl.discovery import Discovery
 from tidemill.crawl.engine import basic_crawler
-from tidemill.crawl.fetcher import Catch, Fetcher
+from tidemill.crawl.fetcher import Fetcher, Ways
+from tidemill.crawl.folder import Folder
 from tidemill.crawl.frontier import Frontier
 from tidemill.crawl.politeness import Politeness, politeness
+from tidemill.crawl.reader import Catch, Reader
 from tidemill.crawl.recorder import Recorder
+from tidemill.crawl.rendering import Rendering
+from tidemill.crawl.replay import Replay
+from tidemill.crawl.requesting import client_of_run, profile_of, user_agent
 from tidemill.crawl.robots import Robots
 from tidemill.crawl.scope import Scope
 from tidemill.models.outcome import Outcome
 from tidemill.models.run import Run, RunState
-from tidemill.models.source import Source
+from tidemill.models.source import Source, SourceSpec
 from tidemill.models.visit import Fetched, Visit
 from tidemill.net import Client
-from tidemill.settings import CrawlSettings, NetSettings
+from tidemill.net.profile import Profile
+from tidemill.settings import BrowserSettings, CrawlSettings, NetSettings
 from tidemill.store import leases, runs
 from tidemill.store.engine import Store
+from tidemill.store.hosts import Settled
 from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
 
 _HORIZON_S = 10.0
 _REQUESTS_A_VISIT = 3
+_MOST_CONNECTIONS = 1000
+_BROWSER_STARTS_S = 60.0
 _log = get_logger(__name__)
 
 
@@ -41,8 +55,8 @@ _log = get_logger(__name__)
 class Tools:
     """What a crawl works with. `captured` is called when new captures wait to be processed.
 
-    `own_signals` takes the process's signal handlers back: Crawlee puts its own in their place when it starts, and
-    takes them away when it ends.
+    `media_types` are those that give documents. `own_signals` takes the process's signal handlers back: Crawlee puts
+    its own in their place when it starts, and takes them away when it ends.
     """
 
     store: Store
@@ -50,9 +64,12 @@ class Tools:
     client: Client
     settings: CrawlSettings
     net: NetSettings
+    browser: BrowserSettings
     metrics: Metrics
+    media_types: frozenset[str]
     captured: Callable[[], None]
     own_signals: Callable[[], None] = lambda: None
+    secrets: Mapping[str, SecretStr] = field(default_factory=dict)
 
 
 async def crawl(
@@ -64,35 +81,74 @@ async def crawl(
     Returns `crawled` or `completed` if nothing is left to fetch, else `running`. Raises what made going on impossible
     (`Permanent` with the reason `disk_full`, for one); everything written before is safe.
     """
-    return await _Crawl(tools, run, source, worker_id, relink).run(stop)
+    profile = profile_of(source.spec, tools.settings, tools.secrets)
+    async with (
+        client_of_run(profile, tools.client, lambda: _own_client(tools, profile)) as client,
+        opened_ways(tools, source.spec, client, profile) as ways,
+    ):
+        return await _Crawl(replace(tools, client=client), ways, run, source, worker_id, relink).run(stop)
+
+
+def _own_client(tools: Tools, profile: Profile | None) -> Client:
+    agent = user_agent(tools.settings.user_agent, tools.settings.contact_url)
+    return Client(tools.net, user_agent=agent, concurrency=_MOST_CONNECTIONS, profile=profile)
+
+
+@asynccontextmanager
+async def opened_ways(tools: Tools, spec: SourceSpec, client: Client, profile: Profile | None) -> AsyncIterator[Ways]:
+    """Where the answers of a source come from. Raises `Invalid` (`no_browser`) if it needs a browser that is not here,
+    and `Permanent` (`bad_warc`, `no_such_file`) for an archive that cannot be read."""
+    if spec.kind == "files":
+        max_bytes = tools.net.max_body_bytes
+        yield Ways(client, local=Folder(spec.start, base_url=spec.base_url, max_body_bytes=max_bytes))
+    elif spec.kind == "warc":
+        replay = Replay(spec.start, max_body_bytes=tools.net.max_body_bytes)
+        await replay.prepare()
+        yield Ways(client, local=replay)
+    elif spec.fetch == "http":
+        yield Ways(client)
+    else:
+        find_browser(tools.browser)
+        agent = user_agent(tools.settings.user_agent, tools.settings.contact_url)
+        rendering = Rendering(tools.browser, tools.net, user_agent=agent, screenshot=spec.screenshot, profile=profile)
+        async with rendering as browser:
+            yield Ways(client, browser=browser, only_browser=spec.fetch == "browser")
 
 
 class _Crawl:
     """The parts of one crawl and how they are joined."""
 
-    def __init__(self, tools: Tools, run: Run, source: Source, worker_id: str, relink: bool) -> None:
+    def __init__(self, tools: Tools, ways: Ways, run: Run, source: Source, worker_id: str, relink: bool) -> None:
         settings = tools.settings
         options, spec = run.options, source.spec
         self._tools = tools
         self._run = run
         self._worker_id = worker_id
         self._max_pages = options.max_pages or spec.max_pages or settings.max_pages
-        depths = (options.max_depth, spec.max_depth, settings.max_depth)
+        self._max_bytes = spec.max_bytes or settings.max_run_bytes
+        self._horizon_s = min(_HORIZON_S, settings.lease_s / 4)
         allow_private = True if options.allow_private else None
         robots = Robots(tools.store, tools.client, settings, allow_private=allow_private)
         self._politeness: Politeness = politeness(settings, robots, spec, options)
+        self._discovery = Discovery(_scope(tools, run, spec), trap_budget=spec.trap_budget or settings.trap_budget)
+        relink = relink or options.full
         self._fetcher = Fetcher(
-            client=tools.client,
-            robots=robots,
-            scope=Scope(
+            ways=ways,
+            reader=Reader(
                 spec,
-                max_depth=next((depth for depth in depths if depth is not None), None),
-                today=tools.store.now().date(),
+                self._discovery,
+                product=self._politeness.product,
+                media_types=tools.media_types,
+                max_body_bytes=tools.net.max_body_bytes,
+                relink=relink,
             ),
+            discovery=self._discovery,
+            robots=robots,
+            scope=self._discovery.scope,
             store=tools.store,
             settings=settings,
-            net=tools.net,
-            sitemaps=spec.sitemaps,
+            product=self._politeness.product,
+            sitemaps=spec.sitemaps and spec.kind == "website",
             allow_private=allow_private,
             rng=random.Random(),  # noqa: S311 - jitter
             relink=relink,
@@ -104,17 +160,24 @@ class _Crawl:
             interval_s=self._politeness.interval_s,
             now=tools.store.now,
             buffer_size=settings.batch_size,
+            give_back=self._give_back,
+            horizon_s=self._horizon_s,
         )
         self._recorder = Recorder(
             tools.store,
             tools.archive,
             entry=runs.entry_of(run.id, source, options),
             batch_size=settings.batch_size,
+            policy=self._politeness.policy(),
             written=self._written,
-            lost=self._fetcher.forget_seen,
+            settled=self._settled,
+            lost=self._discovery.forget,
             metrics=tools.metrics,
         )
         self._patience_s = _REQUESTS_A_VISIT * (tools.net.total_timeout_s + tools.net.connect_timeout_s)
+        if ways.browser is not None:  # a page may wait for a free place in the browser
+            turns = math.ceil(self._politeness.concurrency / tools.browser.pages)
+            self._patience_s += tools.browser.timeout_s * turns + _BROWSER_STARTS_S
         self._state = RunState.RUNNING
 
     async def run(self, stop: asyncio.Event) -> RunState:
@@ -171,18 +234,34 @@ class _Crawl:
             self._worker_id,
             limit=limit,
             max_pages=self._max_pages,
-            horizon_s=min(_HORIZON_S, self._tools.settings.lease_s / 4),
-            interval_s=self._politeness.interval_s,
+            horizon_s=self._horizon_s,
+            interval_s=self._politeness.base_interval_s,
+            max_bytes=self._max_bytes,
+            trial_s=self._tools.settings.lease_s,
         )
 
+    async def _give_back(self, visits: list[Visit]) -> None:
+        await leases.release_visits(self._tools.store, visits)
+
+    async def _settled(self, settled: Settled) -> None:
+        """Heed how hosts stand: visits that wait here for one that is slow now, or left alone, are given back."""
+        for origin in self._politeness.heed(settled, self._tools.store.now()):
+            await self._give_back(self._frontier.withdraw(origin))
+
     async def _exhausted(self) -> bool:
-        self._state = await runs.finish(self._tools.store, self._run.id, self._max_pages)
+        self._state = await runs.finish(self._tools.store, self._run.id, self._max_pages, self._max_bytes)
         return self._state is not RunState.RUNNING
 
     def _written(self, batch: list[Fetched]) -> None:
         self._frontier.written(batch)
         if any(fetched.capture is not None and fetched.outcome is None for fetched in batch):
             self._tools.captured()
+
+
+def _scope(tools: Tools, run: Run, spec: SourceSpec) -> Scope:
+    depths = (run.options.max_depth, spec.max_depth, tools.settings.max_depth)
+    max_depth = next((depth for depth in depths if depth is not None), None)
+    return Scope(spec, max_depth=max_depth, today=tools.store.now().date())
 
 
 def _raise_if_cancelled() -> None:

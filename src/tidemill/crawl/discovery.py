@@ -24,7 +24,7 @@ class Discovery:
     """Knows what it has reported already, so that a page's menu costs nothing on the next page."""
 
     def __init__(self, scope: Scope, *, trap_budget: int) -> None:
-        self._scope = scope
+        self.scope = scope
         self._trap_budget = trap_budget
         self._seen: dict[str, int] = {}
         self._unfollowed: set[str] = set()
@@ -39,7 +39,7 @@ class Discovery:
         start, and how many are out of scope."""
         found: list[Found] = []
         outside = 0
-        seen, scope = self._seen, self._scope
+        seen, scope = self._seen, self.scope
         if len(seen) > _SEEN_SIZE:
             seen.clear()
         for url in urls:
@@ -57,8 +57,8 @@ class Discovery:
         """The URLs in scope that the page asks not to follow: they have a place in the ledger and are not visited."""
         found = []
         for url in urls:
-            key = self._scope.rewrite(url)
-            if url in self._seen or key in self._unfollowed or not self._scope.covers(key):
+            key = self.scope.rewrite(url)
+            if url in self._seen or key in self._unfollowed or not self.scope.covers(key):
                 continue
             self._unfollowed.add(key)
             found.append(Found(url=key, origin=url_origin(key), depth=depth, skip="nofollow"))
@@ -70,10 +70,10 @@ class Discovery:
         outside = 0
         for listed in pages:
             try:
-                key = self._scope.rewrite(self._key(visit, listed.url))
+                key = self.scope.rewrite(self._key(visit, listed.url))
             except (Invalid, ValueError):
                 continue
-            if self._scope.covers(key):
+            if self.scope.covers(key):
                 dated.setdefault(key, listed)
             else:
                 outside += 1
@@ -99,13 +99,13 @@ class Discovery:
             key = self._key(visit, url)
         except (Invalid, ValueError):
             return []
-        return [Found(url=key, origin=url_origin(key), kind=kind)] if self._scope.same_site(key) else []
+        return [Found(url=key, origin=url_origin(key), kind=kind)] if self.scope.same_site(key) else []
 
     def hop(self, visit: Visit, target: str) -> Found | None:
         """Where a visit leads instead; `None` if that is out of scope."""
         is_page = visit.kind == "page"
-        key = self._scope.rewrite(target) if is_page else target
-        if not (self._scope.covers(key) if is_page else self._scope.same_site(key)):
+        key = self.scope.rewrite(target) if is_page else target
+        if not (self.scope.covers(key) if is_page else self.scope.same_site(key)):
             return None
         return Found(
             url=key,
@@ -113,7 +113,7 @@ class Discovery:
             kind=visit.kind,
             depth=visit.depth,
             hops=visit.hops + 1,
-            skip=self._scope.refusal(key, visit.depth) if is_page else None,
+            skip=self.scope.refusal(key, visit.depth) if is_page else None,
         )
 
     def _found(self, key: str, depth: int, listed: Listed | None = None) -> Found:
@@ -122,7 +122,7 @@ class Discovery:
             url=key,
             origin=url_origin(key),
             depth=depth,
-            skip=self._scope.refusal(key, depth),
+            skip=self.scope.refusal(key, depth),
             modified_at=listed.modified_at if listed is not None else None,
             pattern=pattern,
             budget=budget,

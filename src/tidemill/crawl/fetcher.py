@@ -54,6 +54,7 @@ class Fetcher:
         scope: Scope,
         store: Store,
         settings: CrawlSettings,
+        product: str,
         sitemaps: bool,
         allow_private: bool | None,
         rng: random.Random,
@@ -66,6 +67,7 @@ class Fetcher:
         self._scope = scope
         self._store = store
         self._settings = settings
+        self._product = product
         self._sitemaps = sitemaps
         self._allow_private = allow_private
         self._rng = rng
@@ -94,7 +96,7 @@ class Fetcher:
             if self._settings.robots:
                 rules, fresh = await self._robots.rules(visit.origin)
                 aside = rules if fresh else None
-                if not rules.allows(visit.url, self._settings.product, self._store.now()):
+                if not rules.allows(visit.url, self._product, self._store.now()):
                     return self._with_aside(Catch(Fetched(visit, Outcome.SKIPPED, "robots")), aside)
             catch = await self._get(visit)
         except TidemillError as error:

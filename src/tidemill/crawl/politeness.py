@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import ipaddress
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from tidemill.crawl.requesting import agent_product
 from tidemill.crawl.robots import Robots
 from tidemill.models.host import HostPolicy, HostState
 from tidemill.models.run import RunOptions
-from tidemill.models.source import SourceSpec
+from tidemill.models.source import LOCAL_KINDS, SourceSpec
+from tidemill.models.url import url_key, url_origin
 from tidemill.settings import CrawlSettings
 from tidemill.store.hosts import Settled
 
@@ -26,6 +29,7 @@ from tidemill.store.hosts import Settled
 class Politeness:
     """The limits of one run. `rate_per_s` is `None` where nobody asked for one; `delay_s` is the source's.
 
+    `product` is our name in robots.txt; `is_local` tells origins that are answered by files of this machine.
     `heeded` are the hosts that are not as usual, as the ledger last told.
     """
 
@@ -33,7 +37,9 @@ class Politeness:
     robots: Robots
     rate_per_s: float | None
     concurrency: int
+    product: str
     delay_s: float = 0.0
+    is_local: Callable[[str], bool] = lambda _: False
     heeded: dict[str, HostState] = field(default_factory=dict)
 
     def base_interval_s(self, origin: str) -> float:
@@ -41,11 +47,13 @@ class Politeness:
 
         The largest of what the rate, the source's delay and the `Crawl-delay` of robots.txt ask for.
         """
+        if self.is_local(origin):
+            return 0.0
         rate = self.rate_per_s
         if rate is None:
             rate = 0.0 if _is_here(origin) else self.settings.rate_per_s
         rules = self.robots.known(origin) if self.settings.robots else None
-        delay = rules.delay_s(self.settings.product) if rules is not None else 0.0
+        delay = rules.delay_s(self.product) if rules is not None else 0.0
         return max(1.0 / rate if rate > 0 else 0.0, self.delay_s, delay)
 
     def interval_s(self, origin: str) -> float:
@@ -56,6 +64,8 @@ class Politeness:
 
     def in_flight(self, origin: str) -> int:
         """How many requests to an origin may be in flight at once: one, until its robots.txt is known."""
+        if self.is_local(origin):
+            return self.concurrency
         if self.settings.robots and self.robots.known(origin) is None:
             return 1
         return self.concurrency if _is_here(origin) else min(self.concurrency, self.settings.host_concurrency)
@@ -94,8 +104,22 @@ def politeness(settings: CrawlSettings, robots: Robots, spec: SourceSpec, option
     rate = options.rate_per_s if options.rate_per_s is not None else spec.rate_per_s
     concurrency = options.concurrency or spec.concurrency or settings.concurrency
     return Politeness(
-        settings=settings, robots=robots, rate_per_s=rate, concurrency=concurrency, delay_s=spec.delay_s or 0.0
+        settings=settings,
+        robots=robots,
+        rate_per_s=rate,
+        concurrency=concurrency,
+        product=agent_product(spec, settings),
+        delay_s=spec.delay_s or 0.0,
+        is_local=_local_origins(spec),
     )
+
+
+def _local_origins(spec: SourceSpec) -> Callable[[str], bool]:
+    """Tells the origins whose pages lie in a folder or an archive: neither is asked too often."""
+    if spec.kind not in LOCAL_KINDS:
+        return lambda _: False
+    base = url_origin(url_key(spec.base_url)) if spec.base_url else None
+    return lambda origin: spec.kind == "warc" or origin in ("file://", base)
 
 
 def retry_delay_s(settings: CrawlSettings, attempts: int, retry_after_s: float | None, rng: random.Random) -> float:

@@ -35,6 +35,10 @@ HTML = frozenset({"text/html", "application/xhtml+xml"})
 XML = frozenset({"text/xml", "application/xml"})
 JSON = "application/json"
 _CALENDAR = "text/calendar"
+_PASSING = (429, 503)
+_DEFENCES = ("challenge", "captcha")  # of those that answer so, only these will answer so again
+_MAYBE_FEEDS = XML | {JSON}
+_JSON_KINDS = ("json_api", "files", "warc")
 _log = get_logger(__name__)
 
 
@@ -67,17 +71,17 @@ class Reader:
         self._spec = spec
         self._discovery = discovery
         self._product = product
-        self._media_types = media_types
+        self._media_types = media_types if spec.kind in _JSON_KINDS else media_types - {JSON}
         self._max_body_bytes = max_body_bytes
         self._relink = relink
         self._follows = spec.kind == "website"
-        self._links = LinkReader()
+        self._links = LinkReader(product)
 
     def wants(self, visit: Visit, media_type: str) -> bool:
         """Whether a body of this type is of any use for the visit."""
-        if visit.kind != "page" or not media_type:
+        if visit.kind != "page" or not media_type or self._spec.kind == "ical":
             return True
-        return media_type in self._media_types or media_type in XML or media_type in FEED_MEDIA_TYPES
+        return media_type in self._media_types or media_type in _MAYBE_FEEDS or media_type in FEED_MEDIA_TYPES
 
     def read(self, visit: Visit, answer: Response, now: datetime) -> Catch:
         """What a 2xx answer is."""
@@ -87,10 +91,10 @@ class Reader:
             return Catch(Fetched(visit, Outcome.SKIPPED, "media_type"))
         if visit.kind == "feed" and self._spec.kind == "json_api":
             return self._listing(visit, lambda: read_api(answer.body, visit.url, self._spec.api), "json_api", now)
-        is_xml = answer.media_type in XML
-        if visit.kind == "feed" or answer.media_type in FEED_MEDIA_TYPES or (is_xml and looks_like_feed(answer.body)):
+        generic = answer.media_type in _MAYBE_FEEDS
+        if visit.kind == "feed" or answer.media_type in FEED_MEDIA_TYPES or (generic and looks_like_feed(answer.body)):
             return self._listing(visit, lambda: read_feed(answer.body, visit.url, answer.media_type), "feed", now)
-        if is_xml and answer.media_type not in self._media_types:
+        if generic and answer.media_type not in self._media_types:
             return Catch(Fetched(visit, Outcome.SKIPPED, "media_type"))
         return self._captured(visit, answer, now)
 
@@ -103,7 +107,7 @@ class Reader:
             verdict = judge(answer.status, answer.headers, parse_html(text), text, visit.url)
         except Permanent:
             return None
-        if verdict is None:
+        if verdict is None or (answer.status in _PASSING and verdict.reason not in _DEFENCES):
             return None
         capture = self._capture(visit, answer, now)
         _say(visit, verdict.outcome, verdict.reason, verdict.confidence, verdict.evidence)
@@ -119,9 +123,12 @@ class Reader:
         for url in listing.further:
             found += self._discovery.aside(visit, url, visit.kind if visit.kind != "page" else "feed")
         aside: dict[str, bytes] = {}
+        items: dict[str, Found] = {}
         for listed in listing.pages:
             if listed.item is not None:
-                found += self._item(visit, listed, aside, now)
+                for item in self._item(visit, listed, aside, now):
+                    items.setdefault(item.url, item)
+        found += items.values()
         fetched = Fetched(visit, Outcome.SKIPPED, reason or self._spec.kind, found=tuple(found), out_of_scope=outside)
         return Catch(fetched, aside=aside)
 
@@ -170,12 +177,12 @@ class Reader:
             if not self._relink:
                 return Catch(fetched, answer.body)
         if capture.media_type in HTML:
-            return self._page(fetched, answer)
-        if self._spec.obey.noindex and directives(None, answer.headers, self._product).noindex:
+            return self._page(fetched, answer, now)
+        if self._spec.obey.noindex and directives((), answer.headers, self._product).forbids_index(now):
             fetched = replace(fetched, outcome=Outcome.SKIPPED, reason="noindex")
         return Catch(fetched, answer.body)
 
-    def _page(self, fetched: Fetched, answer: Response) -> Catch:
+    def _page(self, fetched: Fetched, answer: Response, now: datetime) -> Catch:
         """What a page is and where it leads: a wall or a missing page ends here, any other gives its links.
 
         One whose markup is a trap for parsers has none; the process stage says why.
@@ -191,11 +198,11 @@ class Reader:
             _say(visit, verdict.outcome, verdict.reason, verdict.confidence, verdict.evidence)
             return Catch(replace(fetched, outcome=verdict.outcome, reason=verdict.reason), answer.body)
         is_shell = self._spec.fetch == "auto" and needs_browser(tree, text, visit.url) is not None
-        wishes = directives(tree, answer.headers, self._product)
-        links = self._links.read(tree, visit.url)
+        links = self._links.read(tree, visit.url, answer.headers)
+        wishes = directives(links.robots, answer.headers, self._product)
         if self._follows:
             fetched = self._followed(fetched, links, all_unfollowed=wishes.nofollow)
-        if obey.noindex and wishes.noindex:
+        if obey.noindex and wishes.forbids_index(now):
             fetched = replace(fetched, outcome=Outcome.SKIPPED, reason="noindex")
         elif obey.canonical and links.canonical is not None:
             fetched = self._canonical(fetched, links.canonical)
@@ -211,7 +218,7 @@ class Reader:
             followed, unfollowed = (), links.pages
         elif self._spec.obey.nofollow and links.nofollow:
             followed = [url for url in links.pages if url not in links.nofollow]
-            unfollowed = links.nofollow
+            unfollowed = [url for url in links.pages if url in links.nofollow]
         found, outside = self._discovery.pages(followed, depth)
         found += self._discovery.unfollowed(unfollowed, depth)
         for url in links.feeds:
@@ -240,7 +247,7 @@ class Reader:
             url=visit.url,
             fetched_at=answer.fetched_at or now,
             status_code=answer.status,
-            media_type=answer.media_type or _sniffed(answer.body),
+            media_type=_CALENDAR if self._spec.kind == "ical" else answer.media_type or _sniffed(answer.body),
             content_type=answer.content_type,
             body_hash=sha256(answer.body).hexdigest(),
             size_bytes=len(answer.body),

@@ -6,15 +6,17 @@ Bytes first: the bodies of a batch are durable in the archive before the transac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from tidemill.archive.base import Archive
-from tidemill.crawl.fetcher import Catch
+from tidemill.crawl.reader import Catch
+from tidemill.models.host import HostPolicy
 from tidemill.models.outcome import Outcome
 from tidemill.models.visit import Fetched
 from tidemill.store import ledger
 from tidemill.store.admission import Entry
 from tidemill.store.engine import Store
+from tidemill.store.hosts import Settled
 from tidemill.telemetry.metrics import Metrics
 
 _LINGER_S = 0.02
@@ -23,8 +25,8 @@ _LINGER_S = 0.02
 class Recorder:
     """Takes what visits brought home and writes it. `written` is called after each batch with its results.
 
-    `lost` is called if a lease was taken back before its result could be written: the links of that visit were not
-    entered.
+    `settled` is awaited with how the hosts of a batch stand now, if one is not as usual. `lost` is called if a lease
+    was taken back before its result could be written: the links of that visit were not entered.
     """
 
     def __init__(
@@ -34,7 +36,9 @@ class Recorder:
         *,
         entry: Entry,
         batch_size: int,
+        policy: HostPolicy,
         written: Callable[[list[Fetched]], None],
+        settled: Callable[[Settled], Awaitable[None]],
         lost: Callable[[], None],
         metrics: Metrics,
     ) -> None:
@@ -42,7 +46,9 @@ class Recorder:
         self._archive = archive
         self._entry = entry
         self._batch_size = batch_size
+        self._policy = policy
         self._written = written
+        self._settled = settled
         self._lost = lost
         self._metrics = metrics
         self._queue: asyncio.Queue[Catch | None] = asyncio.Queue(maxsize=4 * batch_size)
@@ -112,8 +118,11 @@ class Recorder:
             await self._archive.put(bodies)
             self._metrics.observe_archived(len(bodies), loop.time() - started)
         fetched = [catch.fetched for catch in batch]
-        if await ledger.record(self._store, self._entry, fetched) < len(fetched):
+        recorded = await ledger.record(self._store, self._entry, fetched, self._policy)
+        if recorded.written < len(fetched):
             self._lost()
+        if recorded.hosts.states:
+            await self._settled(recorded.hosts)
         self._metrics.observe_batch("crawl", loop.time() - started)
         for catch in batch:
             self._count(catch)

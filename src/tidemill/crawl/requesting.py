@@ -14,12 +14,10 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from tidemill import __version__
-from tidemill.crawl.transport import Transport
 from tidemill.errors import Invalid
 from tidemill.models.source import RequestRules, SourceSpec
 from tidemill.models.url import url_host, url_key
-from tidemill.net import Client, Profile, Response
-from tidemill.net.client import Want
+from tidemill.net import Client, Profile
 from tidemill.net.rotation import parse_proxy
 from tidemill.settings import CrawlSettings
 
@@ -81,29 +79,6 @@ async def client_of_run(
         return
     async with open_own() as client:
         yield client
-
-
-class Identified:
-    """A `Transport` that sends by another one, the browser, what the run's client would send: to the same hosts only.
-
-    Cookies that the browser is given by sites stay in their page; those that the client has kept go with it.
-    """
-
-    def __init__(self, way: Transport, client: Client) -> None:
-        self._way = way
-        self._client = client
-
-    async def get(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        want: Want | None = None,
-        allow_private: bool | None = None,
-    ) -> Response:
-        """See `Transport.get`."""
-        sent = {**self._client.headers_for(url), **(headers or {})}
-        return await self._way.get(url, headers=sent, want=want, allow_private=allow_private)
 
 
 class _Resolved:

@@ -27,7 +27,7 @@ class Scope:
 
     def __init__(self, spec: SourceSpec, *, max_depth: int | None, today: date) -> None:
         self._hosts = _hosts(spec)
-        self._files = spec.kind == "files"
+        self._files = spec.kind in LOCAL_KINDS
         self._within = tuple(_without_scheme(url_key(url)) for url in spec.within)
         self._allow = _compiled(spec, "allow", spec.allow)
         self._deny = _compiled(spec, "deny", spec.deny)
@@ -76,6 +76,8 @@ class Scope:
         """Why a URL of the source is not to be visited: `depth` or `trap`."""
         if self._max_depth is not None and depth > self._max_depth:
             return "depth"
+        if url.startswith("file:"):  # a folder has an end
+            return None
         if len(url) > _MAX_URL or url.count("/") > _MAX_SEGMENTS:
             return "trap"
         dated = _DATED.search(url)

@@ -30,9 +30,7 @@ def next_interval_s(previous_s: float | None, *, changed: bool | None, rules: Re
     return min(rules.max_hours * _HOUR_S, max(rules.min_hours * _HOUR_S, interval_s))
 
 
-def rests(
-    modified_at: datetime | None, fetched_at: datetime | None, now: datetime, rules: RecrawlRules
-) -> bool | None:
+def rests(modified_at: datetime | None, fetched_at: datetime | None, now: datetime, rules: RecrawlRules) -> bool | None:
     """What a listing's date says of a page: True if it need not be asked for, False if it must be, None if nothing.
 
     A date in the future says nothing, and no date is believed longer than the longest interval: many sites never

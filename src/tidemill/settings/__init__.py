@@ -9,6 +9,7 @@ from tidemill.settings.load import Loaded, Origin, load, load_settings, origins
 from tidemill.settings.tree import (
     ApiSettings,
     ArchiveSettings,
+    BrowserSettings,
     CrawlSettings,
     DatabaseSettings,
     LoggingSettings,
@@ -22,6 +23,7 @@ from tidemill.settings.tree import (
 __all__ = [
     "ApiSettings",
     "ArchiveSettings",
+    "BrowserSettings",
     "CrawlSettings",
     "DatabaseSettings",
     "Loaded",

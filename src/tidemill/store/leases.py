@@ -204,6 +204,7 @@ async def _awaits_listings(connection: AsyncConnection, run_id: str, standing: M
         visits.c.attempts == 0,
     )
     statement = select(visits.c.page_id).where(untried)
+    statement = statement.with_hint(visits, "INDEXED BY ix_visits_open_listings", "sqlite")  # not the whole ledger
     if failing:
         statement = statement.where(visits.c.origin.not_in(failing))
     return (await connection.execute(statement.limit(1))).first() is not None

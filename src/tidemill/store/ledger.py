@@ -8,7 +8,7 @@ nothing. Every write of a leased visit must bear its token.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,14 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.document import DocumentState
+from tidemill.models.host import HostPolicy
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.visit import Fetched, Found, LedgerEntry
-from tidemill.store import admission, removal
+from tidemill.store import admission, hosts, removal
 from tidemill.store.admission import Entry, Saved
 from tidemill.store.due import Due, due_of
 from tidemill.store.engine import Store
+from tidemill.store.hosts import Settled
 from tidemill.store.tables import captures, documents, pages, runs, visits
 
 _GONE_AFTER_RUNS = 2
@@ -71,8 +73,16 @@ _CLOSE_PAGE = (
 )
 
 
-async def record(store: Store, entry: Entry, batch: Sequence[Fetched]) -> int:
-    """Write what became of leased visits of a run, in one transaction. Returns how many were still ours to write.
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was written of a batch: how many visits were still ours to write, and how their hosts stand now."""
+
+    written: int
+    hosts: Settled
+
+
+async def record(store: Store, entry: Entry, batch: Sequence[Fetched], policy: HostPolicy) -> Recorded:
+    """Write what became of leased visits of a run, in one transaction.
 
     A visit whose lease was taken back meanwhile is left as it is: someone else has it now.
     """
@@ -81,8 +91,9 @@ async def record(store: Store, entry: Entry, batch: Sequence[Fetched]) -> int:
         ours = await _still_ours(connection, entry.run_id, batch)
         batch = [fetched for fetched in batch if fetched.visit.page_id in ours]
         if not batch:
-            return 0
-        batch = await _unchanged_by_documents(connection, batch)
+            return Recorded(0, Settled([]))
+        settled = await hosts.settle(connection, batch, policy, now)
+        batch = await _unchanged_by_documents(connection, settled.batch)
         await _insert_captures(connection, batch, now)
         await connection.execute(_SETTLE, [_settled(fetched, now) for fetched in batch])
         closed = [fetched for fetched in batch if fetched.outcome is not None]
@@ -92,7 +103,7 @@ async def record(store: Store, entry: Entry, batch: Sequence[Fetched]) -> int:
             await _drop_gone(connection, entry.run_id, entry.source_id, closed, now)
         saved = await admission.enter(connection, entry, _unique_found(batch), now)
         await connection.execute(update(runs).where(runs.c.id == entry.run_id).values(_totals(batch, saved)))
-        return len(batch)
+        return Recorded(len(batch), settled)
 
 
 async def led_away(store: Store, run_id: str) -> list[tuple[str, str]]:

@@ -9,7 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from multidict import CIMultiDict
 
-from tidemill.crawl.fetcher import Fetcher
+from tidemill.crawl.discovery import Discovery
+from tidemill.crawl.fetcher import Fetcher, Ways
+from tidemill.crawl.reader import Reader
 from tidemill.crawl.robots import Rules, _rules
 from tidemill.crawl.scope import Scope
 from tidemill.errors import TidemillError
@@ -17,7 +19,8 @@ from tidemill.models.source import SourceSpec
 from tidemill.models.url import url_key, url_origin
 from tidemill.models.visit import Visit
 from tidemill.net import Response
-from tidemill.settings import CrawlSettings, NetSettings
+from tidemill.process.extract.registry import HANDLED_MEDIA_TYPES
+from tidemill.settings import CrawlSettings
 from tidemill.store.hosts import RobotsRecord
 
 SITE = "http://site.example/"
@@ -64,6 +67,7 @@ class FakeClient:
         headers: Mapping[str, str] | None = None,
         want: Callable[[int, str], bool] | None = None,
         allow_private: bool | None = None,
+        cut_bytes: int | None = None,
     ) -> Response:
         self.asked.append((url, dict(headers or {})))
         if want is not None:
@@ -115,17 +119,30 @@ def fetcher(
     sitemaps: bool = True,
     obey: bool = True,
     relink: bool = False,
+    ways: Ways | None = None,
     **settings: object,
 ) -> Fetcher:
     """A fetcher over a site in memory."""
     spec = spec or SourceSpec(name="s", start=(SITE,))
+    scope = Scope(spec, max_depth=max_depth, today=date(2026, 11, 23))
+    discovery = Discovery(scope, trap_budget=20_000)
+    crawl = CrawlSettings(robots=obey, **settings)  # type: ignore[arg-type]
     return Fetcher(
-        client=client,  # type: ignore[arg-type]
+        ways=ways or Ways(client),
+        reader=Reader(
+            spec,
+            discovery,
+            product=crawl.product,
+            media_types=HANDLED_MEDIA_TYPES,
+            max_body_bytes=100_000,
+            relink=relink,
+        ),
+        discovery=discovery,
         robots=robots or FakeRobots(),  # type: ignore[arg-type]
-        scope=Scope(spec, max_depth=max_depth, today=date(2026, 11, 23)),
+        scope=scope,
         store=FakeClock(),  # type: ignore[arg-type]
-        settings=CrawlSettings(robots=obey, **settings),  # type: ignore[arg-type]
-        net=NetSettings(max_body_bytes=100_000),
+        settings=crawl,
+        product=crawl.product,
         sitemaps=sitemaps,
         allow_private=None,
         rng=random.Random(1),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from crawlee import Request
+from crawlee import Request, RequestState
 from tests.unit.crawl.making import NOW, SITE, FakeClock, visit
 
 from tidemill.crawl.frontier import Frontier
@@ -26,6 +26,8 @@ class Ledger:
         self.clock = FakeClock()
         self.limits: dict[str, int] = {}
         self.interval_s = 0.0
+        self.intervals: dict[str, float] = {}
+        self.given_back: list[Visit] = []
 
     async def refill(self, limit: int) -> list[Visit]:
         self.asked.append(limit)
@@ -41,10 +43,15 @@ class Ledger:
             refill=self.refill,
             exhausted=self.exhausted,
             in_flight_limit=lambda origin: self.limits.get(origin, 100),
-            interval_s=lambda _: self.interval_s,
+            interval_s=lambda origin: self.intervals.get(origin, self.interval_s),
             now=self.clock.now,
             buffer_size=buffer_size,
+            give_back=self.give_back,
+            horizon_s=10.0,
         )
+
+    async def give_back(self, visits: list[Visit]) -> None:
+        self.given_back += visits
 
 
 def pages(*names: str) -> list[Visit]:
@@ -134,6 +141,79 @@ async def test_an_interval_that_became_known_after_the_lease_is_kept() -> None:
     assert await is_waiting(waiting)
     ledger.clock.at = NOW + timedelta(seconds=3)
     assert await asyncio.wait_for(waiting, 2) is not None
+
+
+async def test_origins_take_turns() -> None:
+    elsewhere = [visit(f"http://else.example/{name}") for name in "xy"]
+    frontier = Ledger([*pages("a", "b"), *elsewhere]).frontier()
+    urls = [(await next_of(frontier)).url for _ in range(4)]
+    assert urls == [f"{SITE}a", elsewhere[0].url, f"{SITE}b", elsewhere[1].url]
+
+
+async def test_slots_of_one_origin_that_came_out_of_order_are_kept_in_theirs() -> None:
+    a, b, c = pages("a", "b", "c")
+    slow = [replace(a, not_before=NOW + timedelta(seconds=8)), replace(b, not_before=NOW + timedelta(seconds=4))]
+    ledger = Ledger([*slow, c])
+    ledger.clock.at = NOW + timedelta(seconds=9)
+    frontier = ledger.frontier()
+    assert [(await next_of(frontier)).url for _ in range(3)] == [f"{SITE}{name}" for name in "cba"]
+
+
+async def test_what_waits_for_a_withdrawn_host_is_not_handed_out() -> None:
+    other = visit("http://else.example/x")
+    frontier = Ledger([*pages("a", "b", "c"), other]).frontier()
+    await next_of(frontier)
+    withdrawn = frontier.withdraw("http://site.example")
+    assert [each.url for each in withdrawn] == [f"{SITE}b", f"{SITE}c"]
+    assert frontier.withdraw("http://site.example") == []
+    assert (await next_of(frontier)).url == other.url
+    assert await frontier.get_total_count() == 2
+
+
+async def test_slow_hosts_take_no_room_from_others() -> None:
+    later = [replace(each, not_before=NOW + timedelta(seconds=2 + n)) for n, each in enumerate(pages(*"abcd"))]
+    other = visit("http://else.example/x")
+    ledger = Ledger(later, [other])
+    frontier = ledger.frontier(buffer_size=4)
+    assert (await next_of(frontier)).url == other.url
+    assert ledger.asked == [4, 4]
+
+
+async def test_the_buffer_is_bounded_however_slow_the_hosts_are() -> None:
+    later = [replace(visit(f"{SITE}{n}"), not_before=NOW + timedelta(seconds=9)) for n in range(40)]
+    ledger = Ledger(*([each] for each in later))
+    frontier = ledger.frontier(buffer_size=2)
+    waiting = asyncio.create_task(frontier.fetch_next_request())
+    assert await is_waiting(waiting)
+    assert await frontier.get_total_count() == 16
+    frontier.stop()
+    await waiting
+
+
+async def test_visits_of_a_host_that_turned_out_slow_are_given_back() -> None:
+    """Its robots.txt came after the lease, and asks for ten seconds: of 50 visits two can go out soon."""
+    ledger = Ledger([visit(f"{SITE}{n}") for n in range(50)], [visit("http://else.example/x")])
+    frontier = ledger.frontier(buffer_size=50)
+    assert (await next_of(frontier)).url == f"{SITE}0"
+    ledger.intervals["http://site.example"] = 10.0
+    assert (await next_of(frontier)).url == "http://else.example/x"
+    assert [each.url for each in ledger.given_back] == [f"{SITE}{n}" for n in range(49, 2, -1)]
+
+
+async def test_a_visit_of_a_file_is_a_request_like_any_other() -> None:
+    file = replace(visit(f"{SITE}a"), url="file:///srv/a.html", origin="file://")
+    request = await Ledger([file]).frontier().fetch_next_request()
+    assert request is not None
+    assert (request.url, request.unique_key) == (file.url, file.page_id)
+
+
+async def test_requests_share_nothing_that_crawlee_writes_to() -> None:
+    frontier = Ledger(pages("a", "b")).frontier()
+    first, second = await frontier.fetch_next_request(), await frontier.fetch_next_request()
+    assert first is not None
+    assert second is not None
+    first.state = RequestState.DONE
+    assert second.state is RequestState.UNPROCESSED
 
 
 async def test_no_more_is_leased_than_there_is_room_for_and_by_one_task_at_a_time() -> None:

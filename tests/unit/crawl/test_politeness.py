@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.crawl.making import FakeRobots
+from tests.unit.crawl.making import NOW, FakeRobots
 
 from tidemill.crawl.politeness import Politeness, politeness, retry_delay_s
 from tidemill.crawl.robots import Rules
+from tidemill.models.host import Breaker, HostState
 from tidemill.models.run import RunOptions
 from tidemill.models.source import SourceSpec
 from tidemill.settings import CrawlSettings
+from tidemill.store.hosts import Settled
 
 AWAY = "https://a.example"
 HERE = [
@@ -36,12 +39,17 @@ class Unknown:
 
 
 def limits(
-    robots: str | None = "", *, asked: float | None = None, written: float | None = None, **settings: object
+    robots: str | None = "",
+    *,
+    asked: float | None = None,
+    written: float | None = None,
+    delay_s: float | None = None,
+    **settings: object,
 ) -> Politeness:
     return politeness(
         CrawlSettings(**{"rate_per_s": 5.0, **settings}),  # type: ignore[arg-type]
         Unknown() if robots is None else FakeRobots(robots),  # type: ignore[arg-type]
-        SourceSpec(name="s", rate_per_s=written),
+        SourceSpec(name="s", rate_per_s=written, delay_s=delay_s),
         RunOptions(rate_per_s=asked),
     )
 
@@ -95,6 +103,61 @@ def test_concurrency_has_the_same_order() -> None:
             RunOptions(concurrency=options),  # type: ignore[arg-type]
         )
         assert got.concurrency == expected
+
+
+def test_of_rate_delay_and_crawl_delay_the_slowest_counts() -> None:
+    slow = "User-agent: *\nCrawl-delay: 3"
+    assert limits(delay_s=2.0).interval_s(AWAY) == 2
+    assert limits(delay_s=2.0).interval_s("http://127.0.0.1") == 2
+    assert limits(delay_s=0.1).interval_s(AWAY) == pytest.approx(0.2)
+    assert limits(slow, delay_s=2.0).interval_s(AWAY) == 3
+    assert limits(slow, delay_s=4.0, asked=0.0).interval_s(AWAY) == 4
+
+
+def told(state: HostState, *put_off: str) -> Settled:
+    return Settled([], {state.origin: state}, frozenset(put_off))
+
+
+def test_a_slowed_host_is_asked_less_until_the_ledger_says_otherwise() -> None:
+    polite = limits()
+    slowed = HostState(AWAY, rate_per_s=0.5)
+    assert polite.heed(told(slowed), NOW) == [AWAY]
+    assert (polite.interval_s(AWAY), polite.base_interval_s(AWAY)) == (2, pytest.approx(0.2))
+    assert polite.heed(told(replace(slowed, rate_per_s=0.55)), NOW) == []
+    assert polite.heed(told(replace(slowed, rate_per_s=0.3)), NOW) == [AWAY]
+    assert polite.heed(told(HostState(AWAY)), NOW) == []
+    assert polite.interval_s(AWAY) == pytest.approx(0.2)
+    assert polite.heeded == {}
+
+
+def test_a_faster_rate_than_was_asked_for_changes_nothing() -> None:
+    polite = limits(written=0.1)
+    polite.heed(told(HostState(AWAY, rate_per_s=3.0)), NOW)
+    assert polite.interval_s(AWAY) == pytest.approx(10)
+
+
+def test_visits_of_a_host_that_is_left_alone_or_wants_a_pause_are_given_back() -> None:
+    shut = HostState(AWAY, breaker=Breaker.OPEN, breaker_until=NOW + timedelta(seconds=1))
+    assert limits().heed(told(shut), NOW) == [AWAY]
+    assert limits().heed(told(HostState(AWAY), AWAY), NOW) == [AWAY]
+    assert limits().heed(told(HostState(AWAY, failures=2)), NOW) == []
+
+
+def test_the_policy_has_the_settings_and_the_interval_of_a_healthy_host() -> None:
+    polite = limits(
+        slow_answer_s=1.5,
+        retry_cap_s=2,
+        retry_deadline_s=3,
+        retry_budget=0.4,
+        breaker_failures=5,
+        breaker_open_s=6,
+        breaker_trials=7,
+    )
+    polite.heed(told(HostState(AWAY, rate_per_s=0.5)), NOW)
+    policy = polite.policy()
+    assert policy.base_rate_per_s(AWAY) == pytest.approx(5)
+    values = [getattr(policy, each.name) for each in fields(policy) if each.name != "interval_s"]
+    assert values == [1.5, 2, 3, 0.4, 5, 6, 7]
 
 
 ASKED = st.none() | st.floats(0, 1e9)

@@ -37,6 +37,12 @@ def handles(*media_types: str) -> Callable[[Extractor], Extractor]:
     return mark
 
 
+def handled_media_types() -> frozenset[str]:
+    """Everything that some extractor reads, found without importing the built-in ones. Raises `PluginError`."""
+    foreign = plugins.load(plugins.EXTRACTORS, built_in=False).values()
+    return HANDLED_MEDIA_TYPES.union(*(getattr(extractor, "media_types", ()) for extractor in foreign))
+
+
 def extractors_by_media_type() -> dict[str, tuple[Extractor, ...]]:
     """For each media type its extractors, in the order of their names. Raises `plugins.PluginError`."""
     table: dict[str, tuple[Extractor, ...]] = {}
