@@ -32,7 +32,7 @@ test-fast: setup ## The unit tests: no socket, no database, seconds
 test-fault: setup ## The fault tests in full: kills, full disks, locks (minutes)
 	@$(PY) -m pytest -q tests/fault --long $(ARGS)
 
-bench: setup ## The benchmarks; each prints the machine it ran on
+bench: setup ## The benchmarks, peers in .venv-bench; each prints the machine (ARGS=NAME: only that one)
 	@$(PY) -m benchmarks $(ARGS)
 
 fmt: setup ## Format the code and sort out what ruff can fix

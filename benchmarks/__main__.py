@@ -16,7 +16,7 @@ def main() -> None:
     unknown = [name for name in asked if name not in BENCHMARKS]
     if unknown:
         sys.exit(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
-    print(f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores")
+    print(f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores", flush=True)
     for name in asked:
         importlib.import_module(f"benchmarks.{name}").main()
 

@@ -39,7 +39,7 @@ def peers(python: Path, *, every: bool) -> list[Contender]:
     crawlee = [str(python), str(PEERS / "crawlee_crawl.py"), "URL"]
     chosen = [
         Contender("scrapy", "Scrapy, links by LinkExtractor", [*scrapy, "extractor"]),
-        Contender("scrapy", "Scrapy, seen links left out by hand", [*scrapy, "seen"]),
+        Contender("scrapy", "Scrapy, seen links cut by hand", [*scrapy, "seen"]),
         Contender("crawlee", "Crawlee as shipped", crawlee),
     ]
     if not every:
@@ -47,8 +47,8 @@ def peers(python: Path, *, every: bool) -> list[Contender]:
     return [
         *chosen,
         Contender("scrapy", "Scrapy, links by a::attr(href)", [*scrapy, "css"]),
-        Contender("scrapy", "  same by hand, 32 at once", [*scrapy, "seen", "--concurrency", "32"]),
-        Contender("scrapy", "  same by hand, robots.txt off", [*scrapy, "seen", "--no-robots"]),
-        Contender("crawlee", "  same, 16 at once", [*crawlee, "--concurrency", "16"]),
-        Contender("crawlee", "  same, 16 at once, robots.txt on", [*crawlee, "--concurrency", "16", "--robots"]),
+        Contender("scrapy", "Scrapy, by hand, 32 at once", [*scrapy, "seen", "--concurrency", "32"]),
+        Contender("scrapy", "Scrapy, by hand, robots.txt off", [*scrapy, "seen", "--no-robots"]),
+        Contender("crawlee", "Crawlee, 16 at once", [*crawlee, "--concurrency", "16"]),
+        Contender("crawlee", "Crawlee, 16 at once, robots.txt on", [*crawlee, "--concurrency", "16", "--robots"]),
     ]

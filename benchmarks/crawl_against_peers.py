@@ -58,7 +58,9 @@ def main() -> None:
             continue
         with serving(LONE, f"folder:{folder}") as served:
             rounds = _rounds(served, f"folder:{folder}", contenders, options.rounds)
-        _report(name, served.pages[f"folder:{folder}"], contenders, rounds, options.rounds)
+        pages = served.pages[f"folder:{folder}"]
+        results = [_result(each, pages, rounds[each.name, "whole"], rounds[each.name, LONE]) for each in contenders]
+        _report(name, pages, results, options.rounds)
 
 
 def _rounds(
@@ -86,35 +88,50 @@ def _crawl(served: Served, site: str, contender: Contender) -> Round:
     return Round(cost.wall_s, cost.cpu_s, cost.peak_bytes, ", ".join(faults))
 
 
-def _report(
-    name: str, pages: int, contenders: Sequence[Contender], rounds: dict[tuple[str, str], list[Round]], count: int
-) -> None:
-    print(f"\n{name}: {pages} pages, medians of {count} interleaved rounds; `net` is without start-up")
-    head = ("wall s", "CPU s", "start s", "ms/page", "net ms", "pages/CPU s", "net", "peak MB")
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The medians of a contender on one site; `net_` is without start-up."""
+
+    contender: Contender
+    wall_s: float
+    cpu_s: float
+    start_s: float
+    page_ms: float
+    net_page_ms: float
+    peak_bytes: float
+    faults: str
+
+
+def _result(contender: Contender, pages: int, whole: Sequence[Round], lone: Sequence[Round]) -> Result:
+    cpu_s = statistics.median(each.cpu_s for each in whole)
+    start_s = statistics.median(each.cpu_s for each in lone)
+    return Result(
+        contender,
+        wall_s=statistics.median(each.wall_s for each in whole),
+        cpu_s=cpu_s,
+        start_s=start_s,
+        page_ms=1000 * cpu_s / pages,
+        net_page_ms=1000 * max(cpu_s - start_s, 0.001) / (pages - 1),
+        peak_bytes=statistics.median(each.peak_bytes for each in whole),
+        faults="; ".join(sorted({each.faults for each in whole} - {""})),
+    )
+
+
+def _report(name: str, pages: int, results: Sequence[Result], count: int) -> None:
+    print(f"\n{name}: {pages} pages, medians of {count} interleaved rounds")
+    print("`net` is without start-up; `ours` is how many times as many pages Tidemill does per CPU second")
+    head = ("wall s", "CPU s", "start s", "ms/page", "net ms", "pages/CPU s", "ours", "ours net", "peak MB")
     print(f"{'':<36}" + "".join(f"{each:>12}" for each in head) + "  not once")
-    rates: dict[str, tuple[str, float, float]] = {}
-    for contender in contenders:
-        whole, lone = rounds[contender.name, "whole"], rounds[contender.name, LONE]
-        wall, cpu = statistics.median(each.wall_s for each in whole), statistics.median(each.cpu_s for each in whole)
-        start = statistics.median(each.cpu_s for each in lone)
-        peak = statistics.median(each.peak_bytes for each in whole)
-        rate, net = pages / cpu, (pages - 1) / max(cpu - start, 0.001)
-        cells = [f"{wall:.2f}", f"{cpu:.2f}", f"{start:.2f}", f"{1000 / rate:.2f}", f"{1000 / net:.2f}", f"{rate:.0f}"]
-        cells += [f"{net:.0f}", f"{peak / 1e6:.0f}"]
-        faults = "; ".join(sorted({each.faults for each in whole} - {""}))
-        print(f"{contender.name:<36}" + "".join(f"{cell:>12}" for cell in cells) + f"  {faults}")
-        best = rates.get(contender.family)
-        rates[contender.family] = (contender.name.strip(), rate, net) if best is None or rate > best[1] else best
-        _ratio(contender, rates["tidemill"], rate, net)
-    for family, (variant, rate, net) in rates.items():
-        if family != "tidemill":
-            print(f"  best of {family}: {variant}: ours does {rates['tidemill'][1] / rate:.2f} times its pages per CPU")
-            print(f"    second, {rates['tidemill'][2] / net:.2f} times without start-up")
-
-
-def _ratio(contender: Contender, our: tuple[str, float, float], rate: float, net: float) -> None:
-    if contender.family != "tidemill":
-        print(f"{'':<36}  ours: {our[1] / rate:.2f} times as many pages per CPU second, {our[2] / net:.2f} times net")
+    us = results[0]
+    for each in results:
+        cells = [f"{each.wall_s:.2f}", f"{each.cpu_s:.2f}", f"{each.start_s:.2f}", f"{each.page_ms:.2f}"]
+        cells += [f"{each.net_page_ms:.2f}", f"{1000 / each.page_ms:.0f}", f"{each.page_ms / us.page_ms:.2f}"]
+        cells += [f"{each.net_page_ms / us.net_page_ms:.2f}", f"{each.peak_bytes / 1e6:.0f}"]
+        print(f"{each.contender.name:<36}" + "".join(f"{cell:>12}" for cell in cells) + f"  {each.faults}")
+    for family in dict.fromkeys(each.contender.family for each in results[1:]):
+        best = min((each for each in results if each.contender.family == family), key=lambda each: each.page_ms)
+        times, net = best.page_ms / us.page_ms, best.net_page_ms / us.net_page_ms
+        print(f"against the best of {family} ({best.contender.name.strip()}): {times:.2f} times, net {net:.2f} times")
 
 
 if __name__ == "__main__":

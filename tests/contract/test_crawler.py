@@ -17,7 +17,9 @@ from tidemill.models.source import Source, SourceSpec
 from tidemill.models.visit import Fetched, Visit
 from tidemill.net import Response
 from tidemill.settings import CrawlSettings, NetSettings
-from tidemill.store import ledger, runs
+from tidemill.store import leases, ledger, runs
+from tidemill.store.hosts import Settled
+from tidemill.store.ledger import Recorded
 from tidemill.telemetry.metrics import Metrics
 
 
@@ -36,9 +38,9 @@ class Memory:
         taken, self.pending = self.pending[:limit], self.pending[limit:]
         return taken
 
-    async def record(self, _store: Any, _run: str, _source: str, batch: Sequence[Fetched]) -> int:
+    async def record(self, _store: Any, _entry: Any, batch: Sequence[Fetched], _policy: Any) -> Recorded:
         self.recorded += batch
-        return len(batch)
+        return Recorded(len(batch), Settled(list(batch)))
 
     async def release(self, *_: Any) -> None:
         self.log.append("release")
@@ -54,7 +56,7 @@ class Memory:
 @pytest.fixture
 def remembered(monkeypatch: pytest.MonkeyPatch) -> Memory:
     memory = Memory(*(visit(f"{SITE}{name}") for name in "abc"))
-    for module, name in ((ledger, "lease"), (ledger, "record"), (ledger, "release"), (runs, "finish")):
+    for module, name in ((leases, "lease"), (ledger, "record"), (leases, "release"), (runs, "finish")):
         monkeypatch.setattr(module, name, getattr(memory, name))
     return memory
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
-from tests.contract.store_house import House, draft, opened_house, result_of
+from tests.contract.store_house import House, draft, found, opened_house, result_of
 
+from tidemill.models.run import RunOptions
 from tidemill.models.visit import Fetched, Visit
-from tidemill.store import captures, events, groups, leases, runs, workers
+from tidemill.store import admission, captures, events, groups, leases, runs, workers
 from tidemill.store.processed import store_batch
 
 
@@ -79,9 +80,15 @@ async def test_lease_past_the_visits_of_a_slow_host(house: House) -> None:
 
 async def test_whether_listings_wait_is_seen_without_reading_the_ledger(house: House) -> None:
     run = await house.begin(*"abcdefgh")
-    lines = await plans(house, lambda: house.lease(run, 4))
-    asked = [line for line in lines if "is_listing AND" in line]
-    assert "visits USING INDEX ix_visits_open_listings (run_id=?)" in used(asked)
+    async with house.store.write() as connection:
+        entry = runs.entry_of(run.id, house.source, RunOptions())
+        await admission.enter(connection, entry, found("s", "t", kind="sitemap"), house.store.now())
+    lines = await plans(house, lambda: house.lease(run, 1))
+    asked = [line for line in lines if "AND is_listing" in line]
+    looks = [line for line in used(asked).splitlines() if "visits" in line]
+    assert looks == ["SEARCH visits USING INDEX ix_visits_open_listings (run_id=?)"] * 2
+    chosen = [line for line in lines if "visits JOIN pages" in line]
+    assert "visits USING PRIMARY KEY (run_id=? AND page_id=?)" in used(chosen)
 
 
 async def test_giving_visits_back(house: House) -> None:

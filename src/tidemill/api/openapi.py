@@ -10,11 +10,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import TypeAdapter
 
 from tidemill.api.schemas.problem import ProblemDocument
 from tidemill.http.problems import MEDIA_TYPE
-from tidemill.models.source import SourceSpec
+from tidemill.manage.source_schema import source_schema
 
 _MEANINGS = {
     400: "The request cannot be read, or bears an API key in its URL",
@@ -72,7 +71,8 @@ def _complete(document: dict[str, Any], is_open: Callable[[str], bool]) -> None:
         schemas.pop(of_fastapi, None)
     problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {}) | {"ProblemDocument": problem}
-    source = TypeAdapter(SourceSpec).json_schema(ref_template="#/components/schemas/New{model}")
+    source = source_schema("#/components/schemas/New{model}")
+    source.pop("$schema")  # OpenAPI says for the whole document which dialect it is
     schemas |= {f"New{name}": schema for name, schema in source.pop("$defs", {}).items()} | {"NewSource": source}
     components["securitySchemes"] = {
         "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from tidemill.cli.output import outcome_table, stdout, table, write_json
+from tidemill.cli.output import counted, outcome_table, stdout, table, write_json
 from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
-from tidemill.models.run import Run
+from tidemill.models.progress import HeldHost, Progress
+from tidemill.models.run import FINISHED_RUNS, Run
 from tidemill.settings import Settings
 
 app = typer.Typer(help="List, show and cancel runs.", no_args_is_help=True)
@@ -41,18 +42,46 @@ def show(
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Show one run with its totals.
+    """Show one run with its totals, what it saved, and how far it is.
 
     Example: `tidemill runs show`
     """
-    found = run(_one(settings_of(context, data_dir), run_id))
+    found, far = run(_one(settings_of(context, data_dir), run_id))
     if as_json:
-        write_json(record(found))
+        write_json(record(found) | {"progress": far})
         return
     stdout.print(f"run {found.id} of {found.source}: {found.state.value}, {found.duration_s:.1f} s")
     if found.error:
         stdout.print(found.error, markup=False)
     outcome_table(found.outcomes)
+    stdout.print(
+        f"\n{counted(found.fetched, 'request')} answered, {found.received_bytes / 1e6:.1f} MB;"
+        f" saved: {counted(found.saved_requests, 'request')} not sent, {found.saved_bytes / 1e6:.1f} MB not received"
+    )
+    if found.state not in FINISHED_RUNS:
+        _show_progress(far)
+
+
+def _show_progress(far: Progress) -> None:
+    left = "" if far.left_s is None else f", about {span(far.left_s)} left"
+    stdout.print(f"{far.open} open, {far.pages_per_s:.1f} pages/s{left}")
+    for host in far.hosts:
+        stdout.print(f"  {held(host)}", markup=False)
+
+
+def held(host: HeldHost) -> str:
+    """What holds up the URLs of a host, in a line."""
+    if host.breaker == "closed":
+        return f"{host.origin}: slowed down to {host.rate_per_s:.2g} requests/s, {host.waiting} waiting"
+    until = f" until {host.until:%H:%M:%S} UTC" if host.until else ""
+    return f"{host.origin}: left alone{until}, {host.waiting} waiting"
+
+
+def span(seconds: float) -> str:
+    """A time in the two units that matter."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 @app.command()
@@ -76,13 +105,15 @@ async def _listed(settings: Settings, limit: int) -> list[Run]:
         return await runs.listed(app_.store, limit)
 
 
-async def _one(settings: Settings, run_id: str | None) -> Run:
+async def _one(settings: Settings, run_id: str | None) -> tuple[Run, Progress]:
     from tidemill.manage.runs import latest
     from tidemill.store import runs, workers
+    from tidemill.store.progress import progress
 
     async with opened(settings) as app_:
         await workers.reclaim(app_.store, settings.crawl.lease_s)
-        return await (runs.get(app_.store, run_id) if run_id else latest(app_.store))
+        found = await (runs.get(app_.store, run_id) if run_id else latest(app_.store))
+        return found, await progress(app_.store, found)
 
 
 async def _cancel(settings: Settings, run_id: str) -> Run:

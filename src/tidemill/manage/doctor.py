@@ -14,9 +14,10 @@ from pathlib import Path
 from sqlalchemy import func, select, text
 
 from tidemill.archive.base import Archive
-from tidemill.errors import TidemillError
+from tidemill.crawl.browser.options import find_browser
+from tidemill.errors import Invalid, TidemillError
 from tidemill.search.indexer import Indexer
-from tidemill.settings import Settings
+from tidemill.settings import BrowserSettings, Settings
 from tidemill.store import schema
 from tidemill.store.engine import Store
 from tidemill.store.tables import captures
@@ -56,6 +57,7 @@ def examine_machine(settings: Settings) -> list[Diagnosis]:
             "ok" if agent else "warn",
             agent or "crawl.contact_url is empty; site owners cannot ask who is crawling them",
         ),
+        _browser(settings.browser),
     ]
 
 
@@ -74,6 +76,14 @@ def _folder(folder: Path) -> Diagnosis:
         return Diagnosis("data folder", "fail", f"{there} is not writable; choose another --data-dir")
     free = shutil.disk_usage(there).free
     return Diagnosis("data folder", "ok" if free > _LEAST_FREE else "warn", f"{folder}, {free / 1e9:.1f} GB free")
+
+
+def _browser(settings: BrowserSettings) -> Diagnosis:
+    """Only sources that say so need one, so that none is no fault."""
+    try:
+        return Diagnosis("browser", "ok", str(find_browser(settings)))
+    except Invalid as error:
+        return Diagnosis("browser", "warn", str(error))
 
 
 async def _asked(check: str, look: Callable[[], Awaitable[Diagnosis]]) -> Diagnosis:

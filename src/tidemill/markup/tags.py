@@ -33,6 +33,25 @@ _INSIDE = tuple(
     for start in ("", r"[^\"]*+\"", r"[^']*+'", rf"{_S}*+(?:{_QUOTED})")
 )
 
+_FORMAT_NAMES = "b|big|code|em|font|i|s|small|strike|strong|tt|u"
+_PLAIN = rf"(?:{_S}++[a-zA-Z0-9_:.\-]++(?:=\"[^\"<>]*+\")?+)*+{_S}*+"
+_SHALLOW_NAMES = (
+    "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr|a|button|p|li|dt|dd|option|tr|td|th|thead|"
+    "tbody|tfoot|caption"
+)
+
+FORMAT = re.compile(rf"<(?i:{_FORMAT_NAMES})[ \t\n\r\f/>]")
+"""The beginning of a formatting element."""
+
+CLOSED_FORMAT = re.compile(rf"<({_FORMAT_NAMES}){_PLAIN}>[^<]*+(?:<span{_PLAIN}>[^<]*+</span>[^<]*+)*+</\1>")
+"""A formatting element that is closed where it stands, so that nothing is opened again because of it."""
+
+HARMLESS = re.compile(
+    rf"<(?:(?:{_SHALLOW_NAMES})(?=[ \t\n\r\f/>])|[!/]|"
+    rf"(span|code|em|strong|b|i|div|h[1-6]|cite|pre|sup|sub){_PLAIN}>[^<]*+</\1>)"
+)
+"""A `<` that opens nothing lasting; with a group, two of them: an element that is closed where it stands."""
+
 _RAW_END = {name: re.compile(rf"</{name}(?=[ \t\n\r\f/>])", re.IGNORECASE) for name in ("script", "style")}
 _VOID = frozenset((
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",

@@ -15,10 +15,10 @@ from sqlalchemy import (
     RowMapping,
     Select,
     and_,
+    bindparam,
     case,
     func,
     literal_column,
-    or_,
     select,
     text,
     tuple_,
@@ -32,13 +32,17 @@ from tidemill.models.outcome import VisitState
 from tidemill.models.visit import Visit
 from tidemill.store import hosts
 from tidemill.store.engine import Store
-from tidemill.store.tables import IS_OPEN, pages, runs, visits
+from tidemill.store.tables import pages, runs, visits
 
 _MOST_LOOKS = 8
-# Written as the partial indexes have them: SQLite would not see that a bound value fits.
-_IS_LISTING = text("visits.is_listing")
+# States are written as the partial indexes have them: SQLite would not see that a bound value fits.
 _IS_PENDING = visits.c.state == literal_column(f"'{VisitState.PENDING.value}'")
 _IS_LEASED = visits.c.state == literal_column(f"'{VisitState.LEASED.value}'")
+# SQLite would rather read the whole ledger of the run than its few open listings, if it were not told.
+_UNTRIED_LISTINGS = (
+    "SELECT page_id, origin, state FROM visits{hint} WHERE run_id = {run_id} AND is_listing AND state <> 'done'"
+    " AND state <> 'captured' AND attempts = 0 LIMIT 1000"
+)
 _VISIT = tuple(visits.c[name] for name in ("run_id", "page_id", "origin", "depth", "hops", "attempts", "tried_at"))
 _PAGE = tuple(
     pages.c[name] for name in ("source_id", "url", "kind", "etag", "last_modified", "body_hash", "size_bytes")
@@ -69,11 +73,12 @@ async def lease(
     async with store.write() as connection:
         now = store.now()
         standing = await hosts.out_of_step(connection, now)
-        fresh = await _admissible(connection, run_id, max_pages, max_bytes)
+        fresh, are_listings = await _admissible(connection, run_id, max_pages, max_bytes)
         slots = _Slots(standing, now, now + timedelta(seconds=horizon_s), interval_s)
         ready = and_(visits.c.run_id == run_id, _IS_PENDING, visits.c.not_before <= now)
-        if fresh > 0 and await _awaits_listings(connection, run_id, standing):
-            ready = and_(ready, _IS_LISTING)
+        listings = await _listings_to_wait_for(connection, run_id, standing) if are_listings else None
+        if listings is not None:
+            ready = and_(ready, visits.c.page_id.in_(listings))
         rows = await _chosen(connection, ready, slots, limit, fresh)
         if not rows:
             return []
@@ -181,33 +186,36 @@ async def _chosen(
     return rows
 
 
-async def _admissible(connection: AsyncConnection, run_id: str, max_pages: int, max_bytes: int) -> int:
-    """How many more pages the run may ask for."""
-    spent = select(runs.c.admitted, runs.c.received_bytes).where(runs.c.id == run_id)
+async def _admissible(connection: AsyncConnection, run_id: str, max_pages: int, max_bytes: int) -> tuple[int, bool]:
+    """How many more pages the run may ask for, and whether sitemaps or feeds that were never tried are among them."""
+    listings: ColumnElement[bool] = literal_column(f"EXISTS ({_untried_listings(connection, 'runs.id')})")
+    spent = select(runs.c.admitted, runs.c.received_bytes, listings.label("are_listings")).where(runs.c.id == run_id)
     row = (await connection.execute(spent)).one_or_none()
-    if row is None or 0 < max_bytes <= row.received_bytes:
-        return 0
-    return max(0, max_pages - int(row.admitted))
+    if row is None or row.admitted >= max_pages or 0 < max_bytes <= row.received_bytes:
+        return 0, False
+    return max_pages - int(row.admitted), bool(row.are_listings)
 
 
-async def _awaits_listings(connection: AsyncConnection, run_id: str, standing: Mapping[str, HostState]) -> bool:
-    """Whether a sitemap or feed is still to be tried; what it says of `lastmod` may save the pages it lists.
+def _untried_listings(connection: AsyncConnection, run_id: str) -> str:
+    hint = " INDEXED BY ix_visits_open_listings" if connection.dialect.name == "sqlite" else ""
+    return _UNTRIED_LISTINGS.format(hint=hint, run_id=run_id)
 
-    Those of failing hosts are not waited for.
+
+async def _listings_to_wait_for(
+    connection: AsyncConnection, run_id: str, standing: Mapping[str, HostState]
+) -> list[str] | None:
+    """The waiting ones of the sitemaps and feeds that were never tried; `None` if there are none to wait for.
+
+    What they say of `lastmod` may save the pages that they list. Those of failing hosts are not waited for.
     """
-    failing = [origin for origin, host in standing.items() if host.breaker is not Breaker.CLOSED]
-    untried = and_(
-        visits.c.run_id == run_id,
-        _IS_LISTING,
-        IS_OPEN,
-        or_(_IS_PENDING, _IS_LEASED),
-        visits.c.attempts == 0,
-    )
-    statement = select(visits.c.page_id).where(untried)
-    statement = statement.with_hint(visits, "INDEXED BY ix_visits_open_listings", "sqlite")  # not the whole ledger
-    if failing:
-        statement = statement.where(visits.c.origin.not_in(failing))
-    return (await connection.execute(statement.limit(1))).first() is not None
+    of_run = bindparam("run_id", type_=visits.c.run_id.type)
+    statement = text(_untried_listings(connection, ":run_id")).bindparams(of_run)
+    typed = statement.columns(visits.c.page_id, visits.c.origin, visits.c.state)
+    rows = (await connection.execute(typed, {"run_id": run_id})).all()
+    failing = {origin for origin, host in standing.items() if host.breaker is not Breaker.CLOSED}
+    if all(row.origin in failing for row in rows):
+        return None
+    return [row.page_id for row in rows if row.state == VisitState.PENDING.value]
 
 
 def _first_of(wanted: ColumnElement[bool], full: Sequence[str], limit: int) -> Select[Any]:

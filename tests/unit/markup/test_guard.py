@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tidemill.errors import Permanent
-from tidemill.markup import parse_html
+from tidemill.markup import guard, parse_html
 from tidemill.markup.guard import check
+from tidemill.markup.tags import CLOSED_FORMAT, FORMAT, HARMLESS
 
 MANY = 100_000
 
@@ -70,3 +73,33 @@ def test_real_pages_pass(markup: str) -> None:
 def test_bytes_are_decoded_before_they_are_parsed() -> None:
     tree = parse_html("<p>naïve".encode("cp1252"), "text/html; charset=iso-8859-1")
     assert tree.css_first("p").text() == "naïve"
+
+
+_BITS = (
+    '<em> </em> <code\tclass="x"> </code> <span\ta="b"> </span> <!-- --> " \' <b\ta"b="c> <i\tx="> > <div> </div>'
+    ' <li> <p> <script> </script> <style> </style> x <em </em \ta=" =" <svg> </svg> <code/> <em>x</em>'
+    " <code><span>y</span></code> <! </ < <textarea> </textarea> <title>"
+).split(" ")
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(st.sampled_from(_BITS), max_size=16).map("".join))
+def test_the_quick_look_never_counts_less_than_there_is(markup: str) -> None:
+    """What it takes for closed where it stands may be open once at a time: itself and the span within it."""
+    depth, formats = _most_open(markup)
+    assert depth <= markup.count("<") - sum(1 + bool(pair) for pair in HARMLESS.findall(markup)) + 2
+    assert formats <= len(FORMAT.findall(markup)) - len(CLOSED_FORMAT.findall(markup)) + 1
+
+
+def _most_open(markup: str) -> tuple[int, int]:
+    """The greatest depth, and the most open formats, that the exact reader meets."""
+    most = [0, 0]
+
+    class Watching(guard._Reader):
+        def check(self, position: int) -> None:
+            most[:] = [max(most[0], self.depth), max(most[1], self.formats)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(guard, "_Reader", Watching)
+        guard._read_through(markup)
+    return most[0], most[1]
