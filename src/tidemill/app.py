@@ -24,7 +24,7 @@ from tidemill.search.base import SearchEngine
 from tidemill.search.indexer import Indexer
 from tidemill.search.open import open_engine
 from tidemill.settings import ArchiveSettings, CrawlSettings, QueueSettings, Settings
-from tidemill.store import documents, events, schema
+from tidemill.store import documents, events, hosts, schema
 from tidemill.store.engine import Store, open_store
 from tidemill.store.totals import document_states, open_visit_states
 from tidemill.telemetry.health import Finding, Health, Status
@@ -143,4 +143,5 @@ async def _refresh(app: App) -> None:
     states, open_visits = await asyncio.gather(document_states(app.store), open_visit_states(app.store))
     app.metrics.set_documents(states)
     app.metrics.set_visits(open_visits)
+    app.metrics.set_hosts(await hosts.troubled(app.store))
     app.metrics.set_index_lag(await app.indexer.lag())

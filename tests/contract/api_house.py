@@ -18,6 +18,7 @@ from tidemill.api.main import serve
 from tidemill.app import App, open_app
 from tidemill.models.capture import Capture
 from tidemill.models.document import Draft, Processed
+from tidemill.models.host import HostPolicy
 from tidemill.models.ids import new_id
 from tidemill.models.outcome import Outcome
 from tidemill.models.run import Run, RunOptions
@@ -30,6 +31,7 @@ MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SITE = "https://site.example/"
 SOURCE = "site.example/"
 PAGES = 25
+UNLIMITED = HostPolicy(interval_s=lambda _: 0.0)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ async def fill(app: App) -> Run:
         app.store, run.id, worker.id, limit=100, max_pages=100, horizon_s=10, interval_s=lambda _: 0.0
     )
     entry = runs.entry_of(run.id, source, RunOptions())
-    await ledger.record(app.store, entry, [_fetched(visit) for visit in visits])
+    await ledger.record(app.store, entry, [_fetched(visit) for visit in visits], UNLIMITED)
     await runs.finish(app.store, run.id, 100)
     token, claimed = await captures.claim(app.store, worker.id, 100)
     batch = [(capture, Processed(capture.id, (_draft(capture.url),))) for capture in claimed]

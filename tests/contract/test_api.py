@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,7 @@ from tests.contract.api_house import PAGES, SITE, SOURCE, Client, fill, house, s
 
 from tidemill.api.schemas.document import DocumentAnswer
 from tidemill.api.schemas.problem import ProblemDocument
-from tidemill.api.schemas.run import LedgerPage, RunAnswer, RunList, StartedRun
+from tidemill.api.schemas.run import LedgerPage, RunAnswer, RunList, RunWithProgress, StartedRun
 from tidemill.api.schemas.search import SearchAnswer
 from tidemill.api.schemas.service import HealthAnswer, Statistics
 from tidemill.api.schemas.source import DeletedSource, SourceAnswer, SourceList, VersionList
@@ -272,12 +273,13 @@ class TestSources:
 class TestRuns:
     async def test_one_and_list(self, place: Place) -> None:
         one = (await place.client.get(f"/api/v1/runs/{place.run.id}")).json
-        fits(RunAnswer, one)
+        fits(RunWithProgress, one)
         assert (one["state"], one["source"], one["documents"]) == ("completed", SOURCE, PAGES)
         assert one["outcomes"] == {"stored": PAGES, "skipped": 1, "gone": 1}
         assert one["discovered"] == PAGES + 2
         listed = (await place.client.get(f"/api/v1/runs?source={SOURCE}")).json
         fits(RunList, listed)
+        assert one.pop("progress") == {"done": PAGES + 2, "open": 0, "pages_per_s": ANY, "left_s": 0.0, "hosts": []}
         assert one in listed["items"]
 
     async def test_started_watched_and_cancelled(self, place: Place) -> None:
@@ -506,9 +508,9 @@ class TestDescription:
         assert open_paths == {"/livez", "/readyz", "/startupz"}
         assert document["components"]["securitySchemes"].keys() == {"ApiKey", "Bearer"}
 
-    async def test_new_sources_need_a_name_only(self, client: Client) -> None:
+    async def test_new_sources_need_a_name_and_a_start(self, client: Client) -> None:
         schemas = (await client.get("/api/openapi.json")).json["components"]["schemas"]
-        assert schemas["NewSource"]["required"] == ["name"]
+        assert schemas["NewSource"]["required"] == ["name", "start"]
 
     async def test_docs_page_asks_nobody_else(self, client: Client) -> None:
         root = await client.get("/")

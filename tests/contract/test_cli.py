@@ -91,6 +91,8 @@ def test_crawl_says_what_it_came_to(filled: Filled) -> None:
         "outcomes",
         "documents",
         "bytes",
+        "saved_requests",
+        "saved_bytes",
     ]
     assert summary["status"] == "completed"
     assert summary["discovered"] == sum(summary["outcomes"].values())
@@ -182,8 +184,10 @@ def test_runs_are_listed_shown_and_cancelled(filled: Filled) -> None:
     listed = filled.tidemill("runs", "list", "--json").expect(0).json
     assert [each["run_id"] for each in listed] == [filled.summary["run_id"]]
     shown = filled.tidemill("runs", "show", filled.summary["run_id"], "--json").expect(0).json
-    assert shown == listed[0]
     assert shown == filled.tidemill("runs", "show", "--json").expect(0).json
+    progress = shown.pop("progress")
+    assert shown == listed[0]
+    assert (progress["done"], progress["open"], progress["left_s"]) == (filled.summary["discovered"], 0, 0.0)
     assert shown["outcomes"] == filled.summary["outcomes"]
     assert shown["state"] == "completed"
     done = filled.tidemill("runs", "cancel", filled.summary["run_id"]).expect(1)

@@ -16,7 +16,8 @@ from tidemill.models.run import Run, RunOptions, RunState
 from tidemill.models.source import Source, SourceSpec
 from tidemill.models.visit import Fetched, Visit
 from tidemill.net import Response
-from tidemill.settings import CrawlSettings, NetSettings
+from tidemill.process.extract.registry import HANDLED_MEDIA_TYPES
+from tidemill.settings import BrowserSettings, CrawlSettings, NetSettings
 from tidemill.store import leases, ledger, runs
 from tidemill.store.hosts import Settled
 from tidemill.store.ledger import Recorded
@@ -70,7 +71,9 @@ async def crawled(
         client=client,
         settings=CrawlSettings(robots=False, rate_per_s=0),
         net=net or NetSettings(),
+        browser=BrowserSettings(),
         metrics=Metrics(),
+        media_types=HANDLED_MEDIA_TYPES,
         captured=lambda: None,
     )
     run = Run("run", "source", "s", RunState.RUNNING, RunOptions(), NOW, NOW, None, 0.0, 0, 0, 0, {}, 0)

@@ -13,21 +13,31 @@ from pathlib import Path
 import pytest
 from tests.docs.pages import ROOT, read
 
+from tidemill.manage.source_fields import FIELDS
 from tidemill.models import event
 from tidemill.models.document import DocumentState
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.run import RunState
+from tidemill.models.source import KINDS, LOCAL_KINDS
 
 SRC = ROOT / "src" / "tidemill"
-PAGES = tuple(f"docs/howto/{page}.md" for page in ("ledger", "failures", "serve", "verdicts", "export"))
+_EXPLAINING = (
+    "ledger failures serve verdicts export browser files-and-warc listings politeness recrawl requests scope sources"
+)
+PAGES = tuple(f"docs/howto/{page}.md" for page in _EXPLAINING.split())
 PATTERNS = {"http_<status>": r"http_\d{3}", "missing_<field>": r"missing_\w+"}
 """Families of reasons, as the pages write them, and what belongs to them."""
 
 _SLUG = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_NAMES = frozenset({"reason", "default_reason", "skip", "problems", "UNSUPPORTED", "NOTHING_FOUND", "_OWN"})
-_CALLS = frozenset({"Fetched", "_skipped", "_refused"})
-_RETURNS = {"crawl/scope.py": "refusal", "store/processed.py": "verdict"}
+_NAMES = frozenset(
+    {"reason", "default_reason", "skip", "problems", "UNSUPPORTED", "NOTHING_FOUND", "_OWN", "_HOST_DOWN"}
+)
+_CALLS = frozenset({"Fetched", "_skipped", "_refused", "_listing"})
+_RETURNS = {"crawl/scope.py": "refusal", "models/host.py": "granted", "store/processed.py": "verdict"}
 """Functions whose returned strings are reasons."""
+
+_TABLES = frozenset({"crawl/browser/faults.py"})
+"""Files whose pairs of constants are what a library says and the reason for it."""
 
 _NO_REASONS = frozenset({"name", "start"})
 """Strings that stand where reasons do and are none."""
@@ -40,7 +50,7 @@ def reasons() -> dict[str, str]:
         place = path.relative_to(SRC).as_posix()
         for slug in _of_tree(ast.parse(path.read_text(encoding="utf-8")), place):
             found.setdefault(slug, place)
-    return found
+    return found | dict.fromkeys(LOCAL_KINDS, "crawl/reader.py")  # a listing's reason is the kind of its source
 
 
 def _of_tree(tree: ast.Module, place: str) -> Iterator[str]:
@@ -50,8 +60,13 @@ def _of_tree(tree: ast.Module, place: str) -> Iterator[str]:
                 yield from _strings(value)
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in _NAMES:
                 yield from _strings(value)
-            case ast.Call(func=ast.Name(id=name), args=args) if name in _CALLS:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args) if name in _CALLS:
                 yield from _strings(*args)
+            case ast.Dict(keys=keys, values=values):
+                named = zip(keys, values, strict=True)
+                yield from _strings(*(value for key, value in named if _is(key, "reason", "b_reason")))
+            case ast.Tuple(elts=[ast.Constant(), ast.Constant() as reason]) if place in _TABLES:
+                yield from _strings(reason)
             case ast.Call(func=ast.Name(id="Problem"), args=[_, ast.Constant(value=str(slug)), *_]):
                 yield from _strings(ast.Constant(slug)) if place.startswith(("http/", "api/")) else ()
             case ast.Call(func=ast.Attribute(value=ast.Name(id="problems"), attr="append"), args=args):
@@ -60,6 +75,10 @@ def _of_tree(tree: ast.Module, place: str) -> Iterator[str]:
                 for inner in ast.walk(node):
                     if isinstance(inner, ast.Return) and inner.value is not None:
                         yield from _strings(inner.value)
+
+
+def _is(node: ast.AST | None, *texts: str) -> bool:
+    return isinstance(node, ast.Constant) and node.value in texts
 
 
 def _strings(*nodes: ast.AST) -> Iterator[str]:
@@ -93,6 +112,10 @@ def test_the_search_for_reasons_finds_what_it_should() -> None:
     found = reasons()
     expected = "robots_unreachable same_bytes trap older_capture exact_content no_text empty_content wrong_language"
     expected += " sitemap run_cancelled limit no_documents unsupported_media_type out_of_memory key_in_query disk_full"
+    expected += " feed json_api files warc lastmod nofollow noindex canonical host_down retry_budget source_deleted"
+    expected += (
+        " not_in_archive bad_json bad_calendar no_browser browser_crashed proxy_auth file_source no_such_version"
+    )
     assert set(expected.split()) <= found.keys()
 
 
@@ -130,14 +153,17 @@ def test_every_event_and_flag_is_documented() -> None:
 
 
 def test_every_field_of_a_source_is_documented() -> None:
-    from dataclasses import fields
-
-    from tidemill.models.source import ProcessRules, SourceSpec
-
     page = read("docs/reference/sources.md")
-    names = [field.name for field in fields(SourceSpec) if field.name != "process"]
-    names += [f"process.{field.name}" for field in fields(ProcessRules)]
-    assert [name for name in names if f"| `{name}` |" not in page] == []
+    assert len(FIELDS) > 40
+    assert [name for name in FIELDS if f"| `{name}` |" not in page] == []
+
+
+def test_every_kind_of_source_is_documented_and_has_an_example() -> None:
+    page = read("docs/reference/sources.md")
+    examples = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "examples" / "sources").glob("*.yaml"))
+    for kind in KINDS:
+        assert f"| `{kind}` |" in page
+        assert re.search(rf"^kind: {kind}$", examples, re.MULTILINE), kind
 
 
 def test_every_table_is_documented() -> None:

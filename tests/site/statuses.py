@@ -46,7 +46,8 @@ def status_pages() -> Iterator[Page]:
 
 
 def _closed(path: str, status: int) -> Page:
-    expected = without_document(path, _CLOSED[status], f"http_{status}", status_code=status)
+    reason = "access_denied" if status in (401, 403) else f"http_{status}"  # a page that says so by its title
+    expected = without_document(path, _CLOSED[status], reason, status_code=status)
     headers = (("WWW-Authenticate", 'Basic realm="harbour office"'),) if status == 401 else ()
     main = f"<h1>{status}</h1>{paragraph(['This door does not open.'])}"
     return Page(expected, lambda base: shell(str(status), main), status=status, headers=headers, validators=False)

@@ -168,9 +168,10 @@ class _Crawl:
             tools.archive,
             entry=runs.entry_of(run.id, source, options),
             batch_size=settings.batch_size,
-            policy=self._politeness.policy(),
+            policy=self._politeness.policy(self._frontier.pace_per_s),
             written=self._written,
             settled=self._settled,
+            is_busy=self._frontier.is_busy,
             lost=self._discovery.forget,
             metrics=tools.metrics,
         )

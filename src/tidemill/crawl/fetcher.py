@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from hashlib import sha256
 from urllib.parse import urljoin
 
@@ -20,6 +19,7 @@ from tidemill.crawl.robots import Robots, Rules
 from tidemill.crawl.scope import Scope
 from tidemill.crawl.transport import Local, Transport
 from tidemill.errors import Forbidden, Invalid, Skipped, TidemillError, Transient
+from tidemill.models.host import retry_after_s
 from tidemill.models.outcome import Outcome
 from tidemill.models.url import url_key
 from tidemill.models.visit import Fetched, Found, Visit
@@ -110,8 +110,8 @@ class Fetcher:
         fetched = catch.fetched
         declared: list[Found] = []
         if self._sitemaps:
-            for url in rules.sitemaps:
-                declared += self._discovery.aside(fetched.visit, url, "sitemap")
+            for url in rules.sitemaps:  # some are relative: to the file that names them, whichever page came first
+                declared += self._discovery.aside(fetched.visit, _beside_robots(fetched.visit, url), "sitemap")
         fetched = replace(
             fetched,
             found=(*fetched.found, *declared),
@@ -133,7 +133,10 @@ class Fetcher:
         catch = await self._ask(self._ways.network, visit, self._conditions(visit))
         if browser is None or not catch.is_shell:
             return catch
-        rendered = await self._ask(browser, visit, {})
+        try:
+            rendered = await self._ask(browser, visit, {})
+        except TidemillError as error:
+            rendered = Catch(self._failed(visit, error))
         fetched = rendered.fetched
         plain = catch.fetched
         fetched = replace(
@@ -163,10 +166,8 @@ class Fetcher:
             received_bytes=answer.received_bytes,
             status_code=answer.status,
             elapsed_s=answer.elapsed_s,
+            headers=tuple(answer.headers.items()),
         )
-        if fetched.capture is None:
-            return replace(catch, fetched=fetched)
-        fetched = replace(fetched, headers=tuple(answer.headers.items()))
         return _with_screenshot(replace(catch, fetched=fetched), answer.screenshot)
 
     def _judge(self, visit: Visit, answer: Response) -> Catch:
@@ -186,7 +187,7 @@ class Fetcher:
             return Catch(Fetched(visit, Outcome.GONE, f"http_{status}"))
         if status in _TRANSIENT:
             error = Transient(f"{visit.url} answered {status}", reason=f"http_{status}")
-            error.retry_after_s = self._retry_after_s(answer)
+            error.retry_after_s = retry_after_s(answer.headers.get("Retry-After", ""), self._store.now())
             return Catch(self._failed(visit, error))
         return Catch(Fetched(visit, Outcome.FAILED, f"http_{status}"))
 
@@ -216,19 +217,12 @@ class Fetcher:
             return Fetched(visit, reason=error.reason, retry_at=self._store.now() + timedelta(seconds=delay))
         return Fetched(visit, Outcome.FAILED, error.reason)
 
-    def _retry_after_s(self, answer: Response) -> float | None:
-        """The `Retry-After` header in seconds (RFC 9110, section 10.2.3); `None` if there is none that makes sense."""
-        value = answer.headers.get("Retry-After", "").strip()
-        if not value:
-            return None
-        if value.isascii() and value.isdigit():
-            return float(value)
-        try:
-            at = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return max(0.0, (at - self._store.now()).total_seconds())
+
+def _beside_robots(visit: Visit, url: str) -> str:
+    try:
+        return urljoin(f"{visit.origin}/robots.txt", url)
+    except ValueError:
+        return url
 
 
 def _with_screenshot(catch: Catch, screenshot: bytes | None) -> Catch:

@@ -17,6 +17,7 @@ from crawlee.storage_clients.models import ProcessedRequest
 
 from tidemill.models.visit import Fetched, Visit
 
+_PACE_OF = 16
 _IDLE_S = 0.25
 _LATEST_WAKE_S = 1.0
 _SOON = timedelta(seconds=_LATEST_WAKE_S)
@@ -59,6 +60,7 @@ class Frontier(RequestManager):
         self._unwritten = 0
         self._in_flight: Counter[str] = Counter()
         self._last_start: dict[str, datetime] = {}
+        self._starts: dict[str, deque[datetime]] = {}
         self._changed = asyncio.Event()
         self._refilling = asyncio.Lock()
         self._dry_until = 0.0
@@ -84,6 +86,18 @@ class Frontier(RequestManager):
         self._unwritten -= len(batch)
         self._dry_until = 0.0
         self._wake()
+
+    def pace_per_s(self, origin: str) -> float | None:
+        """How many requests a second an origin got lately; `None` before there were enough of them."""
+        starts = self._starts.get(origin)
+        if starts is None or len(starts) < _PACE_OF:
+            return None
+        span_s = (starts[-1] - starts[0]).total_seconds()
+        return (_PACE_OF - 1) / span_s if span_s > 0 else None
+
+    def is_busy(self) -> bool:
+        """Whether there is enough here to go on for a while without new links."""
+        return self._buffered > 0
 
     def withdraw(self, origin: str) -> list[Visit]:
         """Take out the visits of an origin that wait here, to be given back to the ledger."""
@@ -167,6 +181,7 @@ class Frontier(RequestManager):
                 self._waiting[origin] = queue  # behind the others
             self._buffered -= 1
             self._last_start[origin] = now
+            self._starts.setdefault(origin, deque(maxlen=_PACE_OF)).append(now)
             return visit
         return None
 

@@ -20,7 +20,7 @@ from tidemill.crawl.discover.feed import FEED_MEDIA_TYPES
 from tidemill.errors import Invalid
 from tidemill.models.url import MAX_URL_LENGTH, url_folder, url_key
 
-_CACHE_SIZE = 100_000
+_CACHE_SIZE = 20_000
 _REFRESH = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?['\"]?([^'\"\s]+)", re.IGNORECASE)
 _HOSTLESS = re.compile(r"(?:https?:[/\\]*|[/\\]{2,})(?:[?#;]|$)", re.IGNORECASE)
 _PLAIN = re.compile(r"/?[A-Za-z0-9\-_~]+(?:\.[A-Za-z0-9\-_~]+)*(?:/[A-Za-z0-9\-_~]+(?:\.[A-Za-z0-9\-_~]+)*)*/?")

@@ -70,8 +70,8 @@ class Politeness:
             return 1
         return self.concurrency if _is_here(origin) else min(self.concurrency, self.settings.host_concurrency)
 
-    def policy(self) -> HostPolicy:
-        """The rules by which the ledger judges the health of hosts."""
+    def policy(self, pace_per_s: Callable[[str], float | None]) -> HostPolicy:
+        """The rules by which the ledger judges the health of hosts. `pace_per_s` is what an origin gets at present."""
         settings = self.settings
         return HostPolicy(
             interval_s=self.base_interval_s,
@@ -82,6 +82,7 @@ class Politeness:
             breaker_failures=settings.breaker_failures,
             breaker_open_s=settings.breaker_open_s,
             breaker_trials=settings.breaker_trials,
+            pace_per_s=pace_per_s,
         )
 
     def heed(self, settled: Settled, now: datetime) -> list[str]:

@@ -6,7 +6,8 @@ Bytes first: the bodies of a batch are durable in the archive before the transac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 
 from tidemill.archive.base import Archive
 from tidemill.crawl.reader import Catch
@@ -20,13 +21,15 @@ from tidemill.store.hosts import Settled
 from tidemill.telemetry.metrics import Metrics
 
 _LINGER_S = 0.02
+_PATIENCE_S = 0.5
 
 
 class Recorder:
     """Takes what visits brought home and writes it. `written` is called after each batch with its results.
 
-    `settled` is awaited with how the hosts of a batch stand now, if one is not as usual. `lost` is called if a lease
-    was taken back before its result could be written: the links of that visit were not entered.
+    `is_busy` says whether the crawl has enough to fetch for now. `settled` is awaited with how the hosts of a batch
+    stand now, if one is not as usual. `lost` is called if a lease was taken back before its result could be written:
+    the links of that visit were not entered.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Recorder:
         policy: HostPolicy,
         written: Callable[[list[Fetched]], None],
         settled: Callable[[Settled], Awaitable[None]],
+        is_busy: Callable[[], bool],
         lost: Callable[[], None],
         metrics: Metrics,
     ) -> None:
@@ -49,6 +53,7 @@ class Recorder:
         self._policy = policy
         self._written = written
         self._settled = settled
+        self._is_busy = is_busy
         self._lost = lost
         self._metrics = metrics
         self._queue: asyncio.Queue[Catch | None] = asyncio.Queue(maxsize=4 * batch_size)
@@ -83,18 +88,22 @@ class Recorder:
             self._queue.get_nowait()
 
     async def _gather(self) -> list[Catch] | None:
+        """The next batch: a full one if the crawl has enough to do meanwhile, else what comes within a moment.
+
+        A transaction costs as much as ten pages, whatever it holds; but a crawl that waits for links must get them.
+        """
         first = await self._queue.get()
         if first is None:
             return None
         batch = [first]
         loop = asyncio.get_running_loop()
-        until = loop.time() + _LINGER_S
+        begun = loop.time()
         while len(batch) < self._batch_size:
             if self._queue.empty():
-                left = until - loop.time()
-                if left <= 0:
+                waited_s = loop.time() - begun
+                if waited_s >= (_PATIENCE_S if self._is_busy() else _LINGER_S):
                     break
-                await asyncio.sleep(min(left, _LINGER_S / 4))
+                await asyncio.sleep(_LINGER_S / 2)
                 continue
             catch = self._queue.get_nowait()
             if catch is None:
@@ -124,20 +133,14 @@ class Recorder:
         if recorded.hosts.states:
             await self._settled(recorded.hosts)
         self._metrics.observe_batch("crawl", loop.time() - started)
-        for catch in batch:
-            self._count(catch)
+        self._metrics.observe_fetches(each for each in fetched if each.requests)
+        self._count(recorded.hosts.batch)
         self._written(fetched)
 
-    def _count(self, catch: Catch) -> None:
-        fetched = catch.fetched
-        if fetched.requests:
-            self._metrics.observe_fetch(
-                status_code=fetched.status_code,
-                seconds=fetched.elapsed_s,
-                received_bytes=fetched.received_bytes,
-                reason=fetched.reason,
-            )
-        if fetched.outcome is not None:
-            self._metrics.count_visit(fetched.outcome.value)
-        elif fetched.retry_at is not None:
-            self._metrics.count_retry(fetched.reason or "transient")
+    def _count(self, written: Sequence[Fetched]) -> None:
+        outcomes = Counter(each.outcome.value for each in written if each.outcome is not None)
+        for outcome, number in outcomes.items():
+            self._metrics.count_visit(outcome, number)
+        for each in written:
+            if each.outcome is None and each.retry_at is not None:
+                self._metrics.count_retry(each.reason or "transient")

@@ -76,7 +76,7 @@ class HostState:
 class HostPolicy:
     """The rules of one run. `interval_s(origin)` is the least time between two requests to a healthy host, 0: none.
 
-    The others are the settings of the same names (`crawl.…`).
+    `pace_per_s(origin)` is how many requests a second it gets at present, `None` if nobody knows. The others are the settings of the same names (`crawl.…`).
     """
 
     interval_s: Callable[[str], float]
@@ -87,6 +87,7 @@ class HostPolicy:
     breaker_failures: int = 5
     breaker_open_s: float = 30.0
     breaker_trials: int = 5
+    pace_per_s: Callable[[str], float | None] = lambda _: None
 
     def base_rate_per_s(self, origin: str) -> float:
         """Requests a second to a healthy host; 0 for no limit."""
@@ -234,7 +235,7 @@ def _adapted_rate(
     rate = state.rate_per_s
     present = min(each for each in (rate, base or None, _UNLIMITED_RATE_PER_S) if each is not None)
     if rate is None and not base:
-        present = _UNKNOWN_RATE_PER_S
+        present = min(policy.pace_per_s(state.origin) or _UNKNOWN_RATE_PER_S, _UNLIMITED_RATE_PER_S)
     if any(each.is_throttled for each in seen):
         return _slowed(state, present * _THROTTLED_FACTOR, base)
     if latency_s is None:

@@ -100,6 +100,8 @@ class Inflater:
 
     def feed(self, data: bytes) -> None:
         self.received += len(data)
+        if self.received > self._max_bytes:  # what inflates to nothing would never reach the other limits
+            raise too_large(self._max_bytes)
         try:
             while data and not self._spent:
                 data = self._feed_member(data)

@@ -107,7 +107,7 @@ class CrawlSettings(_Group):
     robots: bool = Field(True, description="Obey robots.txt")
     robots_ttl_s: float = Field(3600.0, ge=1, description="How long a robots.txt is believed")
     lease_s: float = Field(120.0, ge=5, le=3600, description="How long a leased visit stays with its crawler")
-    batch_size: int = Field(64, ge=1, le=512, description="Visits leased, and results written, in one transaction")
+    batch_size: int = Field(128, ge=1, le=512, description="Visits leased, and results written, in one transaction")
 
     @property
     def product(self) -> str:

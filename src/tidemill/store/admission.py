@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +18,13 @@ from sqlalchemy import RowMapping, and_, bindparam, func, literal, or_, select, 
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidemill.models.capture import Capture
 from tidemill.models.ids import page_id
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.recrawl import rests
 from tidemill.models.source import RecrawlRules
 from tidemill.models.visit import Found
+from tidemill.store import captures as captures_store
 from tidemill.store.engine import insert as upsert
 from tidemill.store.tables import captures, pages, url_patterns, visits
 
@@ -143,7 +145,8 @@ async def _within_budgets(connection: AsyncConnection, entry: Entry, rows: list[
     members = [identifier for identifier, found in rows if found.pattern in families]
     known = set[str]()
     for chunk in _chunks(members):
-        of_run = and_(visits.c.run_id == entry.run_id, visits.c.page_id.in_(chunk))
+        entered = or_(visits.c.reason.is_(None), visits.c.reason.not_in(_REOPENED))  # those are judged when reopened
+        of_run = and_(visits.c.run_id == entry.run_id, visits.c.page_id.in_(chunk), entered)
         known |= set((await connection.execute(select(visits.c.page_id).where(of_run))).scalars())
     admitted = Counter(await _admitted(connection, entry.run_id, sorted(families)))
     judged: list[_Row] = []
@@ -201,14 +204,14 @@ async def _rest(connection: AsyncConnection, entry: Entry, rows: Sequence[_Row],
     saved = Saved()
     for chunk in _chunks(list(dated)):
         rested = [row for row in await _waiting(connection, entry, chunk) if _may_rest(row, dated, now, entry)]
-        for outcome, members in _by_outcome(rested).items():
+        for (outcome, reason), members in _by_outcome(rested).items():
             await connection.execute(
                 update(visits)
                 .where(visits.c.run_id == entry.run_id, visits.c.page_id.in_([row["id"] for row in members]))
                 .values(
                     state=VisitState.DONE.value,
                     outcome=outcome.value,
-                    reason="lastmod" if outcome is Outcome.UNCHANGED else members[0]["last_reason"],
+                    reason=reason,
                     finished_at=now,
                 )
             )
@@ -237,14 +240,19 @@ def _may_rest(row: RowMapping, dated: Mapping[str, datetime | None], now: dateti
     return rests(dated[row["id"]], row["fetched_at"], now, entry.recrawl) is True
 
 
-def _by_outcome(rows: Sequence[RowMapping]) -> dict[Outcome, list[RowMapping]]:
-    """A page that did not change ends as what it was: a duplicate stays one, an invalid page too."""
-    grouped: dict[Outcome, list[RowMapping]] = {}
+def _by_outcome(rows: Sequence[RowMapping]) -> dict[tuple[Outcome, str | None], list[RowMapping]]:
+    grouped: dict[tuple[Outcome, str | None], list[RowMapping]] = {}
     for row in rows:
-        before = Outcome(row["last_outcome"])
-        outcome = before if before in (Outcome.DUPLICATE, Outcome.INVALID) else Outcome.UNCHANGED
-        grouped.setdefault(outcome, []).append(row)
+        grouped.setdefault(_as_before(row, "lastmod"), []).append(row)
     return grouped
+
+
+def _as_before(row: RowMapping, reason: str) -> tuple[Outcome, str | None]:
+    """A page that did not change ends as what it was: a duplicate stays one, an invalid page too."""
+    before = row["last_outcome"]
+    if before in (Outcome.DUPLICATE.value, Outcome.INVALID.value):
+        return Outcome(before), row["last_reason"]
+    return Outcome.UNCHANGED, reason
 
 
 async def _give_items(connection: AsyncConnection, entry: Entry, rows: Sequence[_Row], now: datetime) -> None:
@@ -252,7 +260,7 @@ async def _give_items(connection: AsyncConnection, entry: Entry, rows: Sequence[
     items = {identifier: found.item for identifier, found in rows if found.item is not None and found.skip is None}
     for chunk in _chunks(list(items)):
         statement = (
-            select(visits.c.page_id, pages.c.body_hash)
+            select(visits.c.page_id, pages.c.body_hash, pages.c.last_outcome, pages.c.last_reason)
             .join(pages, pages.c.id == visits.c.page_id)
             .where(
                 visits.c.run_id == entry.run_id,
@@ -260,23 +268,26 @@ async def _give_items(connection: AsyncConnection, entry: Entry, rows: Sequence[
                 visits.c.state == VisitState.PENDING.value,
             )
         )
-        waiting = {row.page_id: row.body_hash for row in await connection.execute(statement)}
-        fresh = [items[identifier] for identifier, before in waiting.items() if items[identifier].body_hash != before]
+        waiting = {row["page_id"]: row for row in (await connection.execute(statement)).mappings()}
+        fresh = [items[each] for each, row in waiting.items() if items[each].body_hash != row["body_hash"]]
         if fresh:
-            await connection.execute(plain_insert(captures), [{**asdict(item), "not_before": now} for item in fresh])
+            await connection.execute(
+                plain_insert(captures), [{**captures_store.row(item), "not_before": now} for item in fresh]
+            )
         if waiting:
-            given = [_given(entry, items[identifier], before, now) for identifier, before in waiting.items()]
+            given = [_given(entry, items[identifier], row, now) for identifier, row in waiting.items()]
             await connection.execute(_GIVE_ITEM, given)
 
 
-def _given(entry: Entry, item: Any, before: str | None, now: datetime) -> dict[str, Any]:
-    same = item.body_hash == before
+def _given(entry: Entry, item: Capture, page: RowMapping, now: datetime) -> dict[str, Any]:
+    same = item.body_hash == page["body_hash"]
+    outcome, reason = _as_before(page, "same_bytes") if same else (None, None)
     return {
         "b_run": entry.run_id,
         "b_page": item.page_id,
         "b_state": (VisitState.DONE if same else VisitState.CAPTURED).value,
-        "b_outcome": Outcome.UNCHANGED.value if same else None,
-        "b_reason": "same_bytes" if same else None,
+        "b_outcome": outcome.value if outcome else None,
+        "b_reason": reason,
         "b_capture": None if same else item.id,
         "b_finished_at": now if same else None,
     }

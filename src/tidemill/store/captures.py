@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import RowMapping, and_, func, select, update
@@ -28,6 +29,15 @@ _COLUMNS = (
     captures.c.size_bytes,
     captures.c.attempts,
 )
+
+
+_FIELDS = tuple(column.name for column in _COLUMNS)
+_VALUES = attrgetter(*_FIELDS)
+
+
+def row(capture: Capture) -> dict[str, Any]:
+    """A capture as its table has it."""
+    return dict(zip(_FIELDS, _VALUES(capture), strict=True))
 
 
 async def claim(store: Store, worker_id: str, limit: int) -> tuple[str, list[Capture]]:

@@ -112,7 +112,7 @@ def _engine(path: Path, settings: DatabaseSettings, *, size: int, begin: str) ->
     def _connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("foreign_keys=ON", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-32768"):
+        for pragma in ("foreign_keys=ON", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-8192"):
             cursor.execute(f"PRAGMA {pragma}")
         # Only who writes changes the journal: a database that turns out not to be ours is left as it is.
         cursor.execute("PRAGMA query_only=ON" if begin == "BEGIN" else "PRAGMA journal_mode=WAL")

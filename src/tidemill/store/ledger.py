@@ -8,7 +8,7 @@ nothing. Every write of a leased visit must bear its token.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from tidemill.models.host import HostPolicy
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.visit import Fetched, Found, LedgerEntry
 from tidemill.store import admission, hosts, removal
+from tidemill.store import captures as captures_store
 from tidemill.store.admission import Entry, Saved
 from tidemill.store.due import Due, due_of
 from tidemill.store.engine import Store
@@ -192,7 +193,7 @@ async def _unchanged_by_documents(connection: AsyncConnection, batch: Sequence[F
 async def _insert_captures(connection: AsyncConnection, batch: Sequence[Fetched], now: datetime) -> None:
     rows = [
         {
-            **asdict(fetched.capture),
+            **captures_store.row(fetched.capture),
             "etag": fetched.etag,
             "last_modified": fetched.last_modified,
             "headers": fetched.headers or None,

@@ -8,13 +8,15 @@ bytes. Labels come from closed lists, so that no site and no visitor can make se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections import Counter as Counter_
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from tidemill import __version__
+from tidemill.models.visit import Fetched
 from tidemill.telemetry.logs import get_logger
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -40,13 +42,17 @@ class Metrics:
         self._make_http()
         self._make_store()
 
-    def observe_fetch(
-        self, *, status_code: int | None, seconds: float, received_bytes: int, reason: str | None = None
-    ) -> None:
-        """One request that left the house. `reason` says why it gave no usable response (`timeout`, `too_large` …)."""
-        status = "none" if status_code is None else f"{status_code // 100}xx"
-        self._fetches.labels(status, reason or "ok").inc()
-        self._fetch_seconds.observe(seconds)
+    def observe_fetches(self, fetched: Iterable[Fetched]) -> None:
+        """Requests that left the house. The reason of each says why it gave no usable response (`timeout` …)."""
+        counted: Counter_[tuple[str, str]] = Counter_()
+        received_bytes = 0
+        for each in fetched:
+            status = "none" if each.status_code is None else f"{each.status_code // 100}xx"
+            counted[status, each.reason or "ok"] += 1
+            received_bytes += each.received_bytes
+            self._fetch_seconds.observe(each.elapsed_s)
+        for labels, number in counted.items():
+            self._fetches.labels(*labels).inc(number)
         self._fetch_bytes.inc(received_bytes)
 
     def count_retry(self, reason: str) -> None:

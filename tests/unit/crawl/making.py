@@ -93,7 +93,7 @@ class FakeRobots:
         rules = _rules(RobotsRecord(self.status, self.text, NOW + timedelta(hours=1)))
         if self.fresh:
             self.fresh = False
-            return Rules(rules.record, rules.parsed, requests=1, received_bytes=77), True
+            return Rules(rules.record, rules.book, requests=1, received_bytes=77), True
         return rules, False
 
     def known(self, origin: str) -> Rules | None:

@@ -254,7 +254,7 @@ async def test_hosts_that_nobody_can_read_end_no_list() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "body", "reason"),
-    [("sitemap", b"\x1f\x8b broken", "bad_encoding"), ("sitemap", b"<", "bad_xml"), ("feed", b"{}", "bad_xml")],
+    [("sitemap", b"\x1f\x8b broken", "bad_encoding"), ("sitemap", b"<", "bad_xml"), ("feed", b"{}", "bad_json")],
 )
 async def test_broken_lists_are_failures(kind: str, body: bytes, reason: str) -> None:
     result = await fetched(answer(200, body), kind=kind)
@@ -344,7 +344,7 @@ async def test_an_origin_that_the_guard_refuses_is_skipped() -> None:
 
 
 async def test_what_robots_cost_and_declare_comes_with_the_first_visit() -> None:
-    sitemaps = "".join(f"Sitemap: {url}\n" for url in (f"{SITE}s.xml", "http://else.example/s.xml", "nonsense"))
+    sitemaps = "".join(f"Sitemap: {url}\n" for url in (f"{SITE}s.xml", "http://else.example/s.xml", "http://[x/"))
     text = f"{sitemaps}User-agent: *\nDisallow: /no"
     once = fetcher(FakeClient({SITE: answer(200, PAGE)}), robots=FakeRobots(text, fresh=True))
     first, second = (await once.fetch(visit())).fetched, (await once.fetch(visit())).fetched
@@ -361,6 +361,13 @@ LINKS = """<link rel="alternate" type="application/rss+xml" href="/rss"><a href=
 <a href="http://else.example/">3</a><a href="/x/x/x/x">4</a><a href="/a#again">5</a>"""
 
 
+@pytest.mark.parametrize("page", ["", "deep/er/page.html"])
+async def test_a_relative_sitemap_is_relative_to_robots_txt_and_not_to_the_page_that_came_first(page: str) -> None:
+    robots = FakeRobots("Sitemap: maps/all.xml", fresh=True)
+    crawl = fetcher(FakeClient({f"{SITE}{page}": answer(200, PAGE)}), robots=robots)
+    assert [found.url for found in (await crawl.fetch(visit(f"{SITE}{page}"))).fetched.found] == [f"{SITE}maps/all.xml"]
+
+
 async def test_the_links_of_a_page() -> None:
     result = await fetched(answer(200, LINKS))
     assert [(found.url.removeprefix(SITE), found.kind, found.depth, found.skip) for found in result.found] == [
@@ -372,12 +379,10 @@ async def test_the_links_of_a_page() -> None:
     assert result.out_of_scope == 1
 
 
-async def test_links_are_reported_once_unless_what_was_reported_may_be_lost() -> None:
+async def test_links_are_reported_once() -> None:
     crawl = fetcher(FakeClient({SITE: answer(200, LINKS), f"{SITE}2": answer(200, LINKS)}))
     assert len((await crawl.fetch(visit())).fetched.found) == 4
     assert [found.kind for found in (await crawl.fetch(visit(f"{SITE}2"))).fetched.found] == ["feed"]
-    crawl.forget_seen()
-    assert len((await crawl.fetch(visit(f"{SITE}2"))).fetched.found) == 4
 
 
 async def test_links_too_deep_are_accounted_for() -> None:

@@ -154,7 +154,7 @@ def test_the_policy_has_the_settings_and_the_interval_of_a_healthy_host() -> Non
         breaker_trials=7,
     )
     polite.heed(told(HostState(AWAY, rate_per_s=0.5)), NOW)
-    policy = polite.policy()
+    policy = polite.policy(lambda _: None)
     assert policy.base_rate_per_s(AWAY) == pytest.approx(5)
     values = [getattr(policy, each.name) for each in fields(policy) if each.name != "interval_s"]
     assert values == [1.5, 2, 3, 0.4, 5, 6, 7]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,14 @@ from tests.unit.crawl.making import SITE, FakeClient, answer, fetcher, visit
 from tidemill.crawl.fetcher import Catch
 from tidemill.crawl.recorder import Recorder
 from tidemill.errors import Permanent
+from tidemill.models.host import HostPolicy, HostState
 from tidemill.models.outcome import Outcome
+from tidemill.models.source import RecrawlRules
 from tidemill.models.visit import Fetched
 from tidemill.store import ledger
+from tidemill.store.admission import Entry
+from tidemill.store.hosts import Settled
+from tidemill.store.ledger import Recorded
 from tidemill.telemetry.metrics import Metrics
 
 
@@ -29,6 +35,8 @@ class Books:
         self.open = asyncio.Event()
         self.open.set()
         self.error: BaseException | None = None
+        self.states: dict[str, HostState] = {}
+        self.heeded: list[Settled] = []
 
     async def put(self, bodies: Mapping[str, bytes]) -> None:
         await self.open.wait()
@@ -36,10 +44,13 @@ class Books:
         if self.error is not None:
             raise self.error
 
-    async def record(self, _store: Any, _run: str, _source: str, batch: Sequence[Fetched]) -> int:
+    async def record(self, _store: Any, _entry: Entry, batch: Sequence[Fetched], _policy: HostPolicy) -> Recorded:
         await self.open.wait()
         self.log.append(("ledger", len(batch)))
-        return len(batch) - self.lose
+        return Recorded(len(batch) - self.lose, Settled(list(batch), states=self.states))
+
+    async def heed(self, settled: Settled) -> None:
+        self.heeded.append(settled)
 
     def lost(self) -> None:
         self.losses += 1
@@ -48,10 +59,11 @@ class Books:
         return Recorder(
             None,  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
-            run_id="run",
-            source_id="source",
+            entry=Entry("run", "source", RecrawlRules()),
             batch_size=batch_size,
+            policy=HostPolicy(interval_s=lambda _: 0.0),
             written=self.told.extend,
+            settled=self.heed,
             lost=self.lost,
             metrics=Metrics(),
         )
@@ -135,6 +147,30 @@ async def test_links_that_were_not_entered_are_forgotten(books: Books) -> None:
     await recorder.close()
     await asyncio.wait_for(recorder.run(), 5)
     assert books.losses == 1
+
+
+async def test_what_came_aside_is_archived_with_its_page(books: Books) -> None:
+    """The items of a listing, and screenshots, lie in the archive before the ledger tells of them."""
+    recorder = books.recorder()
+    got = await page("x")
+    await recorder.put(replace(got, aside={"item": b"{}", "picture": b"png"}))
+    await recorder.put(replace(gone(), aside={"item": b"{}"}))
+    await recorder.close()
+    await asyncio.wait_for(recorder.run(), 5)
+    assert books.log == [("archive", 3), ("ledger", 2)]
+
+
+async def test_how_hosts_stand_is_told_only_when_one_is_not_as_usual(books: Books) -> None:
+    recorder = books.recorder(batch_size=1)
+    await recorder.put(gone())
+    writing = asyncio.create_task(recorder.run())
+    await asyncio.sleep(0.1)
+    assert books.heeded == []
+    books.states = {SITE: HostState(SITE)}
+    await recorder.put(gone())
+    await recorder.close()
+    await asyncio.wait_for(writing, 5)
+    assert [list(settled.states) for settled in books.heeded] == [[SITE]]
 
 
 async def test_an_error_stops_everything_and_nobody_waits_in_vain(books: Books) -> None:

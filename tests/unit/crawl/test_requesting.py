@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from tidemill import __version__
-from tidemill.crawl.requesting import Identified, agent_product, client_of_run, hosts_of, profile_of, user_agent
+from tidemill.crawl.requesting import agent_product, client_of_run, hosts_of, profile_of, user_agent
 from tidemill.errors import Invalid
 from tidemill.models.source import RequestRules, SourceSpec
 from tidemill.net import Client
@@ -191,24 +191,6 @@ def test_it_has_the_form_of_the_houses_own() -> None:
 def test_robots_txt_knows_it_by_its_product() -> None:
     assert agent_product(source(RequestRules(user_agent="reader/2 (x)")), CRAWL) == "reader"
     assert agent_product(source(RequestRules()), CRAWL) == CRAWL.product
-
-
-async def test_the_browser_is_given_what_the_client_would_send() -> None:
-    asked: list[tuple[str, dict[str, str]]] = []
-
-    class Browser:
-        async def get(self, url: str, *, headers: Mapping[str, str], **_: Any) -> Any:
-            asked.append((url, dict(headers)))
-
-    profile = made(RequestRules(headers={"X-Token": "${secret:token}"}, cookies={"a": "1"}))
-    async with Client(NetSettings(), user_agent="x", profile=profile) as client:
-        way = Identified(Browser(), client)
-        for host in ("example.org", "evil.example"):
-            await way.get(f"https://{host}/", headers={"X-Call": "1"})
-    assert asked == [
-        ("https://example.org/", {"X-Token": CANARY, "Cookie": "a=1", "X-Call": "1"}),
-        ("https://evil.example/", {"X-Call": "1"}),
-    ]
 
 
 async def test_a_run_has_a_client_of_its_own_only_if_it_has_a_profile() -> None:

@@ -92,12 +92,12 @@ def test_named_hosts_take_the_place_of_the_base_url(kind: str) -> None:
     ("kind", "start", "covered"),
     [
         ("files", "/folder", True),
-        ("warc", "/x.warc", False),
+        ("warc", "/x.warc", True),
         ("website", "http://a.example/", False),
         ("sitemap", "http://a.example/", False),
     ],
 )
-def test_files_belong_to_folders_alone(kind: str, start: str, covered: bool) -> None:
+def test_files_belong_to_folders_and_archives_alone(kind: str, start: str, covered: bool) -> None:
     assert scope(kind=kind, start=(start,)).covers("file:///folder/x.html") is covered
     assert scope(kind=kind, start=(start,), deny=(r"\.tmp$",)).covers("file:///folder/x.tmp") is False
 

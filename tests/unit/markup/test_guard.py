@@ -75,11 +75,45 @@ def test_bytes_are_decoded_before_they_are_parsed() -> None:
     assert tree.css_first("p").text() == "naïve"
 
 
-_BITS = (
-    '<em> </em> <code\tclass="x"> </code> <span\ta="b"> </span> <!-- --> " \' <b\ta"b="c> <i\tx="> > <div> </div>'
-    ' <li> <p> <script> </script> <style> </style> x <em </em \ta=" =" <svg> </svg> <code/> <em>x</em>'
-    " <code><span>y</span></code> <! </ < <textarea> </textarea> <title>"
-).split(" ")
+_BITS = [
+    "<em>",
+    "</em>",
+    '<code\tclass="x">',
+    "</code>",
+    '<span\ta="b">',
+    "</span>",
+    "<!--",
+    "-->",
+    '"',
+    "'",
+    '<b\ta"b="c>',
+    '<i\tx=">',
+    ">",
+    "<div>",
+    "</div>",
+    "<li>",
+    "<p>",
+    "<script>",
+    "</script>",
+    "<style>",
+    "</style>",
+    "x",
+    "<em",
+    "</em",
+    '\ta="',
+    '="',
+    "<svg>",
+    "</svg>",
+    "<code/>",
+    "<em>x</em>",
+    "<code><span>y</span></code>",
+    "<!",
+    "</",
+    "<",
+    "<textarea>",
+    "</textarea>",
+    "<title>",
+]
 
 
 @settings(max_examples=600, deadline=None)

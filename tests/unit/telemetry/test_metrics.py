@@ -8,7 +8,9 @@ import re
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.unit.crawl.making import visit
 
+from tidemill.models.visit import Fetched
 from tidemill.telemetry.metrics import Metrics
 
 
@@ -25,8 +27,8 @@ def samples(metrics: Metrics) -> dict[str, float]:
 
 def test_each_verb_counts_what_it_names() -> None:
     metrics = Metrics()
-    metrics.observe_fetch(status_code=200, seconds=0.5, received_bytes=10)
-    metrics.observe_fetch(status_code=None, seconds=1.5, received_bytes=0, reason="timeout")
+    fine = Fetched(visit(), status_code=200, elapsed_s=0.5, received_bytes=10)
+    metrics.observe_fetches([fine, Fetched(visit(), reason="timeout", elapsed_s=1.5)])
     metrics.count_retry("timeout")
     metrics.count_visit("stored", 3)
     metrics.observe_archived(7, 0.1)

@@ -46,6 +46,15 @@ def upgrade() -> None:
     for table, columns in ADDED.items():
         for column in columns:
             op.add_column(table, column)
+    pending = sa.text("state = 'pending'")
+    op.drop_index("ix_visits_pending", "visits")
+    op.create_index(
+        "ix_visits_pending",
+        "visits",
+        ["run_id", "depth", "not_before", "page_id", "origin", "state"],
+        sqlite_where=pending,
+        postgresql_where=pending,
+    )
     open_listings = sa.text("is_listing AND state <> 'done'")
     op.create_index(
         "ix_visits_open_listings", "visits", ["run_id"], sqlite_where=open_listings, postgresql_where=open_listings
@@ -64,6 +73,15 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("url_patterns")
     op.drop_index("ix_visits_open_listings", "visits")
+    op.drop_index("ix_visits_pending", "visits")
+    pending = sa.text("state = 'pending'")
+    op.create_index(
+        "ix_visits_pending",
+        "visits",
+        ["run_id", "depth", "not_before"],
+        sqlite_where=pending,
+        postgresql_where=pending,
+    )
     for table, columns in ADDED.items():
         for column in columns:
             op.drop_column(table, column.name)
