@@ -56,7 +56,9 @@ def cost_of(
     """Run a command to its end; ends the benchmark with what it said on stderr if it fails."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=out, stderr=err, cwd=cwd, env=env)
+        given = dict(os.environ if env is None else env)
+        given.pop("PYTHONDONTWRITEBYTECODE", None)  # each start would compile what an installed program has compiled
+        process = subprocess.Popen(command, stdout=out, stderr=err, cwd=cwd, env=given)
         watch = _Watch(process.pid)
         deadline = threading.Timer(timeout_s, process.kill)
         deadline.start()

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from tidemill import __version__
 from tidemill.archive.base import Archive
-from tidemill.archive.files import FileArchive
+from tidemill.archive.packs import PackArchive
 from tidemill.errors import Invalid
 from tidemill.models.document import Document
 from tidemill.net import Client
@@ -56,9 +56,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         await schema.ensure_schema(store)
         engine = open_engine(settings.search, settings.data_dir)
         try:
-            client = Client(settings.net, user_agent=user_agent(settings.crawl), concurrency=_MOST_CONNECTIONS)
-            async with client:
-                yield _joined(settings, store, engine, client)
+            archive = _open_archive(settings.archive_url, settings.archive)
+            try:
+                client = Client(settings.net, user_agent=user_agent(settings.crawl), concurrency=_MOST_CONNECTIONS)
+                async with client:
+                    yield _joined(settings, store, archive, engine, client)
+            finally:
+                await archive.close()
         finally:
             await engine.close()
     finally:
@@ -72,12 +76,12 @@ def user_agent(settings: CrawlSettings) -> str:
     return product + contact
 
 
-def _joined(settings: Settings, store: Store, engine: SearchEngine, client: Client) -> App:
+def _joined(settings: Settings, store: Store, archive: Archive, engine: SearchEngine, client: Client) -> App:
     metrics = Metrics()
     app = App(
         settings=settings,
         store=store,
-        archive=_open_archive(settings.archive_url, settings.archive),
+        archive=archive,
         queue=_open_queue(settings.queue, store),
         engine=engine,
         indexer=Indexer(_StoreChanges(store), engine, settings.search, metrics),
@@ -97,7 +101,7 @@ def _open_archive(url: str, settings: ArchiveSettings) -> Archive:
         raise Invalid(
             f"archive.url is {url!r}; write file:///path/of/a/folder, or leave it empty", reason="archive_url"
         )
-    return FileArchive(Path(unquote(parsed.path)), compression_level=settings.compression_level)
+    return PackArchive(Path(unquote(parsed.path)), compression_level=settings.compression_level)
 
 
 def _open_queue(settings: QueueSettings, store: Store) -> Queue:

@@ -10,17 +10,20 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from tidemill.app import App
 from tidemill.crawl.crawler import Tools, crawl
 from tidemill.errors import TidemillError
 from tidemill.models.run import Run, RunState
 from tidemill.process.extract.registry import handled_media_types
-from tidemill.process.pool import WorkerPool
-from tidemill.process.worker import Bench, Processor
 from tidemill.store import events, runs, sources, workers
 from tidemill.store.workers import Worker
 from tidemill.telemetry.logs import bind, get_logger
+
+if TYPE_CHECKING:
+    from tidemill.process.pool import WorkerPool
+    from tidemill.process.worker import Processor
 
 _POLL_S = 0.2
 _PARALLEL_RUNS = 4
@@ -47,8 +50,7 @@ async def run_to_end(
         if crawl_only:
             await _crawl_one(app, run_id, worker, stop, captured=lambda: None, own_signals=own_signals)
             return await runs.get(app.store, run_id)
-        pool = WorkerPool(app.settings.process)
-        processor = Processor(_bench(app), pool, worker.id)
+        pool, processor = _processing(app, worker)
         done = asyncio.Event()
 
         async def crawling() -> None:
@@ -71,8 +73,10 @@ async def run_to_end(
 async def process_backlog(app: App, stop: asyncio.Event) -> None:
     """Work off every capture that waits, until all of it is searchable."""
     await workers.reclaim(app.store, app.settings.queue.lease_s)
-    async with _registered(app, "processor") as worker, WorkerPool(app.settings.process) as pool:
-        await Processor(_bench(app), pool, worker.id).run(stop, until_idle=True)
+    async with _registered(app, "processor") as worker:
+        pool, processor = _processing(app, worker)
+        async with pool:
+            await processor.run(stop, until_idle=True)
     await _searchable(app, stop)
 
 
@@ -99,8 +103,8 @@ async def crawler(
 
 async def processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:
     """Process captures until `stop` is set; `news` is set when a crawler of this process has made some."""
-    async with _registered(app, "processor") as worker, WorkerPool(app.settings.process) as pool:
-        working = Processor(_bench(app), pool, worker.id)
+    async with _registered(app, "processor") as worker:
+        pool, working = _processing(app, worker)
 
         async def telling() -> None:
             while True:
@@ -108,11 +112,12 @@ async def processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:
                 news.clear()
                 working.notify()
 
-        teller = asyncio.create_task(telling())
-        try:
-            await working.run(stop)
-        finally:
-            teller.cancel()
+        async with pool:
+            teller = asyncio.create_task(telling())
+            try:
+                await working.run(stop)
+            finally:
+                teller.cancel()
 
 
 async def indexer(app: App, stop: asyncio.Event) -> None:
@@ -209,8 +214,13 @@ async def _searchable(app: App, stop: asyncio.Event) -> None:
         await asyncio.gather(reaching, stopping, return_exceptions=True)
 
 
-def _bench(app: App) -> Bench:
-    return Bench(
+def _processing(app: App, worker: Worker) -> tuple[WorkerPool, Processor]:
+    """What processes, and the pool it computes in, to be entered. Imported here: a crawl alone has no use for it."""
+    from tidemill.process.pool import WorkerPool
+    from tidemill.process.worker import Bench, Processor
+
+    pool = WorkerPool(app.settings.process)
+    bench = Bench(
         store=app.store,
         archive=app.archive,
         queue=app.queue,
@@ -218,6 +228,7 @@ def _bench(app: App) -> Bench:
         metrics=app.metrics,
         stored=app.indexer.notify,
     )
+    return pool, Processor(bench, pool, worker.id)
 
 
 @asynccontextmanager

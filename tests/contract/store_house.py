@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -24,7 +25,7 @@ from tidemill.models.source import Source, SourceSpec
 from tidemill.models.url import url_key, url_origin
 from tidemill.models.visit import Fetched, Found, Visit
 from tidemill.settings import DatabaseSettings
-from tidemill.store import captures, leases, ledger, runs, schema, sources, tables, workers
+from tidemill.store import admission, captures, leases, ledger, runs, schema, sources, tables, workers
 from tidemill.store.engine import Store, open_store
 from tidemill.store.processed import store_batch
 from tidemill.store.workers import Worker
@@ -102,6 +103,17 @@ class House:
         await runs.begin(self.store, run.id, self.worker.id)
         return await runs.get(self.store, run.id)
 
+    async def enter(self, run: Run, *links: Found) -> None:
+        """A listing of the run is read, and told of these."""
+        (listing,) = found(f"listing-{new_id()}", kind="feed")
+        entry = runs.entry_of(run.id, self.source, run.options)
+        async with self.store.write() as connection:
+            await admission.enter(connection, entry, [listing], self.store.now())
+        visits = await self.lease(run)
+        assert {visit.kind for visit in visits} == {"feed"}, "listings come first, and those of earlier runs with them"
+        read = [Fetched(visit, Outcome.SKIPPED, "feed", status_code=200, requests=1) for visit in visits]
+        await self.record(*(replace(each, found=links) if each.visit.url == listing.url else each for each in read))
+
     async def lease(
         self, run: Run, limit: int = 100, *, max_pages: int = 10**6, interval_s: float = 0.0
     ) -> list[Visit]:
@@ -118,7 +130,8 @@ class House:
 
     async def record(self, *results: Fetched) -> int:
         """Record what became of visits."""
-        entry = runs.entry_of(results[0].visit.run_id, self.source, RunOptions())
+        run = await runs.get(self.store, results[0].visit.run_id)
+        entry = runs.entry_of(run.id, self.source, run.options)
         return (await ledger.record(self.store, entry, results, UNLIMITED)).written
 
     def captured(self, visit: Visit, body: str = "body", **values: object) -> Fetched:
@@ -186,6 +199,28 @@ class House:
         await self.crawl(run, site)
         await self.process({path: given for path, given in pages.items() if not isinstance(given, int)}, limit=limit)
         return await runs.get(self.store, run.id)
+
+    async def finished(self, run: Run, site: dict[str, str | int] | None = None) -> Run:
+        """Visit and process what is left of a run; each page gives a document of what it holds."""
+        held = site or {}
+        await self.crawl(run, held)
+        await self.process({path: [draft(body)] for path, body in held.items() if isinstance(body, str)})
+        return await runs.get(self.store, run.id)
+
+    async def reasons(self, run: Run) -> dict[str, str]:
+        """Outcome and reason of each page of a run (not of its listings): `unchanged (lastmod)`."""
+        said = {}
+        async for each in ledger.entries(self.store, run.id):
+            path = each.url.removeprefix(SITE)
+            if not path.startswith("listing-"):
+                said[path] = f"{each.outcome} ({each.reason})" if each.reason else each.outcome
+        return said
+
+    async def page_row(self, path: str) -> Any:
+        """What is known of a page."""
+        async with self.store.read() as connection:
+            statement = select(tables.pages).where(tables.pages.c.id == self.page(path))
+            return (await connection.execute(statement)).one()
 
     async def outcomes(self, run: Run) -> dict[str, str]:
         """The outcome of each page of a run."""

@@ -32,7 +32,7 @@ _SLUG = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _NAMES = frozenset(
     {"reason", "default_reason", "skip", "problems", "UNSUPPORTED", "NOTHING_FOUND", "_OWN", "_HOST_DOWN"}
 )
-_CALLS = frozenset({"Fetched", "_skipped", "_refused", "_listing"})
+_CALLS = frozenset({"Fetched", "_as_before", "_skipped", "_refused", "_listing"})
 _RETURNS = {"crawl/scope.py": "refusal", "models/host.py": "granted", "store/processed.py": "verdict"}
 """Functions whose returned strings are reasons."""
 

@@ -18,6 +18,7 @@ from statistics import median
 import pytest
 from tests.harness.books import Books
 from tests.harness.command import Done, Tidemill
+from tests.harness.entries import settled_ledger
 from tests.harness.memory import peak_memory
 from tests.harness.reports import Entry, assert_adds_up
 from tests.harness.rogues import KEPT, MIB, RING, ROGUES, light_fuses, rogue
@@ -92,8 +93,7 @@ def crawl(data_dir: Path, source: str, well: Wire) -> Crawl:
     ):
         done = running.wait(DEADLINE_S * 2).expect(0)
     books = Books(data_dir)
-    books.check()
-    entries = books.ledger()
+    entries = settled_ledger(books)
     assert_adds_up(done.json, entries)
     times = [hit.at for hit in well.hits if hit.path.startswith("/page-")]
     return Crawl(done, {entry["url"]: entry for entry in entries}, max(times) - min(times), peak.resident_bytes)

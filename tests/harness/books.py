@@ -30,16 +30,6 @@ class Books:
         """How many rows there are."""
         return int(self.one(f"SELECT count(*) FROM {table} WHERE {condition}"))
 
-    def ledger(self) -> list[dict[str, Any]]:
-        """What `tidemill ledger --json` says of the latest run, as far as tests ask, without starting a process."""
-        names = ("url", "outcome", "reason", "status_code", "depth")
-        rows = self.rows(
-            "SELECT p.url, coalesce(v.outcome, v.state), v.reason, v.status_code, v.depth FROM visits v"
-            " JOIN pages p ON p.id = v.page_id"
-            " WHERE v.run_id = (SELECT id FROM runs ORDER BY created_at DESC, id DESC LIMIT 1)"
-        )
-        return [dict(zip(names, row, strict=True)) for row in rows]
-
     def check(self) -> None:
         """What must hold whenever nothing runs: no damage, nothing twice, nothing held, nothing lost."""
         problems = [*self._damage(), *self._twice(), *self._held(), *self._open(), *self._lost()]

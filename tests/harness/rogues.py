@@ -188,14 +188,14 @@ def inflating(encoding: str) -> Callable[[Exchange], Awaitable[None]]:
 @cache
 def _bomb(encoding: str) -> bytes:
     zeros = bytes(200 * MIB)
-    packed = {
+    packed: dict[str, Callable[[], bytes]] = {
         "gzip": bomb,
         "deflate": lambda: zlib.compress(zeros, 9),
-        "br": lambda: brotli.compress(zeros, quality=1),
-        "zstd": lambda: zstd.compress(zeros, 1),
+        "br": lambda: bytes(brotli.compress(zeros, quality=1)),
+        "zstd": lambda: bytes(zstd.compress(zeros, 1)),
         "gzip, gzip": lambda: gzip.compress(bomb(), 6, mtime=0),
     }
-    return bytes(packed[encoding]())
+    return packed[encoding]()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ PATIENCE_S = 30.0
 
 
 @contextlib.contextmanager
-def site_in_thread(*, hostile: bool = False, pages: int = 0) -> Iterator[Site]:
+def site_in_thread(*, hostile: bool = False, pages: int = 0, listings: bool = False) -> Iterator[Site]:
     """The site, whose `hits`, `replaced` and `asked` may be read and changed while it serves."""
     ready: list[Site] = []
     loop = asyncio.new_event_loop()
@@ -28,7 +28,7 @@ def site_in_thread(*, hostile: bool = False, pages: int = 0) -> Iterator[Site]:
 
     async def serve() -> None:
         try:
-            async with serve_site(hostile=hostile, pages=pages) as site:
+            async with serve_site(hostile=hostile, pages=pages, listings=listings) as site:
                 ready.append(site)
                 up.set()
                 await down.wait()

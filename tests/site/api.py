@@ -1,4 +1,4 @@
-"""What machines are given: a JSON API in three ways of paging, a JSON Feed, a calendar, sitemaps with dates.
+"""What machines are given: a JSON API in three ways of paging, a JSON Feed, a calendar, sitemaps with dates, shells.
 
 Part of the site only if it is asked for (`--listings`); no page of the site leads here.
 """
@@ -13,6 +13,7 @@ from tests.site.articles import Article, listed
 from tests.site.expected import without_document
 from tests.site.layout import paragraph
 from tests.site.page import Body, Page
+from tests.site.shells import shell_pages
 
 PER_PAGE = 10
 _JSON = "application/json"
@@ -60,6 +61,7 @@ def api_pages() -> Iterator[Page]:
         yield _sitemap(f"/api/sitemap-{number}.xml", lambda base, members=members: _urlset(base, members))  # type: ignore[misc]
     yield _sitemap("/api/sitemap.xml", lambda base: _index(base, len(pages)))
     yield Page(without_document("/api/calendar.ics", "stored"), lambda base: _calendar(base), "text/calendar")
+    yield from shell_pages()
 
 
 def _numbered(number: int, members: tuple[Article, ...]) -> Iterator[Page]:

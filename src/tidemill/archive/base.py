@@ -20,3 +20,6 @@ class Archive(Protocol):
 
     async def exists(self, body_hash: str) -> bool:
         """Whether the body is there (not whether it is intact)."""
+
+    async def close(self) -> None:
+        """Let go of files and connections. Closing twice is harmless; nothing that was put waits for it."""

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tidemill.cli.output import counted, outcome_table, stdout, write_json
+from tidemill.cli.runs import held, span
 from tidemill.cli.session import (
     FAILED,
     INTERRUPTED,
@@ -29,11 +30,11 @@ from tidemill.cli.session import (
 from tidemill.errors import TidemillError
 from tidemill.models.progress import Progress
 from tidemill.models.run import FINISHED_RUNS, Run, RunOptions, RunState
-from tidemill.settings import Settings
 
 if TYPE_CHECKING:
     from tidemill.app import App
     from tidemill.manage.runs import Start
+    from tidemill.settings import Settings
 
 _REFRESH_S = 0.5
 _PACE_OVER_S = 10.0
@@ -148,22 +149,11 @@ def _pages_per_s(pace: Sequence[tuple[float, int]]) -> float:
 
 def _lines(run: Run, far: Progress, pages_per_s: float) -> Text:
     """The pace, the counts and, a line each, the hosts that hold the run up."""
-    left = f"  about {_span(far.open / pages_per_s)} left" if pages_per_s and far.open else ""
+    left = f"  about {span(far.open / pages_per_s)} left" if pages_per_s and far.open else ""
     parts = [f"{count} {name}" for name, count in run.outcomes.items()]
     lines = [f"{run.source}  {far.done}/{run.discovered}  {pages_per_s:.1f} pages/s{left}  " + "  ".join(parts)]
-    for host in far.hosts[:_HOSTS_SHOWN]:
-        if host.breaker == "closed":
-            lines.append(f"  {host.origin}: slowed down to {host.rate_per_s:.2g} requests/s, {host.waiting} waiting")
-        else:
-            until = f" until {host.until:%H:%M:%S} UTC" if host.until else ""
-            lines.append(f"  {host.origin}: left alone{until}, {host.waiting} waiting")
+    lines += [f"  {held(host)}" for host in far.hosts[:_HOSTS_SHOWN]]
     return Text("\n".join(lines), overflow="ellipsis", no_wrap=True)
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _status(run: Run, error: TidemillError | None) -> str:

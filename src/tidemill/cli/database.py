@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from tidemill.cli.output import stdout, write_json
 from tidemill.cli.session import AsJson, DataDir, note, run, settings_of
-from tidemill.settings import Settings
+
+if TYPE_CHECKING:
+    from tidemill.settings import Settings
 
 app = typer.Typer(help="Upgrade the database and tell its version.", no_args_is_help=True)
 

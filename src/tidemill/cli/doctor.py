@@ -12,7 +12,7 @@ from tidemill.errors import TidemillError
 
 if TYPE_CHECKING:
     from tidemill.manage.doctor import Diagnosis
-from tidemill.settings import Settings
+    from tidemill.settings import Settings
 
 
 def doctor(context: typer.Context, as_json: AsJson = False, data_dir: DataDir = None) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -14,7 +14,9 @@ from tidemill.cli.output import counted, json_bytes
 from tidemill.cli.session import DataDir, note, opened, run, settings_of
 from tidemill.errors import Permanent
 from tidemill.models.ids import new_id
-from tidemill.settings import Settings
+
+if TYPE_CHECKING:
+    from tidemill.settings import Settings
 
 
 def export(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -16,7 +16,9 @@ from tidemill.cli.output import counted, stdout
 from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.visit import LedgerEntry
-from tidemill.settings import Settings
+
+if TYPE_CHECKING:
+    from tidemill.settings import Settings
 
 _COLUMNS = ("url", "outcome", "reason", "status_code", "depth", "capture_id", "document_ids")
 _STATES = [*(outcome.value for outcome in Outcome), *(state.value for state in VisitState if state != "done")]

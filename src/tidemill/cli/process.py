@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from tidemill.cli.output import counted, write_json
 from tidemill.cli.session import INTERRUPTED, AsJson, DataDir, interrupts, note, opened, run, settings_of
-from tidemill.settings import Settings
+
+if TYPE_CHECKING:
+    from tidemill.settings import Settings
 
 
 def process(context: typer.Context, as_json: AsJson = False, data_dir: DataDir = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,9 @@ from tidemill.cli.output import counted, outcome_table, stdout, table, write_jso
 from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.models.progress import HeldHost, Progress
 from tidemill.models.run import FINISHED_RUNS, Run
-from tidemill.settings import Settings
+
+if TYPE_CHECKING:
+    from tidemill.settings import Settings
 
 app = typer.Typer(help="List, show and cancel runs.", no_args_is_help=True)
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's identifier.")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -11,7 +11,9 @@ from rich.text import Text
 from tidemill.cli.output import counted, stdout, write_json
 from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.search.base import Hit, SearchQuery, SearchResult
-from tidemill.settings import Settings
+
+if TYPE_CHECKING:
+    from tidemill.settings import Settings
 
 _MARK = re.compile(r"<mark>(.*?)</mark>", re.DOTALL)
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'", "&#39;": "'", "&amp;": "&"}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -16,15 +17,15 @@ import typer
 from rich.console import Console
 
 from tidemill.errors import TidemillError
-from tidemill.settings import Settings
-from tidemill.settings.load import Loaded, load
-from tidemill.telemetry.logs import configure_logging
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # these are imported in functions, here and in the commands: `--help` need not wait for them
     from tidemill.app import App
+    from tidemill.settings import Settings
+    from tidemill.settings.load import Loaded
 
 T = TypeVar("T")
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+_COLLECTOR = (10_000, 10, 10)  # a batch of pages is more than Python's 700 objects, and dies of itself
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -50,6 +51,8 @@ class Given:
 
 def settings_of(context: typer.Context, data_dir: Path | None, *, quiet: bool = True, **overrides: Any) -> Settings:
     """The settings of this command; starts logging, of warnings only if `quiet` and no level was asked for."""
+    from tidemill.telemetry.logs import configure_logging
+
     try:
         loaded = loaded_of(context, data_dir, **overrides)
     except TidemillError as error:
@@ -66,6 +69,8 @@ def loaded_of(context: typer.Context, data_dir: Path | None, **overrides: Any) -
 
     A folder that comes from the environment is left to the settings, so that one named before the command goes first.
     """
+    from tidemill.settings.load import load
+
     given: Given = context.obj or Given()
     named = {name.replace("__", "."): value for name, value in overrides.items()}
     from_environment = getattr(context.get_parameter_source("data_dir"), "name", "") == "ENVIRONMENT"
@@ -96,11 +101,25 @@ def note(message: str) -> None:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[App]:
-    """The open house. It is imported only here, and in functions of the commands: `--help` need not wait for it."""
+    """The open house."""
     from tidemill.app import open_app
 
     async with open_app(settings) as app:
-        yield app
+        with _settled():
+            yield app
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """The garbage collector at work (`main.run` put it off), but not on what is there now: that stays, and is large."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTOR)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 class Interrupts:

@@ -15,12 +15,12 @@ from tidemill.cli.output import counted, stdout, write_json
 from tidemill.cli.session import FAILED, USAGE, AsJson, DataDir, note, opened, run, settings_of
 from tidemill.cli.source_options import Files, Name, Version
 from tidemill.errors import Transient
-from tidemill.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tidemill.manage.sources import Change, Deleted, HistoryEntry
+    from tidemill.settings import Settings
 
 _INDEX_WAIT_S = 10.0
 

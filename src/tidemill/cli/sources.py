@@ -13,10 +13,10 @@ from tidemill.cli.output import counted, stdout, table, write_json
 from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.cli.source_options import Files, Name, Version
 from tidemill.models.source import Source, SourceVersion
-from tidemill.settings import Settings
 
 if TYPE_CHECKING:
     from tidemill.manage.sources import Applied
+    from tidemill.settings import Settings
 
 app = typer.Typer(help="Check, apply, compare, list, show and delete sources.", no_args_is_help=True)
 

@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from crawlee.crawlers import BasicCrawlingContext
 from pydantic import SecretStr
 
 from tidemill.archive.base import Archive
 from tidemill.crawl.browser.options import find_browser
+from tidemill.crawl.crawlee import BasicCrawlingContext
 from tidemill.crawl.discovery import Discovery
 from tidemill.crawl.engine import basic_crawler
 from tidemill.crawl.fetcher import Fetcher, Ways
@@ -27,7 +27,6 @@ from tidemill.crawl.politeness import Politeness, politeness
 from tidemill.crawl.reader import Catch, Reader
 from tidemill.crawl.recorder import Recorder
 from tidemill.crawl.rendering import Rendering
-from tidemill.crawl.replay import Replay
 from tidemill.crawl.requesting import client_of_run, profile_of, user_agent
 from tidemill.crawl.robots import Robots
 from tidemill.crawl.scope import Scope
@@ -46,6 +45,7 @@ from tidemill.telemetry.metrics import Metrics
 
 _HORIZON_S = 10.0
 _REQUESTS_A_VISIT = 3
+_VISITS_A_TURN = 32
 _MOST_CONNECTIONS = 1000
 _BROWSER_STARTS_S = 60.0
 _log = get_logger(__name__)
@@ -102,6 +102,8 @@ async def opened_ways(tools: Tools, spec: SourceSpec, client: Client, profile: P
         max_bytes = tools.net.max_body_bytes
         yield Ways(client, local=Folder(spec.start, base_url=spec.base_url, max_body_bytes=max_bytes))
     elif spec.kind == "warc":
+        from tidemill.crawl.replay import Replay
+
         replay = Replay(spec.start, max_body_bytes=tools.net.max_body_bytes)
         await replay.prepare()
         yield Ways(client, local=replay)
@@ -214,7 +216,15 @@ class _Crawl:
         self._frontier.stop()
 
     async def _handle(self, context: BasicCrawlingContext) -> None:
-        visit = self._frontier.visit_of(context.request)
+        """Fetch the visit of a request, and some more that are ready: Crawlee's part costs as much as a small page."""
+        visit: Visit | None = self._frontier.visit_of(context.request)
+        turns = 0
+        while visit is not None:
+            await self._fetch(visit)
+            turns += 1
+            visit = self._frontier.next_ready() if turns < _VISITS_A_TURN else None
+
+    async def _fetch(self, visit: Visit) -> None:
         try:
             async with asyncio.timeout(self._patience_s):
                 catch = await self._fetcher.fetch(visit)

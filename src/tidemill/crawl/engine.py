@@ -12,15 +12,20 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from crawlee import ConcurrencySettings, service_locator
-from crawlee.configuration import Configuration
-from crawlee.crawlers import BasicCrawler, BasicCrawlingContext
-from crawlee.errors import ServiceConflictError
-from crawlee.events import EventManager
-from crawlee.http_clients import HttpClient, HttpCrawlingResult, HttpResponse
-from crawlee.statistics import Statistics
-from crawlee.storage_clients import MemoryStorageClient
-
+from tidemill.crawl.crawlee import (
+    BasicCrawler,
+    BasicCrawlingContext,
+    ConcurrencySettings,
+    Configuration,
+    EventManager,
+    HttpClient,
+    HttpCrawlingResult,
+    HttpResponse,
+    MemoryStorageClient,
+    ServiceConflictError,
+    Statistics,
+    service_locator,
+)
 from tidemill.crawl.frontier import Frontier
 
 _NEVER = timedelta(days=365)

@@ -28,6 +28,7 @@ from tidemill.settings import CrawlSettings
 from tidemill.store.engine import Store
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+_SECRET = ("set-cookie", "set-cookie2")
 _WALLS = frozenset({401, 403, 429, 451, 503})
 
 
@@ -166,7 +167,7 @@ class Fetcher:
             received_bytes=answer.received_bytes,
             status_code=answer.status,
             elapsed_s=answer.elapsed_s,
-            headers=tuple(answer.headers.items()),
+            headers=tuple(pair for pair in answer.headers.items() if pair[0].lower() not in _SECRET),
         )
         return _with_screenshot(replace(catch, fetched=fetched), answer.screenshot)
 

@@ -11,10 +11,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from crawlee import Request
-from crawlee.request_loaders import RequestManager
-from crawlee.storage_clients.models import ProcessedRequest
-
+from tidemill.crawl.crawlee import ProcessedRequest, Request, RequestManager
 from tidemill.models.visit import Fetched, Visit
 
 _PACE_OF = 16
@@ -115,13 +112,19 @@ class Frontier(RequestManager):
     async def fetch_next_request(self) -> Request | None:
         """The next visit whose time has come. Waits for one; `None` if there will be none."""
         while not self._finished:
-            visit = self._take_ready()
+            visit = self.next_ready()
             if visit is not None:
-                self._in_flight[visit.origin] += 1
-                self._handed_out[visit.page_id] = visit
                 return _request(visit)
             await self._wait_for_work()
         return None
+
+    def next_ready(self) -> Visit | None:
+        """The next visit whose time has come, if there is one just now."""
+        visit = None if self._finished else self._take_ready()
+        if visit is not None:
+            self._in_flight[visit.origin] += 1
+            self._handed_out[visit.page_id] = visit
+        return visit
 
     async def _wait_for_work(self) -> None:
         """Lease more, or wait until something changes; one task leases while the others wait."""

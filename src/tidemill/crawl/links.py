@@ -75,6 +75,9 @@ class LinkReader:
     def read(self, tree: LexborHTMLParser, url: str, headers: Mapping[str, str] | None = None) -> Links:
         """The links of a parsed page that lies at the canonical URL `url` and came with `headers`."""
         found = _gather(tree, self._query)
+        if headers is not None and "Refresh" in headers:
+            refresh = _REFRESH.match(headers["Refresh"])
+            found.refreshes += [refresh[1]] if refresh else []
         base = (_joined(url, found.base) or url) if found.base else url
         pages: dict[str, None] = dict.fromkeys(self._keys(base, found.pages + found.refreshes))
         feeds: dict[str, None] = dict.fromkeys(self._keys(base, found.feeds)) if found.feeds else {}

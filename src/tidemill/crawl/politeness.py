@@ -63,12 +63,17 @@ class Politeness:
         return max(self.base_interval_s(origin), adapted)
 
     def in_flight(self, origin: str) -> int:
-        """How many requests to an origin may be in flight at once: one, until its robots.txt is known."""
+        """How many requests to an origin may be in flight at once: one, until its robots.txt is known.
+
+        However few hosts there are, one that answers nothing must leave room for the others.
+        """
         if self.is_local(origin):
             return self.concurrency
         if self.settings.robots and self.robots.known(origin) is None:
             return 1
-        return self.concurrency if _is_here(origin) else min(self.concurrency, self.settings.host_concurrency)
+        if _is_here(origin):
+            return max(self.settings.host_concurrency, (self.concurrency + 1) // 2)
+        return min(self.concurrency, self.settings.host_concurrency)
 
     def policy(self, pace_per_s: Callable[[str], float | None]) -> HostPolicy:
         """The rules by which the ledger judges the health of hosts. `pace_per_s` is what an origin gets at present."""

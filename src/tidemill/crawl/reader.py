@@ -54,6 +54,11 @@ class Catch:
     aside: Mapping[str, bytes] = field(default_factory=dict)
     is_shell: bool = False
 
+    @property
+    def size_bytes(self) -> int:
+        """How much is to be archived."""
+        return len(self.body or b"") + sum(map(len, self.aside.values()))
+
 
 class Reader:
     """Reads the answers of one run. `media_types` are those that give documents."""

@@ -22,6 +22,7 @@ from tidemill.telemetry.metrics import Metrics
 
 _LINGER_S = 0.02
 _PATIENCE_S = 0.5
+_MOST_BYTES = 16 * 1024 * 1024
 
 
 class Recorder:
@@ -56,7 +57,7 @@ class Recorder:
         self._is_busy = is_busy
         self._lost = lost
         self._metrics = metrics
-        self._queue: asyncio.Queue[Catch | None] = asyncio.Queue(maxsize=4 * batch_size)
+        self._queue: asyncio.Queue[Catch | None] = asyncio.Queue(maxsize=batch_size)
         self.error: BaseException | None = None
 
     async def put(self, catch: Catch) -> None:
@@ -96,9 +97,10 @@ class Recorder:
         if first is None:
             return None
         batch = [first]
+        size_bytes = first.size_bytes
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        while len(batch) < self._batch_size:
+        while len(batch) < self._batch_size and size_bytes < _MOST_BYTES:
             if self._queue.empty():
                 waited_s = loop.time() - begun
                 if waited_s >= (_PATIENCE_S if self._is_busy() else _LINGER_S):
@@ -110,6 +112,7 @@ class Recorder:
                 self._queue.put_nowait(None)
                 break
             batch.append(catch)
+            size_bytes += catch.size_bytes
         return batch
 
     async def _write(self, batch: list[Catch]) -> None:

@@ -76,7 +76,8 @@ class HostState:
 class HostPolicy:
     """The rules of one run. `interval_s(origin)` is the least time between two requests to a healthy host, 0: none.
 
-    `pace_per_s(origin)` is how many requests a second it gets at present, `None` if nobody knows. The others are the settings of the same names (`crawl.…`).
+    `pace_per_s(origin)` is how many requests a second it gets at present, `None` if nobody knows. The others are the
+    settings of the same names (`crawl.…`).
     """
 
     interval_s: Callable[[str], float]

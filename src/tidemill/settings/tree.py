@@ -74,7 +74,7 @@ class CrawlSettings(_Group):
 
     user_agent: str = Field("tidemill", min_length=1, description="Product name sent and matched in robots.txt")
     contact_url: str = Field("", description="URL sent in the user agent, for site owners")
-    concurrency: int = Field(16, ge=1, le=1000, description="Requests in flight in one crawler process")
+    concurrency: int = Field(32, ge=1, le=1000, description="Requests in flight in one crawler process")
     host_concurrency: int = Field(4, ge=1, le=1000, description="Requests in flight to one host")
     rate_per_s: float = Field(5.0, ge=0, description="Requests a second to one public host; 0: no limit")
     max_pages: int = Field(100_000, ge=1, description="Pages of one run, unless the source says otherwise")

@@ -32,6 +32,7 @@ class Books:
         self.told: list[Fetched] = []
         self.losses = 0
         self.lose = 0
+        self.busy = False
         self.open = asyncio.Event()
         self.open.set()
         self.error: BaseException | None = None
@@ -64,6 +65,7 @@ class Books:
             policy=HostPolicy(interval_s=lambda _: 0.0),
             written=self.told.extend,
             settled=self.heed,
+            is_busy=lambda: self.busy,
             lost=self.lost,
             metrics=Metrics(),
         )
@@ -86,9 +88,9 @@ def gone() -> Catch:
 
 async def test_results_are_written_in_batches_bytes_first(books: Books) -> None:
     recorder = books.recorder()
-    for body in "abcdef":
-        await recorder.put(await page(body))
     writing = asyncio.create_task(recorder.run())
+    for catch in [await page(body) for body in "abcdef"]:
+        await recorder.put(catch)
     await recorder.close()
     await asyncio.wait_for(writing, 5)
     assert books.log == [("archive", 4), ("ledger", 4), ("archive", 2), ("ledger", 2)]
@@ -101,10 +103,12 @@ async def test_only_new_bytes_are_archived_and_equal_ones_once(books: Books) -> 
     same = await page("x")
     assert same.fetched.capture is not None
     known = await page("x", body_hash=same.fetched.capture.body_hash)
-    for catch in (same, await page("x"), known, gone()):
+    catches = (same, await page("x"), known, gone())
+    writing = asyncio.create_task(recorder.run())
+    for catch in catches:
         await recorder.put(catch)
     await recorder.close()
-    await asyncio.wait_for(recorder.run(), 5)
+    await asyncio.wait_for(writing, 5)
     assert books.log == [("archive", 1), ("ledger", 4)]
 
 
@@ -124,6 +128,19 @@ async def test_a_single_result_does_not_wait_for_company(books: Books) -> None:
     assert books.log == [("ledger", 1)]
     await recorder.close()
     await writing
+
+
+async def test_while_there_is_enough_to_fetch_a_batch_waits_to_be_full(books: Books) -> None:
+    """A transaction costs as much as ten pages, whatever it holds."""
+    books.busy = True
+    recorder = books.recorder(batch_size=3)
+    writing = asyncio.create_task(recorder.run())
+    for _ in range(3):
+        await recorder.put(gone())
+        await asyncio.sleep(0.05)
+    await recorder.close()
+    await writing
+    assert books.log == [("ledger", 3)]
 
 
 async def test_who_is_too_fast_waits(books: Books) -> None:

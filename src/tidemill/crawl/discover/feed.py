@@ -10,15 +10,18 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import orjson
-from lxml import etree
 
 from tidemill.crawl.discover.dates import latest, read_feed_time
 from tidemill.crawl.discover.listing import Listed, Listing
 from tidemill.crawl.discover.xml import elements, local_name, without_margin
 from tidemill.errors import Permanent
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 _JSON_FEED = "application/feed+json"
 FEED_MEDIA_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml", _JSON_FEED})

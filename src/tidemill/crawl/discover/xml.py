@@ -9,10 +9,12 @@ import codecs
 import re
 from collections.abc import Iterator
 from io import BytesIO
-
-from lxml import etree
+from typing import TYPE_CHECKING
 
 from tidemill.errors import Permanent
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 _CDATA_OR_AMPERSAND = re.compile(
     rb"<!\[CDATA\[.*?\]\]>|&(?!(?:#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos);)", re.DOTALL
@@ -27,6 +29,8 @@ def elements(body: bytes) -> Iterator[tuple[str, etree._Element]]:
     An ampersand that nobody escaped stands for itself, as in `?a=1&b=2`; the parser would drop it with what follows.
     The caller clears what it has read. Raises `Permanent` (reason `bad_xml`) if this is no XML at all.
     """
+    from lxml import etree  # most sites are crawled without a sitemap or feed
+
     events = etree.iterparse(
         BytesIO(_CDATA_OR_AMPERSAND.sub(_escaped, body)),
         events=("end",),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-from tidemill.crawl.verdicts.evidence import Evidence
+from tidemill.crawl.verdicts.evidence import Evidence, can_reach
 from tidemill.crawl.verdicts.missing_words import EMPTY, NOT_FOUND, NOT_FOUND_CODE, NOT_FOUND_SAID, SEARCH
 from tidemill.crawl.verdicts.naming import named
 from tidemill.crawl.verdicts.page import WORDY_CHARS, Page
@@ -47,6 +47,8 @@ _SEARCH_PATH = re.compile(
     r"/(?:search|suche|buscar|busqueda|recherche|ricerca|pesquisa|zoeken?|szukaj|sok|catalogsearch)\b"
 )
 _EARLY_CHARS = 400
+_SAID = 0.5
+_MOST_SAID = Evidence("", _SAID, "the most that the text can say", is_said=True)
 _LITTLE_CHARS = 400
 
 
@@ -55,14 +57,21 @@ def soft_404(page: Page) -> Iterator[Evidence]:
     found = [*_missing_names(page)]
     if page.is_wordy and not found:
         return
-    said = NOT_FOUND_SAID.search(page.lead, 0, WORDY_CHARS) or NOT_FOUND_SAID.search(_unnamed_headings(page, found))
+    around = [*_surroundings(page)]
+    if not can_reach(page.least, [*found, *around, _MOST_SAID]):
+        return
+    said = NOT_FOUND_SAID.search(page.lead, WORDY_CHARS) or NOT_FOUND_SAID.search(_unnamed_headings(page, found))
     if said:
         found.append(
-            Evidence("soft_404", 0.5 if said.start() < _EARLY_CHARS else 0.3, f"text: {said[0][:60]}", is_said=True)
+            Evidence("soft_404", _SAID if said.start() < _EARLY_CHARS else 0.3, f"text: {said[0][:60]}", is_said=True)
         )
-    yield from found
-    if not found:
-        return
+    if found:
+        yield from found
+        yield from around
+
+
+def _surroundings(page: Page) -> Iterator[Evidence]:
+    """What speaks for a missing page if anything else does."""
     if page.prose_chars < _LITTLE_CHARS:
         yield Evidence("soft_404", 0.3, f"only {page.prose_chars} characters of text")
     if page.is_noindex:
@@ -92,19 +101,32 @@ def empty_results(page: Page) -> Iterator[Evidence]:
     """Evidence that a search, or a list, has nothing to show; its words alone never suffice, widgets say them too."""
     if page.is_wordy:
         return
-    said = EMPTY.search(page.lead, 0, WORDY_CHARS)
-    name = next((text for text in (*page.title_parts, *page.headings) if EMPTY.match(text)), None)
-    marked = _EMPTY_NAMES.search(page.names)
-    if not (said or name or marked) or page.text_areas:
+    named = [*_empty_names(page)]
+    around = [*_search_around(page)]
+    if page.text_areas or not can_reach(page.least, [*named, *around, _MOST_SAID]):
         return
+    said = EMPTY.search(page.lead, WORDY_CHARS)
     if said:
         yield Evidence(
-            "empty_results", 0.5 if said.start() < _EARLY_CHARS else 0.3, f"text: {said[0][:60]}", is_said=True
+            "empty_results", _SAID if said.start() < _EARLY_CHARS else 0.3, f"text: {said[0][:60]}", is_said=True
         )
-    if name:
-        yield Evidence("empty_results", 0.4, f"heading: {name[:60]}")
+    if said or named:
+        yield from named
+        yield from around
+
+
+def _empty_names(page: Page) -> Iterator[Evidence]:
+    if EMPTY.may_be_in(page.called):
+        name = next((text for text in (*page.title_parts, *page.headings) if EMPTY.pattern.match(text)), None)
+        if name:
+            yield Evidence("empty_results", 0.4, f"heading: {name[:60]}")
+    marked = _EMPTY_NAMES.search(page.names)
     if marked:
         yield Evidence("empty_results", 0.6, f"class {marked[0].strip()}", is_said=True)
+
+
+def _search_around(page: Page) -> Iterator[Evidence]:
+    """What speaks for an empty search if anything else does."""
     if _is_search(page.url):
         yield Evidence("empty_results", 0.4, "address of a search")
     asked = next((text for text in (page.title, *page.headings) if SEARCH.search(text)), None)

@@ -15,6 +15,8 @@ THRESHOLD = 0.7
 agree, or a mark that only a wall has. Of 1,497 real pages the good ones end at 0.5 (`benchmarks/verdicts.py`); of the
 walls that the tests know none is below 0.7, and at 0.8 one in eleven is missed."""
 
+_ROUNDING = 0.001
+
 OUTCOMES = {
     "challenge": Outcome.BLOCKED,
     "captcha": Outcome.BLOCKED,
@@ -73,6 +75,11 @@ def weigh(evidence: Iterable[Evidence]) -> float:
     for piece in evidence:
         doubt *= 1.0 - piece.weight
     return 1.0 - doubt
+
+
+def can_reach(least: float, evidence: Iterable[Evidence]) -> bool:
+    """Whether a verdict may be as sure as `least` if all of this holds; what else is on the page only lessens it."""
+    return weigh(evidence) > least - _ROUNDING
 
 
 def described(evidence: Iterable[Evidence]) -> tuple[str, ...]:

@@ -33,15 +33,21 @@ def judge(status: int, headers: Mapping[str, str], tree: LexborHTMLParser, marku
     login and payment are looked for, since their outcome is known. `headers` are looked up in lower case (any
     case-blind mapping will do); `markup` is the decoded text that `tree` was parsed from, which stays as it is.
     """
-    best = suspicion(status, headers, tree, markup, url)
+    page = read_page(tree, markup, url=url, status=status, headers=headers)
+    best = _best(page, THRESHOLD)
     return best if best is not None and best.confidence >= THRESHOLD else None
 
 
 def suspicion(status: int, headers: Mapping[str, str], tree: LexborHTMLParser, markup: str, url: str) -> Verdict | None:
     """The verdict that most speaks for, however little that is; `None` if nothing does. For measuring thresholds."""
-    page = read_page(tree, markup, url=url, status=status, headers=headers)
+    return _best(read_page(tree, markup, url=url, status=status, headers=headers), 0.0)
+
+
+def _best(page: Page | None, least: float) -> Verdict | None:
+    """The surest verdict; one that is less sure than `least` may be missed."""
     if page is None:
         return None
+    page.least = least
     return max(_candidates(page), key=lambda verdict: verdict.confidence, default=None)
 
 

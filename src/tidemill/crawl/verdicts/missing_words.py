@@ -6,9 +6,7 @@ page is searched for what it says of itself. Used by `absence`.
 
 from __future__ import annotations
 
-import re
-
-from tidemill.crawl.verdicts.text import any_of
+from tidemill.crawl.verdicts.text import Words, any_of
 
 _NOUN = (
     r"(?:page|site|url|link|address|file|document|resource|content|article|post|story|product|item|listing|job|event|"
@@ -66,20 +64,25 @@ _NOT_FOUND_WHOLE = any_of(
     r"nie znaleziono|не найдено",
     *(rf"(?:\w{{1,12}} |l'){{0,2}}(?:{pattern})" for pattern in _NOT_FOUND_ABROAD),
     *_NOT_FOUND_UNSPACED,
-).pattern
+)
 
 _CODE = r"(?:4(?:04|10))"
-NOT_FOUND_CODE = re.compile(
-    rf"{_CODE}(?:[\W_]*(?:error|gone|fehler|erreur|errore|page|seite))?|(?:page|página) {_CODE}"
+NOT_FOUND_CODE = Words(
+    rf"{_CODE}(?:[\W_]*(?:error|gone|fehler|erreur|errore|page|seite))?|(?:page|página) {_CODE}",
+    stems="404|410",
 )
 """A part of a title that is nothing but the code."""
 
-NOT_FOUND = re.compile(
-    rf"(?:{_CODE}[\W_]+)?(?:error[\W_]+)?(?:{_NOT_FOUND_WHOLE})(?:[\W_]+(?:error[\W_]+)?{_CODE}(?: error)?)?"
+NOT_FOUND = Words(
+    rf"(?:{_CODE}[\W_]+)?(?:error[\W_]+)?(?:{_NOT_FOUND_WHOLE})(?:[\W_]+(?:error[\W_]+)?{_CODE}(?: error)?)?",
+    stems="archivo|artículo|available|contenido|deleted|exist|expired|find|found|gone|halaman|here|inesistente|"
+    "introuvable|không tìm thấy|located|missing|n'est p|nicht|nie znaleziono|niet|no encontrad|non|não|oldal|"
+    "pagina|producto|pàgina|página|recurso|removed|sayfa|sidan|siden|sivua ei|stron|stránk|trouvé|σελίδα|"
+    "не найдено|сторінк|страница|الصفحة|ページ|網頁|网页|頁面|页面|페이지",
 )
 """What a part of a title, or a heading, of a missing page consists of."""
 
-NOT_FOUND_SAID = any_of(
+NOT_FOUND_SAID = Words(
     rf"\b{_NOUN} (?:that )?(?:you(?:'re| are| were|'ve| have)?|requested|at this)\b.{{0,80}}?(?:{_NOT} |may have|"
     rf"might have|"
     r"has been|moved|deleted|removed|missing|unavailable|gone)",
@@ -96,11 +99,16 @@ NOT_FOUND_SAID = any_of(
     r"(?:you may have|have you|you might have) (?:mis)?typed (?:the|an?) (?:web )?address",
     *(rf"\b(?:{pattern})" for pattern in _NOT_FOUND_ABROAD),
     *_NOT_FOUND_UNSPACED,
+    stems="archivo|articolo|artículo|at this|available|be found|broken|contenido|contenuto|deleted|documento|exist|"
+    "expired|find|gone|halaman|incorrect|introuvable|istnieje|không tìm thấy|missing|moved|n'est p|nicht|niet|"
+    "not found|não|oldal|outdated|pagina|prodotto|producto|pàgina|página|recurso|requested|risorsa|sayfa|sidan|siden|"
+    "sivua ei|stránk|trouvé|you|znaleziona|znaleziono|σελίδα|сторінк|страница|الصفحة|ページ|網頁|网页|頁面|页面|"
+    "페이지",
 )
 """What a missing page says of itself."""
 
 _FOUND = r"(?:results?|matches|products?|items|posts|listings|jobs|records|entries|hits|documents|articles|events)"
-EMPTY = any_of(
+EMPTY = Words(
     rf"(?:no|0|zero) (?:[\w-]+ ){{0,2}}{_FOUND}(?: (?:were|was|are))? (?:found|match(?:ed|ing)?|to display|available|"
     rf"for)\b",
     r"(?:0|no) (?:search )?results\b|(?:did|do|does)(?: not|n't) match any\b|nothing (?:found|matched)|"
@@ -121,13 +129,21 @@ EMPTY = any_of(
     r"(?:nic|žádné) (?:nenalezeno|výsledky)|nebyly nalezeny žádné|nincs találat|sonuç bulunamad[ıi]",
     r"見つかりませんでした|該当する.{0,10}(?:ありません|ございません)|検索結果.{0,6}0 ?件",
     r"没有找到|未找到(?:相关|任何)|沒有找到|暂无(?:相关)?结果|검색 ?결과가 없",
+    stems="0 risultati|0 résultat|0 результатов|articles|artikel|aucun|beiträge|brak wyników|documents|einträge|"
+    "encontra|entries|ergebnisse|events|find any|find what you're|hay|hits|inga|ingen|items|jobs|listings|"
+    "match any|matches|nebyly nalezeny|nenalezeno|nenhum|nessun|nichts gefunden|nie znaleziono|niets gevonden|"
+    "nincs találat|nothing|obtuvo|posts|product|produkte|records|result|sonuç bulunamad|treffer|tuloksia|"
+    "výsledky|дал результатов|не найдено|нет результатов|暂无|未找到|検索結果|沒有找到|没有找到|"
+    "見つかりませんでした|該当する|검색",
 )
 """What a search or a list without results says."""
 
-SEARCH = any_of(
+SEARCH = Words(
     r"\bsearch\b|results? for|you searched|suchergebnis|\bsuche\b|resultados? (?:de|para)|búsqueda|\brecherche\b|"
     r"résultats?",
     r"\bricerca\b|risultati|pesquisa|\bbusca\b|\bzoek|wyszukiwa|wyniki|поиск|результат|\bsök|\bsøg|\bsøk|\bhaku|vyhled",
     r"hledání|arama|検索|搜索|搜尋|검색",
+    stems="arama|busca|búsqueda|haku|hledání|pesquisa|recherche|result|ricerca|risultati|résultat|search|suche|sök|søg|"
+    "søk|vyhled|wyniki|wyszukiwa|zoek|поиск|результат|搜尋|搜索|検索|검색",
 )
 """A title or heading that speaks of a search."""

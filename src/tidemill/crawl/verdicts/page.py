@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+
+from tidemill.crawl.verdicts.text import Words, segments
 
 PLENTY_CHARS = 2_500
 """Text outside links and page furniture that no wall has: what they say about themselves ends below 2,000 characters,
@@ -22,21 +25,23 @@ _ALONE_FURNITURE = 150
 _ALONE_LINKS = 12
 
 
-@dataclass(slots=True)
+@dataclass
 class Page:
     """Facts of one answered page; all text is folded (lower case, single spaces, plain apostrophes).
 
     `lead` is the start of the main text with its links and without `headings`; `prose_chars` how much of the main text
     stands outside links; `all_chars` counts the visible text with links and furniture. `fields` counts inputs that a
-    reader fills in, outside of furniture. `names` are the classes and ids of `html` and `body`.
+    reader fills in, outside of furniture. `names` are the classes and ids of `html` and `body`. Nobody asks for
+    verdicts that are less sure than `least`, so what cannot come to that need not be looked for. Whatever takes time to
+    find out is found out when it is first asked for; `headings` must not change from then on.
     """
 
     url: str
     status: int
     headers: Mapping[str, str]
     markup: str
+    least: float = 0.0
     title: str = ""
-    title_parts: tuple[str, ...] = ()
     headings: list[str] = field(default_factory=list)
     lead: str = ""
     buttons: str = ""
@@ -52,14 +57,43 @@ class Page:
     is_noindex: bool = False
     refresh: str = ""
 
+    @cached_property
+    def title_parts(self) -> tuple[str, ...]:
+        """The title, and each part of it."""
+        return segments(self.title)
+
+    @cached_property
+    def heading_parts(self) -> list[tuple[str, ...]]:
+        """Each heading and its parts."""
+        return [segments(heading) for heading in self.headings]
+
+    @cached_property
+    def heading_text(self) -> str:
+        """All headings in one."""
+        return " ".join(self.headings)
+
+    @cached_property
+    def called(self) -> str:
+        """Title and headings in one: what the page calls itself."""
+        return f"{self.title}\n{self.heading_text}"
+
+    @cached_property
+    def scanned(self) -> bytes:
+        """The start of the markup with its ASCII letters in lower case: where marks are looked for."""
+        return self.markup[:SCANNED_CHARS].encode("utf-8", "replace").lower()
+
     @property
     def is_wordy(self) -> bool:
         """So much text that only a page whose title or heading names a wall is looked at further."""
         return self.prose_chars > WORDY_CHARS
 
-    def finds(self, pattern: re.Pattern[str], end: int = WORDY_CHARS) -> re.Match[str] | None:
+    def may_say(self, words: Words) -> bool:
+        """False only if `finds` finds nothing."""
+        return words.may_be_in(self.lead) or words.may_be_in(self.heading_text)
+
+    def finds(self, words: Words, end: int = WORDY_CHARS) -> re.Match[str] | None:
         """What the text says within its first `end` characters, else what the headings say."""
-        return pattern.search(self.lead, 0, end) or pattern.search(" ".join(self.headings))
+        return words.search(self.lead, end) or words.search(self.heading_text)
 
     @property
     def is_alone(self) -> bool:

@@ -7,9 +7,9 @@ Cloudflare's `challenge-platform/scripts/jsd`, Imperva's `_Incapsula_Resource?SW
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from tidemill.crawl.verdicts.evidence import Evidence
+from tidemill.crawl.verdicts.evidence import Evidence, can_reach
 from tidemill.crawl.verdicts.naming import named
 from tidemill.crawl.verdicts.page import BARE_CHARS, Page
 from tidemill.crawl.verdicts.protection_words import (
@@ -20,6 +20,7 @@ from tidemill.crawl.verdicts.protection_words import (
     RATE_SAID,
     REGION_SAID,
 )
+from tidemill.crawl.verdicts.text import Words
 
 _LITTLE_CHARS = 500
 _NOTHING_CHARS = 40
@@ -78,6 +79,13 @@ _MARKS: tuple[tuple[str, str, float], ...] = (
     ("frc-captcha", "captcha", _HINT),
     ("turing.captcha.qcloud.com", "captcha", _STRONG),
 )
+_MARK_STEMS = tuple(
+    (
+        b"captcha|challenge|cf-|cf_chl|/orchestrate/|cf.errors|-cpt-|bm-verify|edgesuite|incapsula|/ips.js|kpsdk|gokuprops|"
+        b"sucuri|ddos-guard|anubis|/_fs-ch|wordfence|_tmd_|acw_sc|arkoselabs"
+    ).split(b"|")
+)
+"""Pieces of text, one of which is in each mark."""
 _WIDGETS = frozenset({"g-recaptcha", "h-captcha", "cf-turnstile", "frc-captcha", "arkoselabs.com/fc/"})
 _SAID = (
     ("challenge", CHALLENGE_SAID),
@@ -86,6 +94,8 @@ _SAID = (
     ("rate_limited", RATE_SAID),
     ("region_blocked", REGION_SAID),
 )
+_SAID_ALONE, _SAID_AMONG, _SAID_MAINLY = 0.6, 0.35, 0.3
+_LONGEST_SAID = 100
 _SHARE = 0.2
 _NEAR_CHARS = 300
 _SENSOR = "/_incapsula_resource?swjiylwa"
@@ -94,20 +104,32 @@ _STATUS = {401: "access_denied", 403: "access_denied", 429: "rate_limited", 451:
 
 def protection(page: Page) -> Iterator[Evidence]:
     """Evidence that bot protection or a refusal answered instead of the site."""
-    yield from _from_headers(page)
+    sent = [*_from_headers(page)]
+    yield from sent
     names = [*_from_title(page)]
     if not page.is_bare and not names:
         return
-    found = [*_from_marks(page), *names, *_from_text(page)]
-    yield from found
-    if not found:
+    known = [*_from_marks(page), *names]
+    perhaps_said = [(kind, words) for kind, words in _SAID if page.may_say(words)]
+    if not known and not perhaps_said:
         return
+    at_most = [Evidence(kind, _most_said(page), "text") for kind, _ in perhaps_said]
+    if not can_reach(page.least, [*sent, *known, *at_most, *_surroundings(page, "")]):
+        return
+    found = [*known, *_from_text(page, perhaps_said)]
+    yield from found
+    if found:
+        yield from _surroundings(page, found[0].kind)
+
+
+def _surroundings(page: Page, kind: str) -> Iterator[Evidence]:
+    """What speaks for protection of some kind if anything else does."""
     if page.is_alone:
-        yield Evidence(found[0].kind, 0.3, "hardly anything else on the page")
+        yield Evidence(kind, 0.3, "hardly anything else on the page")
     if page.status in _STATUS:
         yield Evidence(_STATUS[page.status], 0.4, f"status {page.status}")
     if page.refresh and not page.links:
-        yield Evidence(found[0].kind, 0.3, "the page reloads itself")
+        yield Evidence(kind, 0.3, "the page reloads itself")
 
 
 def _from_headers(page: Page) -> Iterator[Evidence]:
@@ -118,9 +140,10 @@ def _from_headers(page: Page) -> Iterator[Evidence]:
 
 def _from_marks(page: Page) -> Iterator[Evidence]:
     hinted = False  # pages that load two captchas are no surer walls than those that load one
-    markup = page.markup.lower()
+    if not any(stem in page.scanned for stem in _MARK_STEMS):
+        return
     for mark, kind, weight in _MARKS:
-        if mark not in markup:
+        if mark.encode() not in page.scanned:
             continue
         if mark in page.lead:  # a page that shows the mark to its readers is about it
             continue
@@ -145,15 +168,26 @@ def _from_title(page: Page) -> Iterator[Evidence]:
         yield from named(page, kind, pattern, title=0.6, heading=0.5)
 
 
-def _from_text(page: Page) -> Iterator[Evidence]:
+def _from_text(page: Page, perhaps_said: Iterable[tuple[str, Words]]) -> Iterator[Evidence]:
     """What the page says of itself: believed if it comes first and is about all that is said."""
-    for kind, pattern in _SAID:
-        found = page.finds(pattern, BARE_CHARS)
+    for kind, words in perhaps_said:
+        found = page.finds(words, BARE_CHARS)
         if found is None or any(found[0] in part for part in page.title_parts):
             continue
-        is_main = not page.is_alone and len(found[0]) >= _SHARE * page.prose_chars
+        is_main = _is_main(page, len(found[0]))
         is_all = page.is_alone or is_main
-        weight = (0.6 if is_all else 0.35) if found.start() < _NEAR_CHARS else 0.2
+        weight = (_SAID_ALONE if is_all else _SAID_AMONG) if found.start() < _NEAR_CHARS else 0.2
         yield Evidence(kind, weight, f"text: {found[0][:60]}", is_said=True)
         if is_main:
-            yield Evidence(kind, 0.3, "the main part says nothing else")
+            yield Evidence(kind, _SAID_MAINLY, "the main part says nothing else")
+
+
+def _is_main(page: Page, said_chars: int) -> bool:
+    return not page.is_alone and min(said_chars, _LONGEST_SAID) >= _SHARE * page.prose_chars
+
+
+def _most_said(page: Page) -> float:
+    """The most that anything in the text of this page weighs."""
+    if _is_main(page, _LONGEST_SAID):
+        return 1 - (1 - _SAID_ALONE) * (1 - _SAID_MAINLY)
+    return _SAID_ALONE if page.is_alone else _SAID_AMONG

@@ -7,22 +7,35 @@ has plenty of text. Called by `judge` and `shell`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from tidemill.crawl.verdicts.page import PLENTY_CHARS, SCANNED_CHARS, Page
-from tidemill.crawl.verdicts.text import folded, segments
+from tidemill.crawl.verdicts.page import PLENTY_CHARS, Page
+from tidemill.crawl.verdicts.text import folded
 
 _LEAD_CHARS = 4_000
-_MAX_NODES = 6_000
+_MAX_NODES = 4_000
 _MAX_HEADINGS = 6
-_UNSEEN = frozenset({"script", "style", "template", "svg", "select", "iframe", "object", "-comment", "head"})
-_FURNITURE = frozenset({"nav", "footer", "aside", "dialog"})
-_BOXES = frozenset({"div", "section", "ul", "header"})
-_HEADINGS = frozenset({"h1", "h2"})
-_CONTROLS = frozenset({"input", "button", "textarea"})
-_NOTED = _FURNITURE | _BOXES | _HEADINGS | _CONTROLS | {"a"}
 _FIELDS = frozenset({"text", "email", "tel", "search", "password", "number", "url"})
+
+
+def _ids(*tags: str) -> frozenset[int]:
+    """The numbers by which lexbor knows elements: the same in every document, and found faster than their names."""
+    document = LexborHTMLParser("")
+    return frozenset(document.create_node(tag).tag_id for tag in tags)
+
+
+_TEXT = min(node.tag_id for body in LexborHTMLParser("x").css("body") for node in body.iter(include_text=True))
+_UNSEEN = _ids("script", "style", "template", "svg", "select", "iframe", "object", "head")
+_FURNITURE = _ids("nav", "footer", "aside", "dialog")
+_BOXES = _ids("div", "section", "ul", "header")
+_HEADINGS = _ids("h1", "h2")
+_CONTROLS = _ids("input", "button", "textarea")
+_LINK, _HEADER, _TEXT_AREA, _BUTTON, _TITLE, _META = (
+    min(_ids(tag)) for tag in ("a", "header", "textarea", "button", "title", "meta")
+)
+_NOTED = _UNSEEN | _FURNITURE | _BOXES | _HEADINGS | _CONTROLS
 _FURNITURE_NAMES = frozenset(
     {
         *(
@@ -63,95 +76,100 @@ def read_page(
     enough_chars: int = PLENTY_CHARS,
 ) -> Page | None:
     """The facts of a page, or `None` as soon as it has shown `enough_chars` of text of its own."""
-    page = Page(url=url, status=status, headers=headers, markup=markup[:SCANNED_CHARS])
+    page = Page(url=url, status=status, headers=headers, markup=markup)
     body = tree.body
     if body is not None and not _read_body(page, body, enough_chars):
         return None
-    head = tree.head
-    title = head.css_first("title") if head is not None else None
-    page.title = folded(title.text() if title is not None else "")[:300]
-    page.title_parts = segments(page.title)
-    root = tree.root
-    for node in (root, body):
+    if tree.head is not None:
+        _read_head(page, tree.head)
+    for node in (tree.root, body):
         if node is not None:
-            page.names += f" {node.attributes.get('class') or ''} {node.attributes.get('id') or ''}"
+            attributes = node.attributes
+            page.names += f" {attributes.get('class') or ''} {attributes.get('id') or ''}"
     page.names = f"{page.names.casefold()} "
-    if head is not None:
-        _read_metas(page, head)
     return page
 
 
-def _read_metas(page: Page, head: LexborNode) -> None:
-    for node in head.css("meta[content]"):
-        attributes = node.attributes
-        name = (attributes.get("name") or attributes.get("property") or attributes.get("http-equiv") or "").lower()
-        content = (attributes.get("content") or "").lower()
-        if name == "article:published_time" or (name == "og:type" and content == "article"):
-            page.is_article = True
-        elif name == "robots":
-            page.is_noindex = "noindex" in content
-        elif name == "refresh":
-            page.refresh = content
+def _read_head(page: Page, head: LexborNode) -> None:
+    is_titled = False
+    for node in head.traverse():
+        tag = node.tag_id
+        if tag == _TITLE and not is_titled:
+            page.title = folded(node.text())[:300]
+            is_titled = True
+        elif tag == _META:
+            _read_meta(page, node.attributes)
+
+
+def _read_meta(page: Page, attributes: Mapping[str, str | None]) -> None:
+    if "content" not in attributes:
+        return
+    name = (attributes.get("name") or attributes.get("property") or attributes.get("http-equiv") or "").lower()
+    content = (attributes["content"] or "").lower()
+    if name == "article:published_time" or (name == "og:type" and content == "article"):
+        page.is_article = True
+    elif name == "robots":
+        page.is_noindex = "noindex" in content
+    elif name == "refresh":
+        page.refresh = content
 
 
 def _read_body(page: Page, body: LexborNode, enough_chars: int) -> bool:
-    """Walk the body in the order of the page; False as soon as it has enough text. Every page pays for this loop."""
+    """Walk the body in the order of the page; False as soon as it has enough text. Every page pays for this loop.
+
+    lexbor hands out the nodes one after the other much faster than one can climb from each to the next; so nodes are
+    numbered, and where an element ends is known by counting what it holds.
+    """
     lead: list[str] = []
-    lead_chars = link_depth = header_depth = heading_depth = 0
-    node, depth = body.first_child, 1
-    for _ in range(_MAX_NODES):
-        if node is None:
-            break
-        tag = node.tag
-        below = None
-        if tag == "-text":
+    lead_chars = all_chars = prose_chars = link_end = header_end = heading_end = 0
+    nodes = body.traverse(include_text=True, skip_empty=True)
+    for number, node in enumerate(islice(nodes, _MAX_NODES)):
+        tag = node.tag_id
+        if tag == _TEXT:
             text = (node.text_content or "").strip()
-            if text:
-                page.all_chars += len(text)
-                if not header_depth:
-                    if not link_depth:
-                        page.prose_chars += len(text)
-                        if page.prose_chars >= enough_chars:
-                            return False
-                    if lead_chars < _LEAD_CHARS and not heading_depth:
-                        lead.append(text)
-                        lead_chars += len(text)
-        elif tag not in _UNSEEN and (tag not in _NOTED or _goes_into(page, node, tag or "", bool(header_depth))):
-            below = node.first_child
-            if below is not None:
-                if tag == "a" and not link_depth:
-                    link_depth = depth
-                elif tag == "header" and not header_depth:
-                    header_depth = depth
-                elif tag in _HEADINGS and not heading_depth:
-                    heading_depth = depth
-                node, depth = below, depth + 1
+            size = len(text)
+            all_chars += size
+            if number < header_end:
                 continue
-        after = node.next
-        while after is None and depth > 1:
-            node, depth = _up(node), depth - 1
-            if depth <= link_depth:
-                link_depth = 0
-            if depth <= header_depth:
-                header_depth = 0
-            if depth <= heading_depth:
-                heading_depth = 0
-            after = node.next
-        node = after
+            if number >= link_end:
+                prose_chars += size
+                if prose_chars >= enough_chars:
+                    return False
+            if lead_chars < _LEAD_CHARS and number >= heading_end and size:
+                lead.append(text)
+                lead_chars += size
+        elif tag == _LINK:
+            page.links += 1
+            if number >= link_end and number >= header_end:
+                link_end = number + 1 + _count_below(node)
+        elif tag not in _NOTED:
+            continue
+        elif tag in _UNSEEN or not _goes_into(page, node, tag, number < header_end):
+            skipped = _count_below(node)
+            next(islice(nodes, skipped, skipped), None)
+            # What is skipped bears no numbers.
+            link_end, header_end, heading_end = link_end - skipped, header_end - skipped, heading_end - skipped
+        elif tag == _HEADER and number >= header_end:
+            header_end = number + 1 + _count_below(node)
+        elif tag in _HEADINGS and number >= heading_end:
+            heading_end = number + 1 + _count_below(node)
+    page.prose_chars, page.all_chars = prose_chars, page.all_chars + all_chars
     page.lead = folded(" ".join(lead)[:_LEAD_CHARS])
     return True
 
 
-def _goes_into(page: Page, node: LexborNode, tag: str, in_header: bool) -> bool:
+def _count_below(node: LexborNode) -> int:
+    return len([*node.traverse(include_text=True, skip_empty=True)]) - 1
+
+
+def _goes_into(page: Page, node: LexborNode, tag: int, in_header: bool) -> bool:
     """Note an element that says something by itself; whether what it holds belongs to the main text."""
     if tag in _FURNITURE or (tag in _BOXES and _is_furniture(node)):
         furniture_chars = len(node.text())
         page.furniture_chars += furniture_chars
         page.all_chars += furniture_chars
         return False
-    if tag == "a":
-        page.links += 1
-    elif tag in _HEADINGS:
+    if tag in _HEADINGS:
         if len(page.headings) < _MAX_HEADINGS:
             page.headings.append(folded(node.text())[:300])
     elif tag in _CONTROLS and not in_header:
@@ -159,11 +177,11 @@ def _goes_into(page: Page, node: LexborNode, tag: str, in_header: bool) -> bool:
     return True
 
 
-def _control(page: Page, node: LexborNode, tag: str) -> None:
-    if tag == "textarea":
+def _control(page: Page, node: LexborNode, tag: int) -> None:
+    if tag == _TEXT_AREA:
         page.text_areas += 1
         return
-    if tag == "button":
+    if tag == _BUTTON:
         page.buttons += f"\n{folded(node.text())[:60]}"
         return
     attributes = node.attributes
@@ -184,10 +202,3 @@ def _is_furniture(node: LexborNode) -> bool:
     return (bool(names) and not _FURNITURE_NAMES.isdisjoint((names or "").split())) or (
         bool(style) and "display:none" in (style or "").replace(" ", "").lower()
     )
-
-
-def _up(node: LexborNode) -> LexborNode:
-    parent = node.parent
-    if parent is None:
-        raise AssertionError("a node below the body has no parent")
-    return parent

@@ -11,9 +11,9 @@ import re
 from selectolax.lexbor import LexborHTMLParser
 
 from tidemill.crawl.verdicts.evidence import THRESHOLD, BrowserNeed, Evidence, described, weigh
-from tidemill.crawl.verdicts.page import Page
+from tidemill.crawl.verdicts.page import SCANNED_CHARS, Page
 from tidemill.crawl.verdicts.reading import read_page
-from tidemill.crawl.verdicts.text import any_of, folded
+from tidemill.crawl.verdicts.text import Words, folded
 
 _ENOUGH_CHARS = 250
 _NOTHING_CHARS = 100
@@ -22,7 +22,7 @@ _MOUNTS = (
     "#ember-app, "
     "app-root, [ng-app], [ng-version], [data-reactroot], [data-server-rendered]"
 )
-_ASKS = any_of(
+_ASKS = Words(
     r"(?:enable|activate|turn on|requires?|needs?|without|have|switch on) (?:your )?java ?script|java ?script (?:is |"
     r"must be |to be )?"
     r"(?:required|disabled|enabled|not enabled|deactivated|needed|turned off|to run)|"
@@ -31,6 +31,7 @@ _ASKS = any_of(
     r"desactiv|nécessaire)|"
     r"aktivieren sie (?:bitte )?javascript|(?:benötigt|erfordert) javascript|включите javascript|javascriptを有効|"
     r"启用javascript",
+    stems="java|doesn't work",
 )
 _SCRIPT_MOVE = re.compile(r"location(?:\.href)?\s*=|location\.(?:replace|assign)\(")
 
@@ -45,7 +46,11 @@ def needs_browser(tree: LexborHTMLParser, markup: str, url: str) -> BrowserNeed 
     if page is None or body is None:
         return None
     scripts = tree.css("script[src]")
-    moves = bool(_SCRIPT_MOVE.search(page.markup)) and page.all_chars < _NOTHING_CHARS and not page.refresh
+    moves = (
+        page.all_chars < _NOTHING_CHARS
+        and not page.refresh
+        and bool(_SCRIPT_MOVE.search(page.markup, 0, SCANNED_CHARS))
+    )
     if not scripts and not moves:
         return None
     evidence = [*_evidence(tree, page, len(scripts))]

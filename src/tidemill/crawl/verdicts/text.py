@@ -1,4 +1,4 @@
-"""The form of text that the patterns of verdicts are written for.
+"""The form of text that the patterns of verdicts are written for, and the patterns themselves.
 
 Raw text comes in, folded text and the parts of a title go out. Used by `page` and by the modules of words.
 """
@@ -6,8 +6,11 @@ Raw text comes in, folded text and the parts of a title go out. Used by `page` a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cached_property
+from sys import maxsize
 
-_PLAIN = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "\u00a0": " ", "\u200b": None, "…": "..."})
+_PLAIN = (("’", "'"), ("‘", "'"), ("`", "'"), ("´", "'"), ("\u00a0", " "), ("\u200b", ""), ("…", "..."))
 _SEPARATOR = re.compile(r"\s+[|–—\-·•:»«/~]+\s+|\s*[|»«•]\s*|[。]")
 _MARGIN = re.compile(r"^[\W_]+|[\W_]+$")
 _REGRET = re.compile(
@@ -17,9 +20,44 @@ _REGRET = re.compile(
 )
 
 
+class Words:
+    """What may be said in one of several ways: patterns over folded text, of which the first that matches counts.
+
+    `stems` (parted by `|`) are pieces of text one of which is in whatever any of the patterns matches; the tests prove
+    that. To look for them takes a hundredth of the time of the patterns, which are not even compiled before a text
+    holds a stem.
+    """
+
+    def __init__(self, *patterns: str, stems: str) -> None:
+        self.source = any_of(*patterns)
+        self.stems = tuple(stems.split("|"))
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(self.source)
+
+    def may_be_in(self, text: str) -> bool:
+        """False only if the patterns match nothing in folded text."""
+        # A plain loop: `any` over a generator takes three times as long, and this is run for every page.
+        for stem in self.stems:  # noqa: SIM110
+            if stem in text:
+                return True
+        return False
+
+    def search(self, text: str, end: int = maxsize) -> re.Match[str] | None:
+        """The first match that lies within the first `end` characters."""
+        return self.pattern.search(text, 0, end) if self.may_be_in(text) else None
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """Every match."""
+        return self.pattern.finditer(text) if self.may_be_in(text) else iter(())
+
+
 def folded(text: str) -> str:
     """Text in lower case, with single spaces and plain apostrophes."""
-    return " ".join(text.translate(_PLAIN).casefold().split())
+    for fancy, plain in _PLAIN:
+        text = text.replace(fancy, plain)
+    return " ".join(text.casefold().split())
 
 
 def regrets(text: str) -> bool:
@@ -39,6 +77,6 @@ def segments(title: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in bare if part))
 
 
-def any_of(*patterns: str) -> re.Pattern[str]:
+def any_of(*patterns: str) -> str:
     """One pattern that matches what any of these does."""
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+    return "|".join(f"(?:{pattern})" for pattern in patterns)

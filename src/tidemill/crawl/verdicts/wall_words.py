@@ -6,9 +6,9 @@ buttons. Used by `walls`.
 
 from __future__ import annotations
 
-from tidemill.crawl.verdicts.text import any_of
+from tidemill.crawl.verdicts.text import Words
 
-LOGIN_PART = any_of(
+LOGIN_PART = Words(
     r"(?:please |member |user |account |client |customer )?(?:log|sign)[ -]?in(?: (?:to|with|or|required)\b.{0,40})?",
     r"login(?: page| required)?|authentication(?: required)?|sign ?up|register|registration|"
     r"create (?:an |your |a new )?account|authorization required|log ?in / (?:register|sign up)|members only",
@@ -22,9 +22,14 @@ LOGIN_PART = any_of(
     r"inloggen|aanmelden|zaloguj się|logowanie|rejestracja|вход|авторизация|войти|регистрация",
     r"logga in|log ind|logg inn|kirjaudu(?: sisään)?|přihlášení|přihlásit se|giriş yap|"
     r"ログイン|サインイン|登录|登入|请登录|로그인",
+    stems="acceder|accedi|acceso|accesso|account|acessar|anmelden|anmeldung|area riservata|authentication|"
+    "authorization|cadastre-se|connectez-vous|connexion|crear|créer un compte|entrar|espace|giriş yap|"
+    "identification|identifícate|inici|inscription|kirjaudu|konto erstellen|log|members only|přihlásit se|"
+    "přihlášení|register|registrarse|registrati|registrieren|registrierung|regístrate|rejestracja|s'identifier|"
+    "se connecter|sessão|sign|авторизация|войти|вход|регистрация|サインイン|ログイン|登入|登录|로그인",
 )
 
-LOGIN_SAID = any_of(
+LOGIN_SAID = Words(
     r"you (?:must|need to|have to)(?: first)? (?:be )?(?:log(?:ged)?|sign(?:ed)?)[ -]?in\b(?! to (?:reply|comment|"
     r"post|rate|vote|leave))|you are not (?:logged|signed) in",
     r"please (?:log|sign)[ -]?in (?:to|or|first|with|below)|(?:log|sign) in to (?:continue|view|access|read)",
@@ -42,9 +47,13 @@ LOGIN_SAID = any_of(
     r"(?:je moet|u moet) .{0,20}ingelogd|musisz (?:być zalogowany|się zalogować)|(?:необходимо|нужно) (?:войти|"
     r"авториз)|"
     r"войдите,? чтобы|du måste (?:vara inloggad|logga in)|ログインしてください|请先登录|請先登入|로그인이 필요",
+    stems="accedi per|connectez-vous|debe|devi accedere|devi e|du musst|du måste|ingelogd|log in to|logge dich|logged|"
+    "loggen sie sich|login|melde dich|melden sie sich|members|musisz|nur für|please log|please sign|registered|"
+    "sesión para|sie müssen|sign in to|veuillez|vous devez|you are not|you have to|you must|you need to|"
+    "é necessário|войдите|необходимо|нужно|ログインしてください|請先登入|请先登录|로그인이 필요",
 )
 
-LOGIN_FORM = any_of(
+LOGIN_FORM = Words(
     r"forgot(?:ten)?(?: your)? (?:password|username)|remember me|keep me (?:signed|logged) in|reset (?:your )?password|"
     r"(?:need|don't have|no|new) (?:an )?account\b|not a member\b|already have an account",
     r"olvid(?:ado|aste|ó) (?:tu|su|la) contraseña|recu[eé]rda?me|¿no tienes (?:una )?cuenta",
@@ -53,9 +62,12 @@ LOGIN_FORM = any_of(
     r"password dimenticata|ricordami|esquec(?:eu|i).{0,20} senha|lembrar(?:-me)?|wachtwoord vergeten|(?:nie pamięta\w+|"
     r"zapomnia\w+) hasła|забыли пароль|glömt (?:ditt )?lösenord|glemt (?:adgangskode|passord)|"
     r"パスワードを(?:お)?忘れ|忘记密码",
+    stems="account|angemeldet|connecté|de passe oublié|dimenticata|esquec|forgot|glemt|glömt|hasła|keep me|lembrar|"
+    "noch kein|not a member|olvid|pas encore|recu|remember me|reset|ricordami|souvenir de moi|vergessen|"
+    "wachtwoord|¿no tienes|забыли пароль|パスワードを|忘记密码",
 )
 
-CONSENT_PART = any_of(
+CONSENT_PART = Words(
     r"before you continue(?: to .*)?|(?:your |our )?(?:privacy|cookies?|consent|data)(?: and cookies?|"
     r" & cookies?)? (?:choices|"
     r"settings|preferences|consent|gate|wall|matters)|(?:cookie ?)?consent|we (?:value|care about|"
@@ -74,22 +86,32 @@ CONSENT_PART = any_of(
     r"(?:wij|we) (?:respecteren|waarderen) je privacy|voordat je verdergaat.*|zanim przejdziesz.*|"
     r"перед тем как продолжить.*",
     r".{1,30} (?:is part of the|fait partie de la|forma parte de la|ist teil der|fa parte della) .{1,30}",
+    stems="accept cookies|antes de|avant d|bevor|choices|consent|continue with|datenschutz|di continuare|einwilligung|"
+    "fa parte della|fait partie de|forma parte de|gate|in control|is part of the|ist teil der|je verdergaat|"
+    "matters|preferences|privacidad|privacy|privatsphäre|przejdziesz|respect|settings|votre vie privée|wall|"
+    "weiterlesen|willkommen bei|you continue|your data|zustimmung|как продолжить",
 )
 
-CONSENT_WORD = any_of(
+CONSENT_WORD = Words(
     r"cookies?\b|consent|priva[ct]|\bpartners?\b|vendors?\b|personali[sz]ed|tracking|gdpr|tcf\b|advertis|third part",
     r"einwillig|zustimm|datenschutz|werbung|anbieter|consentement|traceurs|partenaires|publicit|consentimiento|socios",
     r"toestemming|advertenties|consenso|pubblicità|zgod|reklam|согласи|файлы",
+    stems="advertenties|advertis|anbieter|consenso|consent|cookie|datenschutz|einwillig|gdpr|partenaires|partner|"
+    "personali|priva|pubblicità|publicit|reklam|socios|tcf|third part|toestemming|traceurs|tracking|vendor|"
+    "werbung|zgod|zustimm|согласи|файлы",
 )
 
-CONSENT_BUTTON = any_of(
+CONSENT_BUTTON = Words(
     r"\b(?:accept|agree|allow|reject|decline|deny)\b|manage (?:options|settings|choices|preferences)",
     r"akzeptieren|zustimmen|ablehnen|einverstanden|accepter|refuser|aceptar|rechazar|acett|accett|rifiuta|akkoord|"
     r"accepteren",
     r"weigeren|aceitar|rejeitar|recusar|zgadzam|akceptuj|odrzuć|принять|согласен|godkänn|acceptér|godta|hyväksy|同意",
+    stems="ablehnen|accept|accett|aceitar|aceptar|acett|agree|akceptuj|akkoord|akzeptieren|allow|decline|deny|"
+    "einverstanden|godkänn|godta|hyväksy|manage|odrzuć|rechazar|recusar|refuser|reject|rejeitar|rifiuta|weigeren|"
+    "zgadzam|zustimmen|принять|согласен|同意",
 )
 
-PAYWALL_SAID = any_of(
+PAYWALL_SAID = Words(
     r"(?:subscribe|register|sign up|log in|sign in|become a (?:member|subscriber))(?: now| today)? to (?:continue|"
     r"keep) reading",
     r"(?:article|story|content|post) is (?:only |exclusively )?(?:available |reserved )?(?:for|to|"
@@ -106,9 +128,13 @@ PAYWALL_SAID = any_of(
     r"assine para "
     r"continuar|já é assinante|alleen voor abonnees|al abonnee|dostępn\w+ (?:tylko )?dla prenumeratorów|"
     r"только для подписчиков",
+    stems="abbonati per|abonnez-vous|al abonnee|bereits abonnent|continue reading|dostępn|déjà abonné|ganzen artikel|"
+    "il vous reste|já é assinante|keep reading|members|nur für abonnent|para assinantes|para continuar|"
+    "riservato agli|réservé|sei già abbonato|subscriber|suscr|to read the full|to read the rest|unlock this|"
+    "voor abonnees|weiter|you have re|you have used|you've re|you've used|для подписчиков",
 )
 
-MAINTENANCE_PART = any_of(
+MAINTENANCE_PART = Words(
     r"(?:(?:site|website|we are|we're|currently|temporarily|this site is) )*(?:down for|under|"
     r"in) (?:scheduled )?maintenance",
     r"(?:site |scheduled )?maintenance (?:mode|break|page)|(?:site|website|scheduled) maintenance|(?:we'll |"
@@ -117,9 +143,11 @@ MAINTENANCE_PART = any_of(
     r"(?:sitio )?en mantenimiento|wartung(?:sarbeiten|smodus)|(?:site )?en maintenance|(?:sito )?in manutenzione|"
     r"em manutenção",
     r"(?:site )?in onderhoud|przerwa techniczna|технические работы|メンテナンス中|系统维护",
+    stems="back|em manutenção|en mantenimiento|in manutenzione|in onderhoud|maintenance|techniczna|unavailable|"
+    "wartungs|технические|メンテナンス中|系统维护",
 )
 
-MAINTENANCE_SAID = any_of(
+MAINTENANCE_SAID = Words(
     r"(?:under|undergoing|performing|down for|doing) (?:some )?(?:scheduled |planned |routine |quick )?maintenance|"
     r"be back "
     r"(?:online |up )?(?:soon|shortly|in a)|temporarily (?:unavailable|offline|down)",
@@ -127,4 +155,6 @@ MAINTENANCE_SAID = any_of(
     r"manutenzione|manutenção",
     r"werken? aan (?:de|onze) (?:site|website)|prace (?:techniczne|konserwacyjne)|технически[ех] работ|"
     r"メンテナンス|维护",
+    stems="be back|de mantenimiento|maintenance|manutenzione|manutenção|prace|temporarily|wartungsarbeiten|werk|"
+    "технически|メンテナンス|维护",
 )

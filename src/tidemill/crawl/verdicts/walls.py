@@ -33,10 +33,12 @@ _CONSENT_URL = re.compile(
     r"//(?:consent|guce|cmp|privacy-?gate|myprivacy)[.\-]|/(?:consent|collectconsent|cookie-?wall|privacy-?gate|"
     r"zustimmung)(?:[/.?_]|$)",
 )
-_NOT_FREE = re.compile(r'"isaccessibleforfree"\s*:\s*(?:"?false)')
+_NOT_FREE = re.compile(rb'"isaccessibleforfree"\s*:\s*(?:"?false)')
+_NOT_FREE_WEIGHT = 0.4
 _LITTLE_LOGIN_CHARS = 500
 _LITTLE_ARTICLE_CHARS = 900
 _NEAR_CHARS = 200
+_LOGIN_SAID, _LOGIN_ADDRESS = 0.3, 0.35
 _FEW_LINKS = 40
 _CONSENT_SHARE = 0.04
 
@@ -46,11 +48,14 @@ def login(page: Page) -> Iterator[Evidence]:
     names = [*named(page, "login_wall", LOGIN_PART, title=0.45, heading=0.35)]
     if page.is_wordy and not names:
         return
+    is_little = page.prose_chars < _LITTLE_LOGIN_CHARS
+    if not (is_little or names or page.passwords) and page.least > _LOGIN_SAID + _LOGIN_ADDRESS:
+        return
     said = page.finds(LOGIN_SAID)
     if page.passwords == 0 and not said and page.prose_chars > _LITTLE_LOGIN_CHARS // 2:
         return
     if said:
-        weight = 0.55 if page.prose_chars < _LITTLE_LOGIN_CHARS and said.start() < _NEAR_CHARS else 0.3
+        weight = 0.55 if is_little and said.start() < _NEAR_CHARS else _LOGIN_SAID
         yield Evidence("login_wall", weight, f"text: {said[0][:60]}", is_said=True)
     if page.passwords:
         yield Evidence("login_wall", 0.4, "password field in the main part", is_said=True)
@@ -59,9 +64,9 @@ def login(page: Page) -> Iterator[Evidence]:
             yield Evidence("login_wall", 0.3, f"text: {form[0][:60]}", is_said=True)
     yield from names
     if _LOGIN_URL.search(page.url.lower()):
-        yield Evidence("login_wall", 0.35, "address of a login")
+        yield Evidence("login_wall", _LOGIN_ADDRESS, "address of a login")
     asks = said or page.passwords or (names and page.links <= _FEW_LINKS)
-    if page.prose_chars < _LITTLE_LOGIN_CHARS and asks:
+    if is_little and asks:
         yield Evidence("login_wall", 0.3, "hardly any text")
 
 
@@ -85,11 +90,13 @@ def paywall(page: Page) -> Iterator[Evidence]:
     """Evidence that the article ends where payment begins; an article that is there in full is none."""
     if page.prose_chars > _LITTLE_ARTICLE_CHARS:
         return
-    said = dict.fromkeys(found[0] for found in PAYWALL_SAID.finditer(f"{page.lead} {' '.join(page.headings)}"))
+    said = dict.fromkeys(found[0] for found in PAYWALL_SAID.finditer(f"{page.lead} {page.heading_text}"))
     for phrase in list(said)[:2]:
         yield Evidence("paywall", 0.45, f"text: {phrase[:60]}", is_said=True)
-    if _NOT_FREE.search(page.markup.lower()):
-        yield Evidence("paywall", 0.4, "isAccessibleForFree: false")
+    if not said and page.least > _NOT_FREE_WEIGHT:
+        return
+    if _NOT_FREE.search(page.scanned):
+        yield Evidence("paywall", _NOT_FREE_WEIGHT, "isAccessibleForFree: false")
     if said:
         yield Evidence("paywall", 0.2, f"only {page.prose_chars} characters of text")
 

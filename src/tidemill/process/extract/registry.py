@@ -6,11 +6,13 @@ Called by the pipeline, once a process.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tidemill import plugins
 from tidemill.models.document import Draft
-from tidemill.process.extract.page import Page
+
+if TYPE_CHECKING:  # who only asks what is read, as the crawl does, need not wait for the libraries that read it
+    from tidemill.process.extract.page import Page
 
 HTML = ("text/html", "application/xhtml+xml")
 PDF = ("application/pdf",)

@@ -9,26 +9,27 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tidemill.errors import Conflict
 from tidemill.models.document import Document
 from tidemill.search.base import Position, SearchQuery, SearchResult
 from tidemill.search.filelock import FileLock
-from tidemill.search.tantivy.analysis import Analysis
 from tidemill.search.tantivy.failures import IndexDamaged
-from tidemill.search.tantivy.reader import Reader
-from tidemill.search.tantivy.writer import Writer
+
+if TYPE_CHECKING:
+    from tidemill.search.tantivy.reader import Reader
+    from tidemill.search.tantivy.writer import Writer
 
 
 class TantivyEngine:
     """A `SearchEngine` on the folder `root`. Making one touches nothing; the folder is made by the first writer."""
 
     def __init__(self, root: Path, *, writer_memory_mb: int = 64) -> None:
-        analysis = Analysis()
         self._root = root
+        self._writer_memory_mb = writer_memory_mb
         self._lock = FileLock(root / "writer.lock")
-        self._reader = Reader(root, analysis)
-        self._writer = Writer(root, analysis, writer_memory_mb)
+        self._made: tuple[Reader, Writer] | None = None
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="tantivy-writer")
         self._closed = False
 
@@ -70,11 +71,32 @@ class TantivyEngine:
             return
         self._closed = True
         try:
-            await asyncio.get_running_loop().run_in_executor(self._writing, self._writer.close)
+            if self._made is not None:
+                await asyncio.get_running_loop().run_in_executor(self._writing, self._writer.close)
         finally:
             self._writing.shutdown(wait=False)
-            self._reader.close()
+            if self._made is not None:
+                self._reader.close()
             self._lock.release()
+
+    @property
+    def _reader(self) -> Reader:
+        return self._halves()[0]
+
+    @property
+    def _writer(self) -> Writer:
+        return self._halves()[1]
+
+    def _halves(self) -> tuple[Reader, Writer]:
+        """What reads and what writes, made for the first question or batch: a crawl has none and need not wait."""
+        if self._made is None:
+            from tidemill.search.tantivy.analysis import Analysis
+            from tidemill.search.tantivy.reader import Reader
+            from tidemill.search.tantivy.writer import Writer
+
+            analysis = Analysis()
+            self._made = Reader(self._root, analysis), Writer(self._root, analysis, self._writer_memory_mb)
+        return self._made
 
     def _require_lock(self) -> None:
         if not self.writable:

