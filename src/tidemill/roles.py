@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.2
 _PARALLEL_RUNS = 4
+_LOOK_S = 1.0
 _AFTER_FAILURE_S = 5.0
 _PATIENCE_S = 10.0
 _log = get_logger(__name__)
@@ -88,10 +89,10 @@ async def crawler(
     own_signals: Callable[[], None] = lambda: None,
 ) -> None:
     """Take up every run that waits for a crawler, a few at a time, until `stop` is set."""
+    await workers.reclaim(app.store, app.settings.crawl.lease_s)
     async with _registered(app, "crawler") as worker:
         active: dict[str, asyncio.Task[None]] = {}
         while not stop.is_set():
-            await workers.reclaim(app.store, app.settings.crawl.lease_s)
             for run_id in await runs.waiting(app.store):
                 if len(active) < _PARALLEL_RUNS and run_id not in active:
                     work = _crawl_one(app, run_id, worker, stop, captured=captured, own_signals=own_signals)
@@ -233,15 +234,30 @@ def _processing(app: App, worker: Worker) -> tuple[WorkerPool, Processor]:
 
 @asynccontextmanager
 async def _registered(app: App, role: str) -> AsyncIterator[Worker]:
-    """This process among the workers, its heart beating, until the block ends."""
+    """This process among the workers, its heart beating and its eye on the others, until the block ends."""
     worker = await workers.register(app.store, role)
-    beating = asyncio.create_task(_beat(app, worker), name=f"{role} heartbeat")
+    tasks = [
+        asyncio.create_task(_beat(app, worker), name=f"{role} heartbeat"),
+        asyncio.create_task(_reclaim(app), name=f"{role} reclaim"),
+    ]
     try:
         yield worker
     finally:
-        beating.cancel()
-        await asyncio.gather(beating, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await workers.leave(app.store, worker)
+
+
+async def _reclaim(app: App) -> None:
+    """Take back what other processes held when they died, as long as this one is at work."""
+    lease_s = min(app.settings.crawl.lease_s, app.settings.queue.lease_s)
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        try:
+            await workers.reclaim(app.store, lease_s)
+        except TidemillError as error:
+            _log.warning("reclaiming failed", action="worker.reclaim", reason=error.reason, error=str(error))
 
 
 async def _beat(app: App, worker: Worker) -> None:

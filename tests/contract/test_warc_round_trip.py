@@ -12,7 +12,7 @@ from sqlalchemy import update
 from tests.contract.store_house import SITE, House, opened_house
 from warcio.checker import Checker
 
-from tidemill.archive.files import FileArchive
+from tidemill.archive.packs import PackArchive
 from tidemill.archive.warc import write_warc
 from tidemill.crawl.folder import start_url
 from tidemill.crawl.replay import Replay
@@ -40,7 +40,7 @@ PAGES = {
 }
 
 
-async def _crawled(house: House, archive: FileArchive) -> None:
+async def _crawled(house: House, archive: PackArchive) -> None:
     await archive.put({sha256(body.encode()).hexdigest(): body.encode() for body in PAGES.values()})
     run = await house.begin(*PAGES)
     visits = await house.lease(run)
@@ -48,7 +48,7 @@ async def _crawled(house: House, archive: FileArchive) -> None:
     await house.record(*(house.captured(visit, bodies[visit.url], headers=HEADERS) for visit in visits))
 
 
-async def _exported(house: House, archive: FileArchive, path: Path) -> None:
+async def _exported(house: House, archive: PackArchive, path: Path) -> None:
     async with aclosing(archived(house.store, archive, house.source.name)) as entries:
         with path.open("wb") as out:
             await write_warc(out, entries, software="tidemill/test", created_at=datetime(2026, 11, 1, tzinfo=UTC))
@@ -69,7 +69,7 @@ def _as_captured(answer: Response) -> Capture:
 
 
 async def test_an_export_is_replayed_to_the_same_documents(tmp_path: Path) -> None:
-    archive, path = FileArchive(tmp_path / "archive", compression_level=3), tmp_path / "export.warc.gz"
+    archive, path = PackArchive(tmp_path / "archive", compression_level=3), tmp_path / "export.warc.gz"
     async with opened_house(tmp_path) as house:
         await _crawled(house, archive)
         await _exported(house, archive, path)
@@ -77,6 +77,7 @@ async def test_an_export_is_replayed_to_the_same_documents(tmp_path: Path) -> No
             (capture, await archive.get(capture.body_hash))
             async for capture, _ in captures.of_source(house.store, None)
         ]
+    await archive.close()
     assert Checker(Namespace(inputs=[str(path)], verbose=False)).process_all() == 0
     replay = Replay([str(path)], max_body_bytes=10**6)
     listing = await replay.listing(start_url(str(path)))
@@ -90,12 +91,13 @@ async def test_an_export_is_replayed_to_the_same_documents(tmp_path: Path) -> No
 
 
 async def test_captures_of_older_versions_have_the_headers_that_were_kept(tmp_path: Path) -> None:
-    archive = FileArchive(tmp_path / "archive", compression_level=3)
+    archive = PackArchive(tmp_path / "archive", compression_level=3)
     async with opened_house(tmp_path) as house:
         await _crawled(house, archive)
         async with house.store.write() as connection:
             await connection.execute(update(tables.captures).values(headers=None, etag='"old"', last_modified=None))
         found = [headers async for _, headers in captures.of_source(house.store, house.source.id)]
+    await archive.close()
     assert found == [(("Content-Type", "text/html"), ("ETag", '"old"'))] * len(PAGES)
 
 

@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tidemill.archive.pack_format import scan
+
 FINISHED = ("completed", "cancelled", "failed")
 
 
@@ -75,13 +77,14 @@ class Books:
     def _lost(self) -> list[str]:
         """Every capture has its bytes, every captured visit its capture."""
         hashes = {row[0] for row in self.rows("SELECT body_hash FROM captures")}
-        lost = [f"body {h} is not in the archive" for h in hashes if not self.body(h).is_file()]
+        lost = [f"body {h} is not in the archive" for h in sorted(hashes - self.bodies())] if hashes else []
         orphans = self.count("visits", "capture_id IS NOT NULL AND capture_id NOT IN (SELECT id FROM captures)")
         return [*lost, *([f"{orphans} visits name a capture that is not there"] if orphans else [])]
 
     def litter(self) -> list[Path]:
         """Temporary files of the archive: none, unless something was killed while it wrote them."""
-        return list((self.data_dir / "archive" / ".incoming").iterdir())
+        files = [path for path in (self.data_dir / "archive").rglob("*") if path.is_file()]
+        return [path for path in files if path.suffix != ".pack" and not path.name.startswith("index.")]
 
     def is_free(self) -> bool:
         """Whether nobody is writing just now."""
@@ -93,6 +96,10 @@ class Books:
             connection.execute("ROLLBACK")
             return True
 
-    def body(self, body_hash: str) -> Path:
-        """Where the archive keeps a body."""
-        return self.data_dir / "archive" / body_hash[:2] / body_hash[2:4] / f"{body_hash}.zst"
+    def bodies(self) -> set[str]:
+        """The hashes of the bodies in the archive, read out of its packs."""
+        found: set[str] = set()
+        for path in (self.data_dir / "archive" / "packs").glob("*.pack"):
+            with path.open("rb") as pack:
+                found |= {record.digest.hex() for record in scan(pack, 0, path.stat().st_size)}
+        return found

@@ -87,13 +87,16 @@ class Page:
         """So much text that only a page whose title or heading names a wall is looked at further."""
         return self.prose_chars > WORDY_CHARS
 
-    def may_say(self, words: Words) -> bool:
-        """False only if `finds` finds nothing."""
-        return words.may_be_in(self.lead) or words.may_be_in(self.heading_text)
+    @cached_property
+    def spoken(self) -> str:
+        """Text and headings in one: what the page says."""
+        return f"{self.lead}\n{self.heading_text}"
 
     def finds(self, words: Words, end: int = WORDY_CHARS) -> re.Match[str] | None:
         """What the text says within its first `end` characters, else what the headings say."""
-        return words.search(self.lead, end) or words.search(self.heading_text)
+        if not words.may_be_in(self.spoken):
+            return None
+        return words.pattern.search(self.lead, 0, end) or words.pattern.search(self.heading_text)
 
     @property
     def is_alone(self) -> bool:

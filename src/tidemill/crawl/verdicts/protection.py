@@ -110,7 +110,7 @@ def protection(page: Page) -> Iterator[Evidence]:
     if not page.is_bare and not names:
         return
     known = [*_from_marks(page), *names]
-    perhaps_said = [(kind, words) for kind, words in _SAID if page.may_say(words)]
+    perhaps_said = [(kind, words) for kind, words in _SAID if words.may_be_in(page.spoken)]
     if not known and not perhaps_said:
         return
     at_most = [Evidence(kind, _most_said(page), "text") for kind, _ in perhaps_said]

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from functools import cached_property
 from sys import maxsize
 
-_PLAIN = (("’", "'"), ("‘", "'"), ("`", "'"), ("´", "'"), ("\u00a0", " "), ("\u200b", ""), ("…", "..."))
+_PLAIN = (
+    *(("’", "'"), ("‘", "'"), ("`", "'"), ("´", "'"), ("“", '"'), ("”", '"'), ("–", "-"), ("—", "-")),
+    *(("\u00a0", " "), ("\u200b", ""), ("…", "...")),
+)
 _SEPARATOR = re.compile(r"\s+[|–—\-·•:»«/~]+\s+|\s*[|»«•]\s*|[。]")
 _MARGIN = re.compile(r"^[\W_]+|[\W_]+$")
 _REGRET = re.compile(
@@ -31,6 +34,7 @@ class Words:
     def __init__(self, *patterns: str, stems: str) -> None:
         self.source = any_of(*patterns)
         self.stems = tuple(stems.split("|"))
+        self._plain_stems = tuple(stem for stem in self.stems if stem.isascii())
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -39,7 +43,7 @@ class Words:
     def may_be_in(self, text: str) -> bool:
         """False only if the patterns match nothing in folded text."""
         # A plain loop: `any` over a generator takes three times as long, and this is run for every page.
-        for stem in self.stems:  # noqa: SIM110
+        for stem in self._plain_stems if text.isascii() else self.stems:  # noqa: SIM110
             if stem in text:
                 return True
         return False
@@ -54,9 +58,10 @@ class Words:
 
 
 def folded(text: str) -> str:
-    """Text in lower case, with single spaces and plain apostrophes."""
-    for fancy, plain in _PLAIN:
-        text = text.replace(fancy, plain)
+    """Text in lower case, with single spaces and plain apostrophes, quotes and dashes."""
+    if not text.isascii() or "`" in text:
+        for fancy, plain in _PLAIN:
+            text = text.replace(fancy, plain)
     return " ".join(text.casefold().split())
 
 
