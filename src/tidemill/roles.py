@@ -17,7 +17,7 @@ from tidemill.crawl.crawler import Tools, crawl
 from tidemill.errors import TidemillError
 from tidemill.models.run import Run, RunState
 from tidemill.process.extract.registry import handled_media_types
-from tidemill.store import events, runs, sources, workers
+from tidemill.store import events, leases, runs, sources, workers
 from tidemill.store.workers import Worker
 from tidemill.telemetry.logs import bind, get_logger
 
@@ -185,6 +185,7 @@ async def _crawl_one(
             _log.info("nothing left to fetch" if state is not RunState.RUNNING else "stopped", action="run.end")
     except BaseException as error:
         why = None if isinstance(error, asyncio.CancelledError) else f"{type(error).__name__}: {error}"[:500]
+        await leases.release(app.store, run_id, worker.id)  # this worker lives on: nobody else would take them back
         await runs.interrupt(app.store, run_id, why)
         raise
     if stop.is_set():
@@ -238,7 +239,7 @@ async def _registered(app: App, role: str) -> AsyncIterator[Worker]:
     worker = await workers.register(app.store, role)
     tasks = [
         asyncio.create_task(_beat(app, worker), name=f"{role} heartbeat"),
-        asyncio.create_task(_reclaim(app), name=f"{role} reclaim"),
+        asyncio.create_task(_reclaim(app, worker), name=f"{role} reclaim"),
     ]
     try:
         yield worker
@@ -249,13 +250,13 @@ async def _registered(app: App, role: str) -> AsyncIterator[Worker]:
         await workers.leave(app.store, worker)
 
 
-async def _reclaim(app: App) -> None:
+async def _reclaim(app: App, worker: Worker) -> None:
     """Take back what other processes held when they died, as long as this one is at work."""
     lease_s = min(app.settings.crawl.lease_s, app.settings.queue.lease_s)
     while True:
         await asyncio.sleep(_LOOK_S)
         try:
-            await workers.reclaim(app.store, lease_s)
+            await workers.reclaim(app.store, lease_s, worker)
         except TidemillError as error:
             _log.warning("reclaiming failed", action="worker.reclaim", reason=error.reason, error=str(error))
 

@@ -6,7 +6,9 @@ again; and the links it found. Whatever goes wrong with one page ends here, as i
 
 from __future__ import annotations
 
+import asyncio
 import random
+import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
@@ -28,7 +30,11 @@ from tidemill.settings import CrawlSettings
 from tidemill.store.engine import Store
 
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
-_SECRET = ("set-cookie", "set-cookie2")
+# What an answer gives to us alone, and who reads the archive has no business to use.
+_SECRET = re.compile(
+    r"set-cookie2?|(?:proxy-)?(?:authorization|authentication-info)|.*(?:api[-_]?key|token|secret|session-?id).*",
+    re.IGNORECASE,
+)
 _WALLS = frozenset({401, 403, 429, 451, 503})
 
 
@@ -160,20 +166,23 @@ class Fetcher:
             return self._reader.wants(visit, media_type)
 
         answer = await way.get(visit.url, headers=headers, want=wanted, allow_private=self._allow_private)
-        catch = self._judge(visit, answer)
+        if self._reader.is_long(visit, answer):
+            catch = await asyncio.to_thread(self._judge, visit, answer)
+        else:
+            catch = self._judge(visit, answer)
         fetched = replace(
             catch.fetched,
             requests=1,
             received_bytes=answer.received_bytes,
             status_code=answer.status,
             elapsed_s=answer.elapsed_s,
-            headers=tuple(pair for pair in answer.headers.items() if pair[0].lower() not in _SECRET),
+            headers=tuple(pair for pair in answer.headers.items() if not _SECRET.fullmatch(pair[0])),
         )
         return _with_screenshot(replace(catch, fetched=fetched), answer.screenshot)
 
     def _judge(self, visit: Visit, answer: Response) -> Catch:
         status = answer.status
-        if 200 <= status < 300:
+        if 200 <= status < 300 and status != 206:  # nobody asked for a part, and a part is not the page
             return self._reader.read(visit, answer, self._store.now())
         if status == 304 and (visit.etag or visit.last_modified):
             return Catch(Fetched(visit, Outcome.UNCHANGED, "not_modified"))

@@ -21,14 +21,14 @@ from tidemill.errors import Invalid
 from tidemill.models.url import MAX_URL_LENGTH, url_folder, url_key
 
 _CACHE_SIZE = 20_000
-_REFRESH = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?['\"]?([^'\"\s]+)", re.IGNORECASE)
+_REFRESH = re.compile(r"^\s*+[\d.]*+\s*+[;,]\s*+(?:url\s*+=\s*+)?+['\"]?([^'\"\s]+)", re.IGNORECASE)
 _HOSTLESS = re.compile(r"(?:https?:[/\\]*|[/\\]{2,})(?:[?#;]|$)", re.IGNORECASE)
 _PLAIN = re.compile(r"/?[A-Za-z0-9\-_~]+(?:\.[A-Za-z0-9\-_~]+)*(?:/[A-Za-z0-9\-_~]+(?:\.[A-Za-z0-9\-_~]+)*)*/?")
 _MARGIN = "".join(map(chr, range(0x21)))
 _ELSEWHERE = ("mailto:", "javascript:", "tel:", "data:", "ftp:", "about:", "blob:", "file:", "sms:", "whatsapp:")
 _ROOTED = ("/", "http://", "https://")
 _DISOWNING = frozenset({"nofollow", "ugc", "sponsored"})
-_LINK_HEADER = re.compile(r"<([^>]*)>([^<]*)")
+_LINK_HEADER = re.compile(r"<([^<>]*)>([^<]*)")
 _REL_PARAMETER = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 
 
@@ -139,7 +139,9 @@ class LinkReader:
         if not href or href[0] in "#?;":  # the last two depend on more of the base than its folder
             return _joined(base, href) if href and href[0] != "#" else None
         bare = href.partition("#")[0]
-        if bare[-1] in _MARGIN:  # white space before a fragment is part of the path, and at the end of a href is not
+        # White space before a fragment is part of the path, and at the end of a href is not. What is longer than any
+        # URL would fill the memory with what is no link.
+        if bare[-1] in _MARGIN or len(bare) > MAX_URL_LENGTH:
             return _joined(folder, href)
         self._grow()
         known[bare] = key = _plainly_joined(folder, bare) or _joined(folder, bare)

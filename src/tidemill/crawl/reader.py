@@ -38,6 +38,8 @@ _CALENDAR = "text/calendar"
 _PASSING = (429, 503)
 _DEFENCES = ("challenge", "captcha")  # of those that answer so, only these will answer so again
 _MAYBE_FEEDS = XML | {JSON}
+_LONG_BYTES = 64 * 1024
+_GZIP = b"\x1f\x8b"
 _JSON_KINDS = ("json_api", "files", "warc")
 _log = get_logger(__name__)
 
@@ -87,6 +89,14 @@ class Reader:
         if visit.kind != "page" or not media_type or self._spec.kind == "ical":
             return True
         return media_type in self._media_types or media_type in _MAYBE_FEEDS or media_type in FEED_MEDIA_TYPES
+
+    def is_long(self, visit: Visit, answer: Response) -> bool:
+        """Whether this is a listing so large that other visits should not wait until it is read: it may take seconds.
+
+        Reading one in a thread is safe; pages are to be read by one thread, whose cache of links they share.
+        """
+        is_listing = visit.kind != "page" or answer.media_type in FEED_MEDIA_TYPES
+        return is_listing and (len(answer.body) > _LONG_BYTES or answer.body.startswith(_GZIP))
 
     def read(self, visit: Visit, answer: Response, now: datetime) -> Catch:
         """What a 2xx answer is."""

@@ -46,10 +46,11 @@ _ANYONE = "*"
 class Rulebook:
     """A robots.txt: the lines for each product (in lower case, `*` for all others), and the sitemaps it declares.
 
+    Lines are held by their groups, which products share: else many products with many lines would take all memory.
     `readings` are those of the lines that were asked for.
     """
 
-    lines: dict[str, list[str]]
+    lines: dict[str, list[list[str]]]
     sitemaps: tuple[str, ...]
     readings: dict[str, Protego] = field(default_factory=dict)
 
@@ -58,7 +59,9 @@ class Rulebook:
         found = self.readings.get(agent)
         if found is None:
             product = _product(agent) or _ANYONE
-            lines = self.lines.get(product, self.lines.get(_ANYONE, []))
+            groups = self.lines.get(product, self.lines.get(_ANYONE, []))
+            each_once = {id(group): group for group in groups}.values()  # one may name a product many times
+            lines = [line for group in each_once for line in group]
             found = self.readings[agent] = Protego.parse("\n".join(["User-agent: *", *lines]))
         return found
 
@@ -100,33 +103,27 @@ def read_robots(text: str) -> Rulebook:
     of which the RFC knows nothing, is for the products named just before it. Lines before the first group are for
     nobody.
     """
-    lines: dict[str, list[str]] = {}
+    lines: dict[str, list[list[str]]] = {}
     sitemaps: list[str] = []
-    ruled: list[list[str]] = []
-    delayed: list[list[str]] = []
+    rules: list[str] = []
+    delays: list[str] = []
     has_rule = has_delay = True
     for line in _lines(text):
         if named := _AGENT_LINE.match(line):
-            ruled = [] if has_rule else ruled
-            delayed = [] if has_rule or has_delay else delayed
+            rules = [] if has_rule else rules
+            delays = [] if has_rule or has_delay else delays
             has_rule = has_delay = False
             if product := _product(named[1]):
-                ruled.append(lines.setdefault(product, []))
-                delayed.append(lines[product])
+                lines.setdefault(product, []).extend((rules, delays))
         elif sitemap := _SITEMAP_LINE.match(line):
             sitemaps.append(sitemap[1])
         elif _RULE_LINE.match(line):
             has_rule = True
-            _add(line, ruled)
+            rules.append(line)
         elif _DELAY_LINE.match(line):
             has_delay = True
-            _add(line, delayed)
+            delays.append(line)
     return Rulebook(lines, tuple(sitemaps))
-
-
-def _add(line: str, groups: list[list[str]]) -> None:
-    for group in groups:
-        group.append(line)
 
 
 def _lines(text: str) -> Iterator[str]:

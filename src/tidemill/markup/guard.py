@@ -7,13 +7,10 @@ each of 2,400 paragraphs opens again. What passes is parsed in about a second at
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from tidemill.errors import Permanent
 from tidemill.markup.tags import (
-    CLOSED_FORMAT,
     FEW_ATTRIBUTES,
-    FORMAT,
+    FORMATS,
     HARMLESS,
     TAG,
     count_attributes,
@@ -62,10 +59,11 @@ def _may_nest(text: str) -> bool:
     marks = text.count("<")
     if marks <= _FEW_MARKS:
         return False
-    if marks > _MANY_MARKS and marks - sum(1 + bool(pair) for pair in HARMLESS.findall(text)) > MAX_DEPTH:
-        return True
-    formats = len(FORMAT.findall(text))
-    return formats > _FREE_FORMATS and formats - len(CLOSED_FORMAT.findall(text)) > _FREE_FORMATS
+    if marks > _MANY_MARKS:
+        harmless = HARMLESS.findall(text)
+        if marks - 2 * len(harmless) + harmless.count("") > MAX_DEPTH:
+            return True
+    return FORMATS.findall(text).count("") > _FREE_FORMATS
 
 
 def _may_have_many_attributes(text: str) -> bool:
@@ -78,30 +76,49 @@ def _may_have_many_attributes(text: str) -> bool:
     return read is None or read.end() < len(text)
 
 
+class _Element:
+    """What the guard knows of the elements of one name, and how many of them are open."""
+
+    __slots__ = ("is_breaking_out", "is_foreign", "is_format", "is_shallow", "name", "open")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.open = 0
+        self.is_format = is_format(name)
+        self.is_foreign = is_foreign(name)
+        self.is_breaking_out = is_breaking_out(name)
+        self.is_shallow = is_shallow(name)
+
+
+class _Elements(dict[str, _Element]):
+    """The elements of a page by their names, however those are written."""
+
+    def __missing__(self, name: str) -> _Element:
+        lower = name.lower()
+        element = self[name] = _Element(lower) if lower == name else self[lower]
+        return element
+
+
 class _Reader:
     """What is open at one place of a page, near enough to what the parser will have open."""
 
     def __init__(self) -> None:
-        self.open_of: defaultdict[str, int] = defaultdict(int)
+        self.elements = _Elements()
         self.depth = self.formats = self.reopened = self.attribute_work = 0
         self.foreign = 0
 
-    def opens(self, name: str) -> None:
-        self.open_of[name] += 1
+    def opens(self, element: _Element) -> None:
+        element.open += 1
         self.depth += 1
-        self.formats += is_format(name)
-        self.foreign = 0 if is_breaking_out(name) else self.foreign + is_foreign(name)
+        self.formats += element.is_format
+        self.foreign = 0 if element.is_breaking_out else self.foreign + element.is_foreign
 
-    def closes(self, name: str) -> None:
-        if self.open_of[name]:
-            self.open_of[name] -= 1
+    def closes(self, element: _Element) -> None:
+        if element.open:
+            element.open -= 1
             self.depth -= 1
-            self.formats -= is_format(name)
-            self.foreign -= is_foreign(name) and self.foreign > 0
-
-    def passes(self, name: str) -> None:
-        """An element that opens nothing lasting: void, or closed by its next sibling."""
-        self.foreign = 0 if is_breaking_out(name) else self.foreign
+            self.formats -= element.is_format
+            self.foreign -= element.is_foreign and self.foreign > 0
 
     def counts_attributes(self, attributes: str, position: int) -> None:
         count = count_attributes(attributes)
@@ -114,7 +131,6 @@ class _Reader:
             )
 
     def check(self, position: int) -> None:
-        self.reopened += self.formats
         if self.depth > MAX_DEPTH or self.reopened > MAX_REOPENED:
             raise Permanent(
                 f"at character {position:,} elements are nested {self.depth:,} deep (at most {MAX_DEPTH:,}), "
@@ -122,24 +138,36 @@ class _Reader:
                 reason="nesting_too_deep",
             )
 
+    def reads(self, text: str, position: int) -> int | None:
+        """Read on from `position`; where to go on if raw text has been skipped, `None` at the end."""
+        elements = self.elements
+        for found in TAG.finditer(text, position):
+            slash, name, attributes = found.groups()
+            if name is None:
+                continue
+            if len(attributes) > _FREE_ATTRIBUTE_CHARS:
+                self.counts_attributes(attributes, found.end())
+            element = elements[name]
+            if slash:
+                self.closes(element)
+            elif element.is_shallow:  # void, or closed by its next sibling: opens nothing lasting
+                if element.is_breaking_out:
+                    self.foreign = 0
+            elif self.foreign and attributes.endswith("/"):
+                continue
+            elif not self.foreign and (end := ends_raw_text(element.name, text, found.end())) is not None:
+                self.reopened += self.formats
+                self.check(end)
+                return end
+            else:
+                self.opens(element)
+            self.reopened += self.formats
+            self.check(found.end())
+        return None
+
 
 def _read_through(text: str) -> None:
-    reader, position = _Reader(), 0
-    while found := TAG.search(text, position):
-        position = found.end()
-        if found[2] is None:
-            continue
-        name = found[2].lower()
-        if len(found[3]) > _FREE_ATTRIBUTE_CHARS:
-            reader.counts_attributes(found[3], position)
-        if found[1]:
-            reader.closes(name)
-        elif is_shallow(name):
-            reader.passes(name)
-        elif reader.foreign and found[3].endswith("/"):
-            continue
-        elif not reader.foreign and (end := ends_raw_text(name, text, position)) is not None:
-            position = end
-        else:
-            reader.opens(name)
-        reader.check(position)
+    reader = _Reader()
+    position: int | None = 0
+    while position is not None:
+        position = reader.reads(text, position)

@@ -23,7 +23,7 @@ from pydantic_core import PydanticUndefined
 from tidemill.settings.tree import Settings
 
 PREFIX = "TIDEMILL_"
-SECRETS = "secrets"
+SECRETS = "secrets"  # pragma: allowlist secret
 NAMING_RULE = "the name of a secret is made of a-z, 0-9 and _ and does not end in _file"
 _SECRET = re.compile(rf"{SECRETS}\.(?!\w*_file\Z)[a-z0-9_]+\Z", re.ASCII)
 _WORDS: Mapping[object, str] = MappingProxyType(

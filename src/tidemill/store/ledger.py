@@ -89,8 +89,7 @@ async def record(store: Store, entry: Entry, batch: Sequence[Fetched], policy: H
     """
     async with store.write() as connection:
         now = store.now()
-        ours = await _still_ours(connection, entry.run_id, batch)
-        batch = [fetched for fetched in batch if fetched.visit.page_id in ours]
+        batch = await _still_ours(connection, entry.run_id, batch)
         if not batch:
             return Recorded(0, Settled([]))
         settled = await hosts.settle(connection, batch, policy, now)
@@ -154,12 +153,15 @@ async def entries(
                 yield LedgerEntry(**fields, document_ids=tuple(given.get(row["page_id"], ())))
 
 
-async def _still_ours(connection: AsyncConnection, run_id: str, batch: Sequence[Fetched]) -> set[str]:
-    tokens = {fetched.visit.page_id: fetched.visit.token for fetched in batch}
+async def _still_ours(connection: AsyncConnection, run_id: str, batch: Sequence[Fetched]) -> list[Fetched]:
+    """The results of the leases that hold, one of each. A process that slept may bring those of two leases at once."""
+    page_ids = {fetched.visit.page_id for fetched in batch}
     statement = select(visits.c.page_id, visits.c.token).where(
-        visits.c.run_id == run_id, visits.c.page_id.in_(tokens), visits.c.state == VisitState.LEASED.value
+        visits.c.run_id == run_id, visits.c.page_id.in_(page_ids), visits.c.state == VisitState.LEASED.value
     )
-    return {row.page_id for row in await connection.execute(statement) if row.token == tokens[row.page_id]}
+    held = {row.page_id: row.token for row in await connection.execute(statement)}
+    valid = [fetched for fetched in batch if held.get(fetched.visit.page_id) == fetched.visit.token]
+    return list({fetched.visit.page_id: fetched for fetched in valid}.values())
 
 
 async def _unchanged_by_documents(connection: AsyncConnection, batch: Sequence[Fetched]) -> list[Fetched]:

@@ -51,6 +51,7 @@ async def take_up_or_create(
         else:
             run_id = found
             await admission.enter(connection, entry_of(run_id, source, options), starts, now)
+            await _reopen(connection, run_id)
     return await get(store, run_id), resumed
 
 
@@ -226,6 +227,14 @@ async def _unfinished(connection: AsyncConnection, source_id: str) -> str | None
     row = (await connection.execute(statement)).one_or_none()
     at_rest = row is not None and row.state == RunState.CRAWLED.value and row.options.get("crawl_only")
     return None if row is None or at_rest else str(row.id)
+
+
+async def _reopen(connection: AsyncConnection, run_id: str) -> None:
+    """A run that was crawled has something to fetch again, if it got start URLs that its source did not have then."""
+    pending = and_(visits.c.run_id == run_id, IS_OPEN, visits.c.state == VisitState.PENDING.value)
+    crawled = and_(runs.c.id == run_id, runs.c.state == RunState.CRAWLED.value)
+    waits = select(literal(1)).where(pending).exists()
+    await connection.execute(update(runs).where(crawled, waits).values(state=RunState.INTERRUPTED.value))
 
 
 async def _cancel(connection: AsyncConnection, run_id: str, source_id: str, now: datetime) -> None:

@@ -9,19 +9,25 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, and_, delete, func, insert, literal_column, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.ids import new_id
 from tidemill.models.outcome import VisitState
 from tidemill.models.run import RunState
+from tidemill.store import hosts
 from tidemill.store.engine import Store
 from tidemill.store.tables import captures, runs, visits, workers
+
+# States are written as the partial indexes have them: SQLite would not see that a bound value fits.
+_IS_LEASED = visits.c.state == literal_column(f"'{VisitState.LEASED.value}'")
+_IS_CLAIMED = captures.c.state == literal_column("'claimed'")
 
 
 @dataclass(slots=True)
@@ -62,23 +68,30 @@ async def beat(store: Store, worker: Worker) -> bool:
 async def leave(store: Store, worker: Worker) -> None:
     """Give back everything this worker still holds, and take it off the list."""
     async with store.write() as connection:
-        await _bury(connection, [worker.id])
+        await _bury(connection, [worker.id], store.now())
     worker.lock_path.unlink(missing_ok=True)
     os.close(worker.lock_fd)
 
 
-async def reclaim(store: Store, lease_s: float) -> int:
-    """Take back the leases of dead workers and call the runs they left alone interrupted. Returns how many died."""
+async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> int:
+    """Take back the leases of dead workers and call the runs they left alone interrupted. Returns how many died.
+
+    `own` is the worker that asks: it is not dead, however long it slept.
+    """
+    if own is not None and not await _is_listed(store, own):
+        await beat(store, own)
     async with store.read() as connection:
         rows = (await connection.execute(select(workers.c.id, workers.c.heartbeat_at))).all()
+        unlisted = [row[0] for row in await connection.execute(_unlisted())]
     oldest = store.now() - timedelta(seconds=lease_s)
-    dead = [row.id for row in rows if row.heartbeat_at < oldest or _abandoned(_folder(store) / f"{row.id}.lock")]
+    others = [row for row in rows if own is None or row.id != own.id]
+    dead = [row.id for row in others if row.heartbeat_at < oldest or _abandoned(_folder(store) / f"{row.id}.lock")]
     async with store.read() as connection:
         orphans = await connection.scalar(select(func.count()).select_from(runs).where(_running_alone(dead)))
-    if not dead and not orphans:
+    if not dead and not unlisted and not orphans:
         return 0
     async with store.write() as connection:
-        await _bury(connection, dead)
+        await _bury(connection, [*dead, *unlisted], store.now())
         await connection.execute(update(runs).where(_running_alone([])).values(state=RunState.INTERRUPTED.value))
     for worker_id in dead:
         (_folder(store) / f"{worker_id}.lock").unlink(missing_ok=True)
@@ -114,16 +127,32 @@ def _abandoned(path: Path) -> bool:
     return True
 
 
-async def _bury(connection: AsyncConnection, dead: Sequence[str]) -> None:
-    """Leased visits become pending (and no longer count as admitted), claimed captures too."""
-    held = and_(visits.c.worker_id.in_(dead), visits.c.state == VisitState.LEASED.value)
-    first_tries = (
-        select(visits.c.run_id, func.count().label("n")).where(held, visits.c.attempts == 0).group_by(visits.c.run_id)
-    )
-    for row in (await connection.execute(first_tries)).all():
-        await connection.execute(update(runs).where(runs.c.id == row.run_id).values(admitted=runs.c.admitted - row.n))
+async def _is_listed(store: Store, worker: Worker) -> bool:
+    async with store.read() as connection:
+        return await connection.scalar(select(workers.c.id).where(workers.c.id == worker.id)) is not None
+
+
+def _unlisted() -> CompoundSelect[tuple[str]]:
+    """Who holds something but is not listed: it was declared dead, went on, and died before its next heartbeat."""
+    listed = select(workers.c.id)
+    leasing = select(visits.c.worker_id).where(_IS_LEASED, visits.c.worker_id.not_in(listed))
+    claiming = select(captures.c.worker_id).where(_IS_CLAIMED, captures.c.worker_id.not_in(listed))
+    return union(leasing, claiming)
+
+
+async def _bury(connection: AsyncConnection, dead: Sequence[str], now: datetime) -> None:
+    """Leased visits become pending (and no longer count as admitted), claimed captures too; hosts that one of them was
+    to try may be tried by another."""
+    held = and_(visits.c.worker_id.in_(dead), _IS_LEASED)
+    columns = (visits.c.run_id, visits.c.origin, visits.c.token, visits.c.attempts)
+    rows = (await connection.execute(select(*columns).where(held))).all()
+    for run_id, first_tries in Counter(row.run_id for row in rows if row.attempts == 0).items():
+        back = {"admitted": runs.c.admitted - first_tries}
+        await connection.execute(update(runs).where(runs.c.id == run_id).values(back))
     free = {"token": None, "worker_id": None}
     await connection.execute(update(visits).where(held).values(state=VisitState.PENDING.value, **free))
-    claimed = and_(captures.c.worker_id.in_(dead), captures.c.state == "claimed")
+    if rows:
+        await hosts.abandon_trials(connection, {row.origin for row in rows}, {row.token for row in rows}, now)
+    claimed = and_(captures.c.worker_id.in_(dead), _IS_CLAIMED)
     await connection.execute(update(captures).where(claimed).values(state="pending", **free))
     await connection.execute(delete(workers).where(workers.c.id.in_(dead)))

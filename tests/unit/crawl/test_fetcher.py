@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from hashlib import sha256
 
@@ -429,3 +430,28 @@ async def test_a_wall_ends_as_blocked_and_a_missing_page_as_gone_and_both_are_ar
     wall = b"<title>Just a moment...</title><div id=challenge-form></div><script src=/cdn-cgi/challenge-platform/x>"
     blocked = (await catch(answer(200, wall))).fetched
     assert (blocked.outcome, blocked.reason) == (Outcome.BLOCKED, "challenge")
+
+
+@pytest.mark.parametrize(
+    "name", ["Set-Cookie", "authorization", "Proxy-Authorization", "Authentication-Info", "X-CSRF-Token", "X-Api-Key"]
+)
+async def test_what_an_answer_gives_to_us_alone_is_not_kept(name: str) -> None:
+    found = answer(200, PAGE, **{name.replace("-", "_"): "canary"})
+    assert name in found.headers
+    assert "canary" not in str((await fetched(found)).headers)
+
+
+async def test_a_part_that_nobody_asked_for_is_not_the_page() -> None:
+    result = await fetched(answer(206, PAGE))
+    assert (result.outcome, result.reason, result.capture) == (Outcome.FAILED, "http_206", None)
+
+
+async def test_a_large_listing_holds_up_nobody_while_it_is_read() -> None:
+    body = b"<urlset>" + b"".join(b"<url><loc>%s%d</loc></url>" % (SITE.encode(), each) for each in range(20_000))
+    reading = asyncio.create_task(fetched(answer(200, body + b"</urlset>"), kind="sitemap"))
+    turns = 0
+    while not reading.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert len((await reading).found) == 20_000
+    assert turns > 20

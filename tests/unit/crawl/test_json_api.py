@@ -199,3 +199,10 @@ def test_no_answer_leads_to_itself_or_breaks_the_reader(answer: Any, items: str,
 def test_a_path_leads_somewhere_or_nowhere(answer: Any, path: str) -> None:
     found = at_path(answer, path)
     assert found is None or json.dumps(found) in json.dumps(answer)
+
+
+def test_an_item_nested_too_deeply_to_be_written_is_a_fault_of_the_answer() -> None:
+    body = b'[{"url": "https://a.example/1", "x": ' + b"[" * 400 + b"]" * 400 + b"}]"
+    with pytest.raises(Permanent, match="nested too deeply") as caught:
+        read_api(body, URL, ApiRules(url="url"))
+    assert caught.value.reason == "bad_json"

@@ -297,3 +297,23 @@ def test_a_full_cache_is_emptied_and_goes_on(monkeypatch: pytest.MonkeyPatch) ->
         for number in range(5):
             tree = parse_html(f"<a href=x{number}>y</a>")
             assert reader.read(tree, "http://a/d/").pages == (f"http://a/d/x{number}",)
+
+
+@pytest.mark.parametrize("filler", [" ", ";", "1 ", "url ", "; ", "url="])
+def test_no_refresh_takes_longer_than_its_length(filler: str) -> None:
+    content = filler * (400_000 // len(filler))  # spaces alone took minutes once
+    assert read(f'<meta http-equiv="refresh" content="{content}">').canonical is None
+
+
+@pytest.mark.parametrize("filler", ["<", "< ", "<a", "<>;", ";"])
+def test_no_link_header_takes_longer_than_its_length(filler: str) -> None:
+    headers = {"Link": filler * (65_536 // len(filler))}  # as long as a header may be
+    assert LinkReader().read(parse_html("<p>x"), PAGE, headers).canonical is None
+
+
+def test_hrefs_longer_than_any_url_are_not_kept() -> None:
+    reader = LinkReader()
+    before = len(reader._resolved)
+    assert reader.read(parse_html(f'<a href="{"a/" * 50_000}">x</a>'), PAGE).pages == ()
+    kept = [href for known in reader._resolved.values() for href in known]
+    assert (before, kept) == (0, [])

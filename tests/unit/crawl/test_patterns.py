@@ -19,7 +19,7 @@ from tidemill.models.url import url_key
 
 SITE = "http://a.example/"
 BUDGET = 20_000
-HEX = "4f2a9c1b7e3d8a60"
+HEX = "4f2a9c1b7e3d8a60"  # pragma: allowlist secret
 PHP = "0n5bq9lb3rk2v1m7e8s4u6p0c2"
 ASP = "(S(lit3py55t21z5v55vlm25s55))"
 

@@ -62,7 +62,7 @@ def test_references_are_replaced_wherever_they_may_stand() -> None:
         headers={"Authorization": f"Bearer {CANARY}", "X-Plain": "${HOME} $"},
         cookies={"sid": CANARY},
         username="reader",
-        password="p@ss/w:rd",
+        password="p@ss/w:rd",  # pragma: allowlist secret
         proxies=(f"http://u:{CANARY}@proxy.example:3128", "http://a:b@other.example:8080"),
         rotation="host",
         keep_cookies=True,

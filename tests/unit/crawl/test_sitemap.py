@@ -187,3 +187,14 @@ def test_rubbish_is_read_or_refused_and_nothing_else(body: bytes) -> None:
             assert isinstance(read(prefix + body), Listing)
         except Permanent as error:
             assert error.reason in {"bad_xml", "bad_encoding", "too_large"}  # noqa: PT017
+
+
+def test_cdata_that_nobody_closes_is_looked_for_once() -> None:
+    body = f"<urlset><url><loc>http://a/?x=1&y=2</loc></url>{'<![CDATA[' * 200_000}"
+    assert urls(body) == ("http://a/?x=1&y=2",)  # took minutes once
+
+
+def test_a_file_of_nothing_but_gzip_members_is_refused() -> None:
+    with pytest.raises(Permanent, match="members") as caught:
+        read(gzip.compress(b"") * 2_000)
+    assert caught.value.reason == "bad_encoding"

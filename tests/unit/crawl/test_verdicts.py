@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -14,14 +17,32 @@ from tests.unit.crawl.verdict_samples.pages import SITE, Sample, bare, prose, si
 from tests.unit.crawl.verdict_samples.protection import PROTECTION
 from tests.unit.crawl.verdict_samples.walls import WALLS
 
-from tidemill.crawl.verdicts import THRESHOLD, BrowserNeed, judge, needs_browser
-from tidemill.crawl.verdicts.evidence import OUTCOMES, Evidence, weigh
-from tidemill.crawl.verdicts.text import segments
+from tidemill.crawl.verdicts import (
+    THRESHOLD,
+    BrowserNeed,
+    judge,
+    missing_words,
+    needs_browser,
+    protection,
+    protection_words,
+    shell,
+    wall_words,
+)
+from tidemill.crawl.verdicts.evidence import OUTCOMES, Evidence, can_reach, weigh
+from tidemill.crawl.verdicts.judge import suspicion
+from tidemill.crawl.verdicts.reading import read_page
+from tidemill.crawl.verdicts.text import Words, segments
 from tidemill.markup.parse import parse_html
 from tidemill.models.outcome import Outcome
 
 ALL_WALLS = (*PROTECTION, *WALLS, *GONE)
 PAGE = f"{SITE}/page"
+ALL_WORDS = {
+    f"{module.__name__.rpartition('.')[2]}.{name}": words
+    for module in (missing_words, protection_words, wall_words, shell)
+    for name, words in vars(module).items()
+    if isinstance(words, Words)
+}
 
 
 def _named(sample: Sample) -> str:
@@ -119,6 +140,107 @@ def test_evidence_adds_up_without_ever_being_certain_of_what_nothing_proves() ->
     assert weigh([half, half]) == 0.75
 
 
+@pytest.mark.parametrize("sample", [*ALL_WALLS, *LOOKALIKES], ids=_named)
+@pytest.mark.parametrize("status", [200, 403, 503])
+def test_what_is_not_looked_for_would_change_no_verdict(sample: Sample, status: int) -> None:
+    """`judge` stops looking as soon as no verdict can be reached; `suspicion` looks at everything."""
+    given_page = (status, sample.headers, parse_html(sample.html), sample.html, sample.url)
+    most = suspicion(*given_page)
+    assert judge(*given_page) == (most if most is not None and most.confidence >= THRESHOLD else None)
+
+
+def test_a_confidence_that_is_rounded_up_to_the_threshold_counts_as_within_reach() -> None:
+    assert can_reach(0.7, [Evidence("paywall", 0.6996, "")])
+    assert not can_reach(0.7, [Evidence("paywall", 0.69, "")])
+
+
+@pytest.mark.parametrize("words", ALL_WORDS.values(), ids=ALL_WORDS)
+def test_nothing_is_said_without_one_of_its_stems(words: Words) -> None:
+    assert not _can_avoid(words.source, words.stems)
+
+
+def test_a_missing_stem_is_noticed() -> None:
+    assert _can_avoid("(?:page|site) (?:is )?gone|seite fehlt", ("gone", "site"))
+    assert _can_avoid("no(?:t|pe)? found", ("not found", "no found"))
+    assert not _can_avoid("(?:page|site) (?:is )?gone|seite fehlt", ("gone", "fehlt"))
+    assert not _can_avoid("no(?:t|pe)? found", ("not found", "no found", "pe f"))
+
+
+def test_every_mark_of_a_vendor_has_one_of_the_stems() -> None:
+    marks = {mark.encode() for mark, _, _ in protection._MARKS}
+    assert all(mark == mark.lower() for mark in marks)
+    assert not [mark for mark in marks if not any(stem in mark for stem in protection._MARK_STEMS)]
+
+
+def test_patterns_are_compiled_when_they_are_first_needed() -> None:
+    words = Words("page (", stems="page")
+    assert words.search("a book") is None
+    with pytest.raises(re.error):
+        words.search("a page")
+
+
+def _can_avoid(pattern: str, stems: tuple[str, ...]) -> bool:
+    """Whether the pattern can match a text that holds none of the stems.
+
+    Follows every text that it matches, character by character, and keeps only what of a stem has just begun. What a
+    class or a look around forbids is taken to be allowed, so that "no" is certain.
+    """
+    beginnings = {stem[:size] for stem in stems for size in range(len(stem))}
+    letters = {*"".join(stems), "\0"}  # the last stands for every other
+
+    @cache
+    def step(begun: str, letter: str) -> str | None:
+        said = begun + letter
+        if said.endswith(stems):
+            return None
+        return next(said[start:] for start in range(len(said) + 1) if said[start:] in beginnings)
+
+    def after(begun: set[str], next_letters: Iterable[str]) -> set[str]:
+        steps = (step(each, letter) for letter in next_letters for each in begun)
+        return {each for each in steps if each is not None}
+
+    return bool(_followed(re._parser.parse(pattern), {""}, after, letters))
+
+
+def _followed(
+    nodes: Iterable[tuple[object, object]],
+    begun: set[str],
+    after: Callable[[set[str], Iterable[str]], set[str]],
+    letters: set[str],
+) -> set[str]:
+    for operation, what in nodes:
+        match str(operation):
+            case "LITERAL":
+                begun = after(begun, [chr(what)])
+            case "ANY" | "IN" | "NOT_LITERAL":
+                begun = after(begun, letters)
+            case "BRANCH":
+                begun = set().union(*(_followed(branch, begun, after, letters) for branch in what[1]))
+            case "SUBPATTERN":
+                begun = _followed(what[3], begun, after, letters)
+            case "MAX_REPEAT" | "MIN_REPEAT":
+                begun = _repeated(what, begun, after, letters)
+            case "AT" | "ASSERT" | "ASSERT_NOT":
+                pass
+            case other:
+                raise NotImplementedError(other)
+    return begun
+
+
+def _repeated(what, begun, after, letters) -> set[str]:
+    least, most, nodes = what
+    for _ in range(least):
+        begun = _followed(nodes, begun, after, letters)
+    for _ in range(min(most, 200) - least):
+        more = begun | _followed(nodes, begun, after, letters)
+        if more == begun:
+            break
+        begun = more
+    else:
+        assert most <= 200, "not followed to the end"
+    return begun
+
+
 @given(st.text(alphabet="<>abp/= \"'-!&;h1titlescrpn\n", max_size=400), st.sampled_from([200, 403, 429, 503]))
 def test_no_markup_makes_it_fail(markup: str, status: int) -> None:
     tree = parse_html(markup)
@@ -151,3 +273,29 @@ def test_a_page_with_text_needs_none(html: str) -> None:
 @pytest.mark.parametrize("html", SHELLS)
 def test_an_empty_shell_is_neither_blocked_nor_gone(html: str) -> None:
     assert judge(200, {}, parse_html(html), html, PAGE) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "prose", "links", "lead"),
+    [
+        ("<p>one <a>two</a> three</p>", "one three", 1, "one two three"),
+        ("<a>one<script>x</script><b>two</b></a> three", "three", 1, "one two three"),
+        ("<header>one <a>two</a></header>three", "three", 1, "three"),
+        ("<h1>one <a>two</a></h1>three", "one three", 1, "three"),
+        ("<a><nav>one <a>two</nav></a>three", "three", 1, "three"),
+        ("<nav>one <a>two</a></nav><a> </a>three", "three", 1, "three"),
+        (
+            "<div hidden>one</div><div class='x menu'>two</div><div style='display: none'>three</div>four",
+            "four",
+            0,
+            "four",
+        ),
+        ("<svg><title>one</title></svg><select><option>two</select><!-- three -->four", "four", 0, "four"),
+    ],
+)
+def test_the_main_text_is_read_without_links_and_furniture(body: str, prose: str, links: int, lead: str) -> None:
+    tree = parse_html(f"<body>{body}</body>")
+    page = read_page(tree, "", url=PAGE, status=200, headers={})
+    assert page is not None
+    assert page.prose_chars == len(prose.replace(" ", ""))
+    assert (page.links, page.lead) == (links, lead)

@@ -282,3 +282,10 @@ def test_rubbish_is_read_or_refused_and_nothing_else(lines: list[str]) -> None:
         assert error.reason in {"bad_calendar", "undecodable"}  # noqa: PT017
     else:
         assert all(draft.title and draft.fields["start"] for draft in drafts)
+
+
+@pytest.mark.parametrize("zone", ["Europe", "A" * 5_000, "../../etc/passwd"])
+def test_a_zone_that_is_no_file_spoils_no_other_event(zone: str) -> None:
+    odd = event(f"DTSTART;TZID={zone}:20260101T100000", "SUMMARY:odd", "UID:1")
+    drafts = read(calendar(odd, event("DTSTART:20260101T100000Z", "SUMMARY:good", "UID:2")))
+    assert "good" in [draft.title for draft in drafts]

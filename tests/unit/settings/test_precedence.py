@@ -37,7 +37,7 @@ def test_each_place_wins_over_those_before_it(tmp_path: Path) -> None:
 
 def test_defaults_are_named_as_such(tmp_path: Path) -> None:
     found = origins(environ={}, directory=tmp_path)
-    assert found["crawl.concurrency"].value == "16"
+    assert found["crawl.concurrency"].value == "32"
     assert found["crawl.concurrency"].origin == "default"
     assert list(found) == list(catalogue())
 

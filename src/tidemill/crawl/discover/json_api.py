@@ -25,8 +25,8 @@ _MAX_DIGITS = 9
 def read_api(body: bytes, url: str, rules: ApiRules) -> Listing:
     """The items of the API's answer at `url`, and its next page, if there is one that is not this one.
 
-    An item whose URL cannot be told is left out. Raises `Permanent` (reason `bad_json`) if the body is no JSON, or
-    holds no list where the rules say.
+    An item whose URL cannot be told is left out. Raises `Permanent` (reason `bad_json`) if the body is no JSON, holds
+    no list where the rules say, or an item that is nested too deeply.
     """
     try:
         answer: Json = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
@@ -41,7 +41,12 @@ def read_api(body: bytes, url: str, rules: ApiRules) -> Listing:
 
 
 def _listed(item: Json, url: str, rules: ApiRules) -> Listed:
-    return Listed(url, item=None if rules.follow else orjson.dumps(item, option=orjson.OPT_SORT_KEYS))
+    if rules.follow:
+        return Listed(url)
+    try:
+        return Listed(url, item=orjson.dumps(item, option=orjson.OPT_SORT_KEYS))
+    except TypeError as error:  # what can be read may be nested deeper than what can be written
+        raise Permanent(f"the item {url[:200]} is nested too deeply to be kept ({error})", reason="bad_json") from error
 
 
 def _items(answer: Json, url: str, rules: ApiRules) -> _Items:

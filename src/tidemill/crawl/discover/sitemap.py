@@ -18,6 +18,7 @@ from tidemill.errors import Permanent
 
 _GZIP = b"\x1f\x8b"
 _ENTRIES = frozenset({"url", "sitemap"})
+_MOST_MEMBERS = 1024  # each further member costs a copy of what follows it
 
 
 def read_sitemap(body: bytes, *, max_bytes: int) -> Listing:
@@ -63,8 +64,11 @@ def _entries(text: bytes) -> Iterator[tuple[str, str, datetime | None]]:
 
 def _inflate(body: bytes, max_bytes: int) -> bytes:
     """A gzip file of one or more members (RFC 1952); what follows the last one is ignored."""
-    inflated = b""
+    inflated, members = b"", 0
     while body[:2] == _GZIP and len(inflated) <= max_bytes:
+        members += 1
+        if members > _MOST_MEMBERS:
+            raise Permanent(f"the sitemap has more than {_MOST_MEMBERS} gzip members", reason="bad_encoding")
         decoder = zlib.decompressobj(wbits=31)
         try:
             inflated += decoder.decompress(body, max_bytes + 1 - len(inflated))

@@ -16,8 +16,9 @@ from tidemill.errors import Permanent
 if TYPE_CHECKING:
     from lxml import etree
 
+# A CDATA section that nobody closes takes all the rest: each of a million would be looked for to the end.
 _CDATA_OR_AMPERSAND = re.compile(
-    rb"<!\[CDATA\[.*?\]\]>|&(?!(?:#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos);)", re.DOTALL
+    rb"<!\[CDATA\[(?:.*?\]\]>|.*)|&(?!(?:#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos);)", re.DOTALL
 )
 _WIDE = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _ENCODING = re.compile(rb"^<\?xml[^>]*\?>")

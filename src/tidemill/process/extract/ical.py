@@ -123,7 +123,7 @@ def _read(reader: type[icalendar.Component], name: str, lines: Lines) -> icalend
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # It guesses what unusual names of zones mean, and says so.
             return reader.from_ical(text.encode("utf-8", "replace"))  # Of a `str` it would ask whether it is a file.
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, OSError):
         return None
 
 
