@@ -75,7 +75,8 @@ class Frontier(RequestManager):
         if not self._in_flight[visit.origin]:
             del self._in_flight[visit.origin]
         self._unwritten += 1
-        self._handed_out.pop(visit.page_id, None)
+        if self._handed_out.get(visit.page_id) is visit:  # and not a later lease of the same page
+            del self._handed_out[visit.page_id]
         self._wake()
 
     def written(self, batch: list[Fetched]) -> None:

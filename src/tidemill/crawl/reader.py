@@ -25,7 +25,7 @@ from tidemill.markup.parse import parse_html
 from tidemill.models.capture import Capture
 from tidemill.models.ids import new_id, page_id
 from tidemill.models.outcome import Outcome
-from tidemill.models.source import SourceSpec
+from tidemill.models.source import LOCAL_KINDS, SourceSpec
 from tidemill.models.url import url_key
 from tidemill.models.visit import Fetched, Found, Visit
 from tidemill.net import Response
@@ -82,6 +82,8 @@ class Reader:
         self._max_body_bytes = max_body_bytes
         self._relink = relink
         self._follows = spec.kind == "website"
+        # Folders, lists and archives say themselves what they hold; a feed among their files leads into all the web.
+        self._reads_feeds = spec.kind not in LOCAL_KINDS
         self._links = LinkReader(product)
 
     def wants(self, visit: Visit, media_type: str) -> bool:
@@ -106,8 +108,8 @@ class Reader:
             return Catch(Fetched(visit, Outcome.SKIPPED, "media_type"))
         if visit.kind == "feed" and self._spec.kind == "json_api":
             return self._listing(visit, lambda: read_api(answer.body, visit.url, self._spec.api), "json_api", now)
-        generic = answer.media_type in _MAYBE_FEEDS
-        if visit.kind == "feed" or answer.media_type in FEED_MEDIA_TYPES or (generic and looks_like_feed(answer.body)):
+        generic = answer.media_type in _MAYBE_FEEDS or answer.media_type in FEED_MEDIA_TYPES
+        if visit.kind == "feed" or (self._reads_feeds and generic and _is_feed(answer)):
             return self._listing(visit, lambda: read_feed(answer.body, visit.url, answer.media_type), "feed", now)
         if generic and answer.media_type not in self._media_types:
             return Catch(Fetched(visit, Outcome.SKIPPED, "media_type"))
@@ -279,6 +281,10 @@ def _say(visit: Visit, outcome: Outcome, reason: str, confidence: float, evidenc
         confidence=confidence,
         evidence=list(evidence),
     )
+
+
+def _is_feed(answer: Response) -> bool:
+    return answer.media_type in FEED_MEDIA_TYPES or looks_like_feed(answer.body)
 
 
 def _sniffed(body: bytes) -> str:

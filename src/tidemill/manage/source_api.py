@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from tidemill.errors import Invalid
 from tidemill.manage.source_request import Fault
+from tidemill.manage.source_secrets import unseen
 from tidemill.models.source import ApiRules
 from tidemill.models.url import url_key
 
@@ -49,7 +50,7 @@ def _url(url: str) -> Iterator[Fault]:
         if not is_path(url):
             yield ("url",), f"api.url is {url!r}; give names joined by dots, or a template with {{path}} in it"
     elif not _is_template(url):
-        yield ("url",), f"api.url is {url!r}; write a template like https://example.org/articles/{{id}}"
+        yield ("url",), f"api.url is {unseen(url)!r}; write a template like https://example.org/articles/{{id}}"
 
 
 def _is_template(url: str) -> bool:

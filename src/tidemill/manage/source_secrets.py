@@ -14,9 +14,11 @@ HIDDEN = "(not shown)"
 _REFERENCE = re.compile(r"\$\{secret:[a-z0-9_]+\}")
 _USER_INFO = re.compile(r"//.*@")
 _SECRET_HEADER = re.compile(
-    r"authorization|proxy-authorization|cookie|.*(?:api[-_]?key|token|secret).*", re.IGNORECASE | re.DOTALL
+    r"cookie|x-auth|.*(?:(?:api|access|auth|private|subscription)[-_]?key|token|secret|passw|credential|authorization"
+    r"|jwt|session).*",
+    re.IGNORECASE | re.DOTALL,
 )
-_SECRET_COOKIE = re.compile(r"api[-_]?key|token|secret|passw|session", re.IGNORECASE)
+_SECRET_COOKIE = re.compile(r"api[-_]?key|token|secret|passw|sess|jwt|auth(?!or)|^(?:.*\.)?sid$", re.IGNORECASE)
 
 
 def holds_reference(value: str) -> bool:

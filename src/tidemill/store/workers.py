@@ -132,7 +132,7 @@ async def _is_listed(store: Store, worker: Worker) -> bool:
         return await connection.scalar(select(workers.c.id).where(workers.c.id == worker.id)) is not None
 
 
-def _unlisted() -> CompoundSelect[tuple[str]]:
+def _unlisted() -> CompoundSelect[str]:
     """Who holds something but is not listed: it was declared dead, went on, and died before its next heartbeat."""
     listed = select(workers.c.id)
     leasing = select(visits.c.worker_id).where(_IS_LEASED, visits.c.worker_id.not_in(listed))

@@ -455,3 +455,12 @@ async def test_a_large_listing_holds_up_nobody_while_it_is_read() -> None:
         await asyncio.sleep(0)
     assert len((await reading).found) == 20_000
     assert turns > 20
+
+
+@pytest.mark.parametrize("kind", ["files", "warc"])
+@pytest.mark.parametrize("media_type", ["text/xml", "application/rss+xml"])
+async def test_a_feed_among_the_files_of_a_folder_leads_nowhere(kind: str, media_type: str) -> None:
+    spec = SourceSpec(name="s", kind=kind, start=("/srv/pages",))
+    client = FakeClient({SITE: answer(200, RSS, media_type)})
+    result = (await fetcher(client, spec=spec).fetch(visit())).fetched
+    assert (result.outcome, result.reason, result.found) == (Outcome.SKIPPED, "media_type", ())

@@ -200,6 +200,17 @@ async def test_visits_of_a_host_that_turned_out_slow_are_given_back() -> None:
     assert [each.url for each in ledger.given_back] == [f"{SITE}{n}" for n in range(49, 2, -1)]
 
 
+async def test_a_page_that_was_leased_again_while_its_first_visit_was_under_way_is_handed_out_again() -> None:
+    (first,) = pages("a")
+    again = replace(first, token="later")
+    frontier = Ledger([first], [again]).frontier()
+    assert await next_of(frontier) is first
+    request = await asyncio.wait_for(frontier.fetch_next_request(), 5)
+    assert request is not None
+    frontier.fetched(first)
+    assert frontier.visit_of(request) is again
+
+
 async def test_a_visit_of_a_file_is_a_request_like_any_other() -> None:
     file = replace(visit(f"{SITE}a"), url="file:///srv/a.html", origin="file://")
     request = await Ledger([file]).frontier().fetch_next_request()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidemill.crawl.discover import bounds
 from tidemill.crawl.discover.json_api import at_path, read_api
 from tidemill.crawl.discover.listing import Listed, Listing
 from tidemill.errors import Permanent
@@ -206,3 +207,14 @@ def test_an_item_nested_too_deeply_to_be_written_is_a_fault_of_the_answer() -> N
     with pytest.raises(Permanent, match="nested too deeply") as caught:
         read_api(body, URL, ApiRules(url="url"))
     assert caught.value.reason == "bad_json"
+
+
+@pytest.mark.parametrize("filler", ["{}", "[]"])
+def test_what_would_take_all_memory_is_refused_before_it_is_parsed(
+    filler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "MOST_CONTAINERS", 1_000)
+    assert read_api(f"[{','.join([filler] * 900)}]".encode(), URL, ApiRules(url="url")).pages == ()
+    with pytest.raises(Permanent) as caught:
+        read_api(f"[{','.join([filler] * 1_001)}]".encode(), URL, ApiRules(url="url"))
+    assert caught.value.reason == "too_large"

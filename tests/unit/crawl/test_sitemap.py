@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidemill.crawl.discover import bounds
 from tidemill.crawl.discover.listing import Listed, Listing
 from tidemill.crawl.discover.sitemap import read_sitemap
 from tidemill.errors import Permanent
@@ -198,3 +199,15 @@ def test_a_file_of_nothing_but_gzip_members_is_refused() -> None:
     with pytest.raises(Permanent, match="members") as caught:
         read(gzip.compress(b"") * 2_000)
     assert caught.value.reason == "bad_encoding"
+
+
+@pytest.mark.parametrize("filler", [b"<a/>", b"& "])
+def test_what_would_take_all_memory_is_refused_before_it_is_parsed(
+    filler: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "MOST_TAGS", 1_000)
+    monkeypatch.setattr(bounds, "MOST_STRAY_AMPERSANDS", 1_000)
+    assert read(b"<urlset>" + filler * 900 + b"&amp;" * 2_000).pages == ()
+    with pytest.raises(Permanent) as caught:
+        read(b"<urlset>" + filler * 1_001)
+    assert caught.value.reason == "too_large"

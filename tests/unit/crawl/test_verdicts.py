@@ -183,7 +183,7 @@ def _can_avoid(pattern: str, stems: tuple[str, ...]) -> bool:
     """Whether the pattern can match a text that holds none of the stems.
 
     Follows every text that it matches, character by character, and keeps only what of a stem has just begun. What a
-    class or a look around forbids is taken to be allowed, so that "no" is certain.
+    wide class or a look around forbids is taken to be allowed, so that "no" is certain.
     """
     beginnings = {stem[:size] for stem in stems for size in range(len(stem))}
     letters = {*"".join(stems), "\0"}  # the last stands for every other
@@ -212,6 +212,8 @@ def _followed(
         match str(operation):
             case "LITERAL":
                 begun = after(begun, [chr(what)])
+            case "IN" if {str(kind) for kind, _ in what} == {"LITERAL"}:
+                begun = after(begun, [chr(letter) for _, letter in what])
             case "ANY" | "IN" | "NOT_LITERAL":
                 begun = after(begun, letters)
             case "BRANCH":

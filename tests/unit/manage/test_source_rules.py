@@ -294,3 +294,21 @@ class TestFilesOverTheApi:
     def test_no_root_allows_nothing(self, spec: SourceSpec) -> None:
         with pytest.raises(Forbidden):
             refuse_foreign_files(spec, [])
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        *({"headers": {name: SECRET}} for name in ("X-Auth", "X-Auth-Key", "X-Access-Key", "X-Authorization", "X-JWT")),
+        *({"headers": {name: SECRET}} for name in ("X-Password", "X-Session", "X-Credential", "Private-Key")),
+        *({"cookies": {name: SECRET}} for name in ("PHPSESSID", "sid", "connect.sid", "auth", "jwt")),
+    ],
+)
+def test_names_that_mostly_bear_secrets_must_refer_to_one(request_: dict[str, Any]) -> None:
+    found = only({**SOURCE, "request": request_})
+    assert "holds a secret (not shown)" in found
+    assert SECRET not in found
+
+
+def test_the_template_of_an_api_does_not_repeat_a_password() -> None:
+    assert SECRET not in only({**API, "api": {"url": f"https://u:{SECRET}@a.example/{{id}}"}})

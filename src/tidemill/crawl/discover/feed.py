@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 
 import orjson
 
+from tidemill.crawl.discover.bounds import check_json
 from tidemill.crawl.discover.dates import latest, read_feed_time
 from tidemill.crawl.discover.listing import Listed, Listing
 from tidemill.crawl.discover.xml import elements, local_name, without_margin
@@ -49,7 +50,7 @@ def is_xml_feed(body: bytes) -> bool:
 def read_feed(body: bytes, url: str = "", media_type: str = "") -> Listing:
     """What a feed that lies at `url` lists; URLs stand as they are written there, or joined to their `xml:base`.
 
-    `modified_at` is the later of an item's dates. Raises `Permanent`: `bad_xml`, `bad_json`.
+    `modified_at` is the later of an item's dates. Raises `Permanent`: `bad_xml`, `bad_json`, `too_large`.
     """
     text = without_margin(body)
     listing = _read_json(text) if media_type == _JSON_FEED or text.startswith(b"{") else _read_xml(text)
@@ -123,6 +124,7 @@ def _is_web(text: str) -> bool:
 
 def _read_json(body: bytes) -> Listing:
     """JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/) and 1."""
+    check_json(body)
     try:
         feed = orjson.loads(body)
     except ValueError as error:

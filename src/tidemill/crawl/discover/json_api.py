@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote_plus, urljoin, urlsplit, urlu
 
 import orjson
 
+from tidemill.crawl.discover.bounds import check_json
 from tidemill.crawl.discover.listing import Listed, Listing
 from tidemill.errors import Invalid, Permanent
 from tidemill.models.document import Json
@@ -26,8 +27,9 @@ def read_api(body: bytes, url: str, rules: ApiRules) -> Listing:
     """The items of the API's answer at `url`, and its next page, if there is one that is not this one.
 
     An item whose URL cannot be told is left out. Raises `Permanent` (reason `bad_json`) if the body is no JSON, holds
-    no list where the rules say, or an item that is nested too deeply.
+    no list where the rules say, or an item that is nested too deeply; `too_large` if it would take too much memory.
     """
+    check_json(body)
     try:
         answer: Json = orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except ValueError as error:

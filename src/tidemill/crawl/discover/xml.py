@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from tidemill.crawl.discover.bounds import check_xml
 from tidemill.errors import Permanent
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ def elements(body: bytes) -> Iterator[tuple[str, etree._Element]]:
     """Each element of a document as it ends: its local name in lower case, and itself.
 
     An ampersand that nobody escaped stands for itself, as in `?a=1&b=2`; the parser would drop it with what follows.
-    The caller clears what it has read. Raises `Permanent` (reason `bad_xml`) if this is no XML at all.
+    The caller clears what it has read. Raises `Permanent`: `bad_xml` if this is no XML at all, `too_large`.
     """
+    check_xml(body)
     from lxml import etree  # most sites are crawled without a sitemap or feed
 
     events = etree.iterparse(

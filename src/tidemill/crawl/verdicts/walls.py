@@ -49,6 +49,7 @@ def login(page: Page) -> Iterator[Evidence]:
     if page.is_wordy and not names:
         return
     is_little = page.prose_chars < _LITTLE_LOGIN_CHARS
+    # Text and address are then all that can speak for a login, and together they weigh less than their sum.
     if not (is_little or names or page.passwords) and page.least > _LOGIN_SAID + _LOGIN_ADDRESS:
         return
     said = page.finds(LOGIN_SAID)
