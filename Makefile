@@ -27,7 +27,7 @@ test: setup ## All tests, the fault tests in their short form
 	@$(PY) -m pytest -q $(TESTS) $(ARGS)
 
 test-fast: setup ## The unit tests: no socket, no database, seconds
-	@$(PY) -m pytest -q tests/unit $(ARGS)
+	@$(PY) -m pytest -q -n auto tests/unit $(ARGS)
 
 test-fault: setup ## The fault tests in full: kills, full disks, locks (minutes)
 	@$(PY) -m pytest -q tests/fault --long $(ARGS)
@@ -47,5 +47,5 @@ lock: setup ## Resolve the dependencies anew (UPGRADE=1: also move versions)
 	@sh scripts/lock.sh
 
 clean: ## Remove .venv, caches and what builds leave behind
-	@rm -rf .venv .venv.lock build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-bench .venv.lock build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

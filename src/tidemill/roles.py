@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _POLL_S = 0.2
 _PARALLEL_RUNS = 4
 _LOOK_S = 1.0
-_AFTER_FAILURE_S = 5.0
+_AFTER_FAILURE_S = 2.5
+_LONGEST_AFTER_FAILURE_S = 300.0
 _PATIENCE_S = 10.0
 _log = get_logger(__name__)
 
@@ -91,13 +92,24 @@ async def crawler(
     """Take up every run that waits for a crawler, a few at a time, until `stop` is set."""
     await workers.reclaim(app.store, app.settings.crawl.lease_s)
     async with _registered(app, "crawler") as worker:
-        active: dict[str, asyncio.Task[None]] = {}
+        loop = asyncio.get_running_loop()
+        active: dict[str, asyncio.Task[bool]] = {}
+        failed: dict[str, tuple[int, float]] = {}  # how often in a row, and when to try again
         while not stop.is_set():
             for run_id in await runs.waiting(app.store):
-                if len(active) < _PARALLEL_RUNS and run_id not in active:
+                is_due = failed.get(run_id, (0, 0.0))[1] <= loop.time()
+                if len(active) < _PARALLEL_RUNS and run_id not in active and is_due:
                     work = _crawl_one(app, run_id, worker, stop, captured=captured, own_signals=own_signals)
                     active[run_id] = asyncio.create_task(_logged(run_id, work))
-            active = {run_id: task for run_id, task in active.items() if not task.done()}
+            for run_id in [run_id for run_id, task in active.items() if task.done()]:
+                went_well = active.pop(run_id).result()
+                times = 0 if went_well else failed.get(run_id, (0, 0.0))[0] + 1
+                failed.pop(run_id, None)
+                if times:
+                    failed[run_id] = (
+                        times,
+                        loop.time() + _pause_s(times),
+                    )
             await _sleep(stop, 5 * _POLL_S)
         await asyncio.gather(*active.values())
 
@@ -297,8 +309,11 @@ async def _together(*work: Awaitable[None], on_failure: Callable[[], None] = lam
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _logged(run_id: str, work: Awaitable[None]) -> None:
-    """One failing run does not end the role: it is left interrupted, with its error, and said in the log."""
+async def _logged(run_id: str, work: Awaitable[None]) -> bool:
+    """One failing run does not end the role: it is left interrupted, with its error, and said in the log.
+
+    False if it failed.
+    """
     try:
         await work
     except Exception as error:  # noqa: BLE001 - said, kept with the run, and tried again
@@ -307,7 +322,13 @@ async def _logged(run_id: str, work: Awaitable[None]) -> None:
         _log.error(
             "run interrupted", action="run.failed", run_id=run_id, reason=reason, error=str(error), exc_info=unforeseen
         )
-        await asyncio.sleep(_AFTER_FAILURE_S)
+        return False
+    return True
+
+
+def _pause_s(failures: int) -> float:
+    """How long a run that failed so often in a row is left alone: it may lack a secret, a browser or a disk."""
+    return min(_LONGEST_AFTER_FAILURE_S, _AFTER_FAILURE_S * 2.0 ** min(failures, 16))
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

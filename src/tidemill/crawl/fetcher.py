@@ -154,10 +154,11 @@ class Fetcher:
         return _unconditional(replace(rendered, fetched=fetched))
 
     def _conditions(self, visit: Visit) -> dict[str, str]:
+        """What was said of the page when it was last here, unless no header can say it: any server may set these."""
         headers = {}
-        if visit.etag and not self._relink:
+        if visit.etag and visit.etag.isprintable() and not self._relink:
             headers["If-None-Match"] = visit.etag
-        if visit.last_modified and not self._relink:
+        if visit.last_modified and visit.last_modified.isprintable() and not self._relink:
             headers["If-Modified-Since"] = visit.last_modified
         return headers
 
@@ -167,9 +168,9 @@ class Fetcher:
 
         answer = await way.get(visit.url, headers=headers, want=wanted, allow_private=self._allow_private)
         if self._reader.is_long(visit, answer):
-            catch = await asyncio.to_thread(self._judge, visit, answer)
+            catch = await asyncio.to_thread(self._judge, visit, answer, bool(headers))
         else:
-            catch = self._judge(visit, answer)
+            catch = self._judge(visit, answer, bool(headers))
         fetched = replace(
             catch.fetched,
             requests=1,
@@ -180,11 +181,11 @@ class Fetcher:
         )
         return _with_screenshot(replace(catch, fetched=fetched), answer.screenshot)
 
-    def _judge(self, visit: Visit, answer: Response) -> Catch:
+    def _judge(self, visit: Visit, answer: Response, conditional: bool) -> Catch:
         status = answer.status
         if 200 <= status < 300 and status != 206:  # nobody asked for a part, and a part is not the page
             return self._reader.read(visit, answer, self._store.now())
-        if status == 304 and (visit.etag or visit.last_modified):
+        if status == 304 and conditional:
             return Catch(Fetched(visit, Outcome.UNCHANGED, "not_modified"))
         if 300 <= status < 400 and "Location" in answer.headers:
             return Catch(self._redirected(visit, answer))

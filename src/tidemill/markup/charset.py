@@ -18,6 +18,7 @@ _META_WINDOW = 4096
 _DETECT_WINDOW = 65_536
 _HEADER = re.compile(r"charset\s*=\s*[\"']?\s*([\w.:+-]+)", re.IGNORECASE)
 _META = re.compile(rb"<meta[^>]{0,500}?charset\s*=\s*[\"']?\s*([\w.:+-]+)", re.IGNORECASE)
+_OF_HOST_NAMES = frozenset({"punycode", "idna"})
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _WEB_NAMES = {
     "ascii": "windows-1252",
@@ -86,11 +87,20 @@ def _web_name(label: str) -> str:
 def _decode_cleanly(body: bytes, label: str) -> str | None:
     """The text, or `None` if there is no such encoding or the bytes are not valid in it."""
     try:
-        if label != "utf-8" and not codecs.lookup(label)._is_text_encoding:
+        if label != "utf-8" and not _is_charset(label):
             return None
         return body.decode(label)
     except (LookupError, ValueError):
         return _decode_windows(body) if label == "windows-1252" else None
+
+
+def _is_charset(label: str) -> bool:
+    """Whether Python's codec of that name is a charset. Raises `LookupError` if there is none.
+
+    Those for host names are none; on a megabyte of anything else they take minutes.
+    """
+    found = codecs.lookup(label)
+    return bool(found._is_text_encoding) and found.name not in _OF_HOST_NAMES
 
 
 def _decode_by_detection(body: bytes) -> str:

@@ -464,3 +464,14 @@ async def test_a_feed_among_the_files_of_a_folder_leads_nowhere(kind: str, media
     client = FakeClient({SITE: answer(200, RSS, media_type)})
     result = (await fetcher(client, spec=spec).fetch(visit())).fetched
     assert (result.outcome, result.reason, result.found) == (Outcome.SKIPPED, "media_type", ())
+
+
+async def test_not_modified_says_nothing_if_the_page_was_asked_for_whole() -> None:
+    result = (await fetcher(FakeClient({SITE: answer(304)}), relink=True).fetch(visit(etag='"a"'))).fetched
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "http_304")
+
+
+async def test_a_validator_that_no_header_can_hold_is_left_out() -> None:
+    client = FakeClient({SITE: answer(200, PAGE)})
+    await fetcher(client).fetch(visit(etag='"\x01"', last_modified="Mon\x00"))
+    assert client.asked == [(SITE, {})]

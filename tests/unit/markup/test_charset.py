@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +68,12 @@ def test_any_bytes_give_some_text(body: bytes, content_type: str) -> None:
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))
 def test_valid_utf8_is_read_as_it_is(text: str) -> None:
     assert decode(text.encode(), "text/html; charset=utf-8")[0] == text.removeprefix("\ufeff")
+
+
+@pytest.mark.parametrize("label", ["punycode", "idna", "PunyCode"])
+def test_codecs_of_host_names_are_no_charsets(label: str) -> None:
+    body = b"-" + b"a" * 1_000_000
+    begun = time.perf_counter()
+    text, flags = decode(body, f"text/html; charset={label}")
+    assert (len(text), flags) == (len(body), ("charset_misdeclared",))
+    assert time.perf_counter() - begun < 1
