@@ -258,8 +258,21 @@ class TestDue:
         (link,) = found("a", depth=1)
         await house.enter(run, replace(link, modified_at=house.store.now() - timedelta(days=9)))
         assert "a" not in await house.reasons(run)
-        await house.enter(run, replace(link, modified_at=house.store.now()))
+        changed = replace(link, modified_at=house.store.now())
+        await house.enter(run, changed)
         assert (await house.reasons(run))["a"] == "pending"
+        await house.enter(run, changed)  # which changes nothing any more
+        assert (await runs.get(house.store, run.id)).saved_requests == 0, "it is asked for after all"
+
+    async def test_a_long_listing_is_entered_piece_by_piece_and_a_lost_lease_ends_it(self, house: House) -> None:
+        run = await house.begin("start")
+        (visit,) = await house.lease(run)
+        many = tuple(each for n in range(1201) for each in found(f"p{n}", depth=1))
+        stolen = replace(house.captured(replace(visit, token="someone else's")), found=many)
+        assert await house.record(stolen) == 0
+        assert set(await house.reasons(run)) == {"start"}
+        assert await house.record(replace(house.captured(visit), found=many)) == 1
+        assert (await runs.get(house.store, run.id)).discovered == 1202
 
     async def test_listings_are_always_due(self, house: House) -> None:
         first = await house.begin()

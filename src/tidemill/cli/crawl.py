@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tidemill.settings import Settings
 
 _REFRESH_S = 0.5
+_REST_OF_LOOKS = 20  # a look counts the whole ledger: it may take a twentieth of the time
 _PACE_OVER_S = 10.0
 _HOSTS_SHOWN = 5
 
@@ -135,11 +136,12 @@ async def _watch(app: App, run_id: str) -> None:
     pace: deque[tuple[float, int]] = deque(maxlen=int(_PACE_OVER_S / _REFRESH_S))
     with Live(console=stderr, refresh_per_second=4, transient=True) as live:
         while True:
+            begun = time.monotonic()
             run = await runs.get(app.store, run_id)
             far = await progress(app.store, run)
             pace.append((time.monotonic(), far.done))
             live.update(_lines(run, far, _pages_per_s(pace)))
-            await asyncio.sleep(_REFRESH_S)
+            await asyncio.sleep(max(_REFRESH_S, _REST_OF_LOOKS * (time.monotonic() - begun)))
 
 
 def _pages_per_s(pace: Sequence[tuple[float, int]]) -> float:

@@ -94,16 +94,17 @@ async def enter(connection: AsyncConnection, entry: Entry, found: Sequence[Found
     if not found:
         return Saved()
     rows = [(page_id(entry.source_id, each.url), each) for each in found]
-    rows = await _without_resting(connection, entry, rows, now)
+    rows, unsaved = await _without_resting(connection, entry, rows, now)
     rows, surplus = await _within_budgets(connection, entry, rows)
     if not rows:
-        return Saved()
+        return unsaved
     await connection.execute(_ENTER_PAGE, [_page(entry, identifier, each, now) for identifier, each in rows])
     await connection.execute(_ENTER_VISIT, [_visit(entry, identifier, each, now) for identifier, each in rows])
     for chunk in _chunks(surplus):
         await connection.execute(update(pages).where(pages.c.id.in_(chunk)).values(over_budget=True))
     await _give_items(connection, entry, rows, now)
-    return await _rest(connection, entry, rows, now)
+    saved = await _rest(connection, entry, rows, now)
+    return Saved(saved.requests + unsaved.requests, saved.size_bytes + unsaved.size_bytes)
 
 
 def _page(entry: Entry, identifier: str, found: Found, now: datetime) -> dict[str, Any]:
@@ -177,14 +178,19 @@ async def _admitted(connection: AsyncConnection, run_id: str, patterns: list[str
     return counted
 
 
-async def _without_resting(connection: AsyncConnection, entry: Entry, rows: list[_Row], now: datetime) -> list[_Row]:
-    """In a run of due pages alone, a known page that is not due stays out, unless its listing says that it changed."""
+async def _without_resting(
+    connection: AsyncConnection, entry: Entry, rows: list[_Row], now: datetime
+) -> tuple[list[_Row], Saved]:
+    """In a run of due pages alone, a known page that is not due stays out, unless its listing says that it changed.
+
+    Gives also what is not saved after all: the run began with the belief that such pages need no request.
+    """
     if not entry.due_only:
-        return rows
+        return rows, Saved()
     resting: dict[str, RowMapping] = {}
     for chunk in _chunks([identifier for identifier, _ in rows]):
         not_due = and_(pages.c.id.in_(chunk), pages.c.state == "known", pages.c.kind == "page", pages.c.due_at > now)
-        statement = select(pages.c.id, pages.c.fetched_at).where(not_due)
+        statement = select(pages.c.id, pages.c.fetched_at, pages.c.size_bytes).where(not_due)
         resting |= {row["id"]: row for row in (await connection.execute(statement)).mappings()}
 
     def stays_out(identifier: str, found: Found) -> bool:
@@ -193,7 +199,12 @@ async def _without_resting(connection: AsyncConnection, entry: Entry, rows: list
             return False
         return rests(found.modified_at, row["fetched_at"], now, entry.recrawl) is not False
 
-    return [(identifier, found) for identifier, found in rows if not stays_out(identifier, found)]
+    entering = [(identifier, found) for identifier, found in rows if not stays_out(identifier, found)]
+    brought = {identifier for identifier, found in entering if identifier in resting and found.item is None}
+    for chunk in _chunks(sorted(brought)):
+        of_run = and_(visits.c.run_id == entry.run_id, visits.c.page_id.in_(chunk))
+        brought -= set((await connection.execute(select(visits.c.page_id).where(of_run))).scalars())
+    return entering, Saved(-len(brought), -sum(resting[identifier]["size_bytes"] for identifier in brought))
 
 
 async def _rest(connection: AsyncConnection, entry: Entry, rows: Sequence[_Row], now: datetime) -> Saved:
@@ -306,7 +317,7 @@ async def enter_known(connection: AsyncConnection, entry: Entry, now: datetime) 
     due = live
     saved = Saved()
     if entry.due_only:
-        resting = and_(live, pages.c.kind == "page", pages.c.due_at > now)
+        resting = and_(live, pages.c.kind == "page", pages.c.due_at > now, pages.c.over_budget.is_(False))
         counted = select(func.count(), func.coalesce(func.sum(pages.c.size_bytes), 0)).where(resting)
         row = (await connection.execute(counted)).one()
         saved = Saved(int(row[0]), int(row[1]))

@@ -29,6 +29,7 @@ from tidemill.store.hosts import Settled
 from tidemill.store.tables import captures, documents, pages, runs, visits
 
 _GONE_AFTER_RUNS = 2
+_MOST_FOUND = 500
 _SEEN_AGAIN = (Outcome.UNCHANGED, Outcome.DUPLICATE, Outcome.INVALID)
 _THIS_VISIT = and_(visits.c.run_id == bindparam("b_run"), visits.c.page_id == bindparam("b_page"))
 _SETTLE = (
@@ -83,10 +84,14 @@ class Recorded:
 
 
 async def record(store: Store, entry: Entry, batch: Sequence[Fetched], policy: HostPolicy) -> Recorded:
-    """Write what became of leased visits of a run, in one transaction.
+    """Write what became of leased visits of a run, in one transaction; what a long listing found goes ahead of it.
 
     A visit whose lease was taken back meanwhile is left as it is: someone else has it now.
     """
+    batch = [
+        await _entered_ahead(store, entry, fetched) if len(fetched.found) > _MOST_FOUND else fetched
+        for fetched in batch
+    ]
     async with store.write() as connection:
         now = store.now()
         batch = await _still_ours(connection, entry.run_id, batch)
@@ -104,6 +109,29 @@ async def record(store: Store, entry: Entry, batch: Sequence[Fetched], policy: H
         saved = await admission.enter(connection, entry, _unique_found(batch), now)
         await connection.execute(update(runs).where(runs.c.id == entry.run_id).values(_totals(batch, saved)))
         return Recorded(len(batch), settled)
+
+
+async def _entered_ahead(store: Store, entry: Entry, fetched: Fetched) -> Fetched:
+    """Enter what a long listing found piece by piece, so that nobody waits long for the database.
+
+    The listing stays leased meanwhile; after a kill it is read again, and what was entered already stays as it is.
+    """
+    for start in range(0, len(fetched.found), _MOST_FOUND):
+        async with store.write() as connection:
+            if not await _still_ours(connection, entry.run_id, [fetched]):
+                return fetched
+            piece = fetched.found[start : start + _MOST_FOUND]
+            saved = await admission.enter(connection, entry, piece, store.now())
+            of_run = runs.c.id == entry.run_id
+            await connection.execute(update(runs).where(of_run).values(_savings(saved)))
+    return replace(fetched, found=())
+
+
+def _savings(saved: Saved) -> dict[str, Any]:
+    return {
+        "saved_requests": runs.c.saved_requests + saved.requests,
+        "saved_bytes": runs.c.saved_bytes + saved.size_bytes,
+    }
 
 
 async def led_away(store: Store, run_id: str) -> list[tuple[str, str]]:
@@ -295,8 +323,7 @@ def _totals(batch: Sequence[Fetched], saved: Saved) -> dict[str, Any]:
         "received_bytes": runs.c.received_bytes + sum(each.received_bytes + each.aside_bytes for each in batch),
         "out_of_scope": runs.c.out_of_scope + sum(fetched.out_of_scope for fetched in batch),
         "admitted": runs.c.admitted - refused,
-        "saved_requests": runs.c.saved_requests + saved.requests,
-        "saved_bytes": runs.c.saved_bytes + saved.size_bytes + spared,
+        **_savings(Saved(saved.requests, saved.size_bytes + spared)),
     }
 
 
