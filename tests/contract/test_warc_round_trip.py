@@ -14,8 +14,8 @@ from warcio.checker import Checker
 
 from tidemill.archive.packs import PackArchive
 from tidemill.archive.warc import write_warc
-from tidemill.crawl.folder import start_url
-from tidemill.crawl.replay import Replay
+from tidemill.crawl.local.folder import start_url
+from tidemill.crawl.local.replay import Replay
 from tidemill.manage.documents import archived
 from tidemill.models.capture import Capture
 from tidemill.models.document import Draft

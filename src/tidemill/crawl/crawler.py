@@ -21,8 +21,8 @@ from tidemill.crawl.crawlee import BasicCrawlingContext
 from tidemill.crawl.discovery import Discovery
 from tidemill.crawl.engine import basic_crawler
 from tidemill.crawl.fetcher import Fetcher, Ways
-from tidemill.crawl.folder import Folder
 from tidemill.crawl.frontier import Frontier
+from tidemill.crawl.local.folder import Folder
 from tidemill.crawl.politeness import Politeness, politeness
 from tidemill.crawl.reader import Catch, Reader
 from tidemill.crawl.recorder import Recorder
@@ -102,7 +102,7 @@ async def opened_ways(tools: Tools, spec: SourceSpec, client: Client, profile: P
         max_bytes = tools.net.max_body_bytes
         yield Ways(client, local=Folder(spec.start, base_url=spec.base_url, max_body_bytes=max_bytes))
     elif spec.kind == "warc":
-        from tidemill.crawl.replay import Replay
+        from tidemill.crawl.local.replay import Replay
 
         replay = Replay(spec.start, max_body_bytes=tools.net.max_body_bytes)
         await replay.prepare()

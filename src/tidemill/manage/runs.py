@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import date
 
-from tidemill.crawl.folder import start_url
+from tidemill.crawl.local.folder import start_url
 from tidemill.crawl.scope import Scope, folder_spec
 from tidemill.errors import Invalid, NotFound
 from tidemill.models.run import FINISHED_RUNS, Run, RunOptions

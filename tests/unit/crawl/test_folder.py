@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.crawl import folder as module
-from tidemill.crawl import walk
-from tidemill.crawl.folder import Folder, start_url
+from tidemill.crawl.local import folder as module
+from tidemill.crawl.local import walk
+from tidemill.crawl.local.folder import Folder, start_url
 from tidemill.errors import Forbidden, Invalid, Permanent
 from tidemill.models.url import file_url, path_of
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tests.unit.archive.warc_files import NOON, an_entry, answer, members, record, written
 
 from tidemill.archive.warc import WarcEntry, WarcIndex, decoded_headers
-from tidemill.crawl import replay as module
-from tidemill.crawl.folder import start_url
-from tidemill.crawl.replay import Replay
+from tidemill.crawl.local import replay as module
+from tidemill.crawl.local.folder import start_url
+from tidemill.crawl.local.replay import Replay
 from tidemill.errors import Forbidden, Permanent
 from tidemill.models.ids import new_id
 from tidemill.models.url import url_key

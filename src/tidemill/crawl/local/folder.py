@@ -19,8 +19,8 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from multidict import CIMultiDict
 
 from tidemill.crawl.discover.listing import Listed, Listing
-from tidemill.crawl.files import OpenedFile, file_fault, open_file
-from tidemill.crawl.walk import FoundFile, files_below, is_below, is_hidden
+from tidemill.crawl.local.files import OpenedFile, file_fault, open_file
+from tidemill.crawl.local.walk import FoundFile, files_below, is_below, is_hidden
 from tidemill.errors import Forbidden, Invalid, Permanent
 from tidemill.models.url import file_url, path_of, url_key
 from tidemill.net import Response

@@ -15,7 +15,7 @@ from mimetypes import MimeTypes
 from types import TracebackType
 from typing import Self
 
-from tidemill.crawl.walk import is_below, is_hidden
+from tidemill.crawl.local.walk import is_below, is_hidden
 from tidemill.errors import Forbidden, Permanent, TidemillError, Transient
 
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENXIO, errno.EISDIR})

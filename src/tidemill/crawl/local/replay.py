@@ -15,8 +15,8 @@ from multidict import CIMultiDict
 
 from tidemill.archive.warc import WarcEntry, WarcIndex, list_urls
 from tidemill.crawl.discover.listing import Listed, Listing
-from tidemill.crawl.files import file_fault
-from tidemill.crawl.folder import AFTER, MOST_LISTED, start_url
+from tidemill.crawl.local.files import file_fault
+from tidemill.crawl.local.folder import AFTER, MOST_LISTED, start_url
 from tidemill.errors import Forbidden, Permanent
 from tidemill.models.url import file_url, path_of, url_key
 from tidemill.net import Response
