@@ -26,6 +26,7 @@ from tidemill.models.source import RecrawlRules
 from tidemill.models.visit import Found
 from tidemill.store import captures as captures_store
 from tidemill.store.engine import insert as upsert
+from tidemill.store.many import execute_many
 from tidemill.store.tables import captures, pages, url_patterns, visits
 
 _MOST_AT_ONCE = 5000
@@ -98,8 +99,8 @@ async def enter(connection: AsyncConnection, entry: Entry, found: Sequence[Found
     rows, surplus = await _within_budgets(connection, entry, rows)
     if not rows:
         return unsaved
-    await connection.execute(_ENTER_PAGE, [_page(entry, identifier, each, now) for identifier, each in rows])
-    await connection.execute(_ENTER_VISIT, [_visit(entry, identifier, each, now) for identifier, each in rows])
+    await execute_many(connection, _ENTER_PAGE, [_page(entry, identifier, each, now) for identifier, each in rows])
+    await execute_many(connection, _ENTER_VISIT, [_visit(entry, identifier, each, now) for identifier, each in rows])
     for chunk in _chunks(surplus):
         await connection.execute(update(pages).where(pages.c.id.in_(chunk)).values(over_budget=True))
     await _give_items(connection, entry, rows, now)

@@ -26,6 +26,7 @@ from tidemill.store.admission import Entry, Saved
 from tidemill.store.due import Due, due_of
 from tidemill.store.engine import Store
 from tidemill.store.hosts import Settled
+from tidemill.store.many import execute_many
 from tidemill.store.tables import captures, documents, pages, runs, visits
 
 _GONE_AFTER_RUNS = 2
@@ -54,6 +55,7 @@ _SETTLE = (
         },
     )
 )
+_INSERT_CAPTURE = plain_insert(captures)
 _CLOSE_PAGE = (
     update(pages)
     .where(pages.c.id == bindparam("b_page"))
@@ -100,11 +102,11 @@ async def record(store: Store, entry: Entry, batch: Sequence[Fetched], policy: H
         settled = await hosts.settle(connection, batch, policy, now)
         batch = await _unchanged_by_documents(connection, settled.batch)
         await _insert_captures(connection, batch, now)
-        await connection.execute(_SETTLE, [_settled(fetched, now) for fetched in batch])
+        await execute_many(connection, _SETTLE, [_settled(fetched, now) for fetched in batch])
         closed = [fetched for fetched in batch if fetched.outcome is not None]
         if closed:
             due = await due_of(connection, [fetched.visit.page_id for fetched in closed], [entry.source_id])
-            await connection.execute(_CLOSE_PAGE, [_closed_page(fetched, due, now) for fetched in closed])
+            await execute_many(connection, _CLOSE_PAGE, [_closed_page(fetched, due, now) for fetched in closed])
             await _drop_gone(connection, entry.run_id, entry.source_id, closed, now)
         saved = await admission.enter(connection, entry, _unique_found(batch), now)
         await connection.execute(update(runs).where(runs.c.id == entry.run_id).values(_totals(batch, saved)))
@@ -236,7 +238,7 @@ async def _insert_captures(connection: AsyncConnection, batch: Sequence[Fetched]
         if fetched.capture is not None
     ]
     if rows:
-        await connection.execute(plain_insert(captures), rows)
+        await execute_many(connection, _INSERT_CAPTURE, rows)
 
 
 def _settled(fetched: Fetched, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""Many rows by the short way are what they are by SQLAlchemy's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import bindparam, insert, select, text, update
+from tests.contract.store_house import House, opened_house
+
+from tidemill.models.ids import new_id
+from tidemill.store.many import execute_many
+from tidemill.store.tables import jobs
+
+_INSERT = insert(jobs)
+_END = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("b_id"), jobs.c.state == "pending")
+    .values(state="done", finished_at=bindparam("b_at"), progress=bindparam("b_progress"))
+)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with opened_house(tmp_path) as house:
+        yield house
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    made = datetime(2026, 11, 23, 12, tzinfo=timezone(timedelta(hours=5)))
+    odd = ({"a": ["ü", None, 1.5]}, [], "text", 2**70)
+    return [
+        {
+            "id": new_id(),
+            "team_id": None,
+            "kind": "export",
+            "state": "pending",
+            "request": odd[n % 4],
+            "progress": {},
+            "created_at": made + timedelta(seconds=n),
+            "error": None if n % 2 else "ö' \"; --",
+        }
+        for n in range(count)
+    ]
+
+
+async def raw(house: House) -> list[tuple[Any, ...]]:
+    async with house.store.read() as connection:
+        return [tuple(row) for row in await connection.execute(text("SELECT * FROM jobs ORDER BY id"))]
+
+
+async def test_rows_are_stored_as_by_the_long_way(house: House) -> None:
+    given = rows(9)
+    async with house.store.write() as connection:
+        await execute_many(connection, _INSERT, given)
+    short = await raw(house)
+    async with house.store.write() as connection:
+        await connection.execute(text("DELETE FROM jobs"))
+        await connection.execute(insert(jobs), given)
+    assert short == await raw(house)
+
+
+async def test_what_a_statement_says_itself_is_said_in_each_row(house: House) -> None:
+    given = rows(3)
+    ended = [{"b_id": row["id"], "b_at": datetime(2026, 11, 24, tzinfo=UTC), "b_progress": [1]} for row in given[:2]]
+    async with house.store.write() as connection:
+        await execute_many(connection, _INSERT, given)
+        await execute_many(connection, _END, ended)
+    async with house.store.read() as connection:
+        found = (await connection.execute(select(jobs.c.state, jobs.c.progress).order_by(jobs.c.id))).all()
+    assert [tuple(row) for row in found] == [("done", [1]), ("done", [1]), ("pending", {})]
+
+
+async def test_a_time_without_a_zone_is_refused(house: House) -> None:
+    (row,) = rows(1)
+    with pytest.raises(ValueError, match="naive time"):
+        async with house.store.write() as connection:
+            await execute_many(connection, _INSERT, [{**row, "created_at": datetime(2026, 11, 23)}])  # noqa: DTZ001
