@@ -11,6 +11,7 @@ import random
 import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import urljoin
 
@@ -177,7 +178,7 @@ class Fetcher:
             received_bytes=answer.received_bytes,
             status_code=answer.status,
             elapsed_s=answer.elapsed_s,
-            headers=tuple(pair for pair in answer.headers.items() if not _SECRET.fullmatch(pair[0])),
+            headers=tuple([pair for pair in answer.headers.items() if not _is_secret(pair[0])]),
         )
         return _with_screenshot(replace(catch, fetched=fetched), answer.screenshot)
 
@@ -234,6 +235,12 @@ def _beside_robots(visit: Visit, url: str) -> str:
         return urljoin(f"{visit.origin}/robots.txt", url)
     except ValueError:
         return url
+
+
+@lru_cache(maxsize=4096)
+def _is_secret(header: str) -> bool:
+    """Whether a header of an answer may hold what identifies us to the site: such a one is not archived."""
+    return _SECRET.fullmatch(header) is not None
 
 
 def _with_screenshot(catch: Catch, screenshot: bytes | None) -> Catch:
