@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -135,3 +136,26 @@ async def test_a_stopped_crawl_gives_back_what_it_did_not_fetch(remembered: Memo
     assert await crawled(remembered, Stopping(), stop=stop) is RunState.RUNNING
     assert 0 < len(remembered.recorded) < 100
     assert remembered.log[-1] == "release"
+
+
+async def test_links_that_a_lost_visit_met_are_found_again(remembered: Memory) -> None:
+    """A visit that breaks down brings home nothing; what it had met must not count as told."""
+
+    class Breaking(FakeClient):
+        async def get(self, url: str, **asked: Any) -> Response:
+            found = await super().get(url, **asked)
+            if url == f"{SITE}a":
+                return replace(found, headers=_Breaks(found.headers))
+            await asyncio.sleep(0.05)
+            return found
+
+    class _Breaks(dict):  # type: ignore[type-arg]
+        def items(self) -> Any:
+            raise ZeroDivisionError
+
+    page = answer(200, "<a href=/met>x</a>" + "<p>words of a page that is long enough. " * 9)
+    remembered.pending = [visit(f"{SITE}{name}") for name in "ab"]
+    await crawled(remembered, Breaking({f"{SITE}a": page, f"{SITE}b": page}))
+    said = {each.visit.url[-1]: each for each in remembered.recorded}
+    assert (said["a"].reason, said["a"].found) == ("internal_error", ())
+    assert [each.url for each in said["b"].found] == [f"{SITE}met"]

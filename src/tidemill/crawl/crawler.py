@@ -129,32 +129,12 @@ class _Crawl:
         self._max_pages = options.max_pages or spec.max_pages or settings.max_pages
         self._max_bytes = spec.max_bytes or settings.max_run_bytes
         self._horizon_s = min(_HORIZON_S, settings.lease_s / 4)
-        allow_private = True if options.allow_private else None
-        robots = Robots(tools.store, tools.client, settings, allow_private=allow_private)
+        self._allow_private = True if options.allow_private else None
+        robots = Robots(tools.store, tools.client, settings, allow_private=self._allow_private)
         self._politeness: Politeness = politeness(settings, robots, spec, options)
         self._discovery = Discovery(_scope(tools, run, spec), trap_budget=spec.trap_budget or settings.trap_budget)
         relink = relink or options.full
-        self._fetcher = Fetcher(
-            ways=ways,
-            reader=Reader(
-                spec,
-                self._discovery,
-                product=self._politeness.product,
-                media_types=tools.media_types,
-                max_body_bytes=tools.net.max_body_bytes,
-                relink=relink,
-            ),
-            discovery=self._discovery,
-            robots=robots,
-            scope=self._discovery.scope,
-            store=tools.store,
-            settings=settings,
-            product=self._politeness.product,
-            sitemaps=spec.sitemaps and spec.kind == "website",
-            allow_private=allow_private,
-            rng=random.Random(),  # noqa: S311 - jitter
-            relink=relink,
-        )
+        self._fetcher = self._made_fetcher(ways, robots, spec, relink=relink)
         self._frontier = Frontier(
             refill=self._lease,
             exhausted=self._exhausted,
@@ -168,7 +148,7 @@ class _Crawl:
         self._recorder = Recorder(
             tools.store,
             tools.archive,
-            entry=runs.entry_of(run.id, source, options),
+            entry=runs.entry_of(run.id, source, options, relink=relink),
             batch_size=settings.batch_size,
             policy=self._politeness.policy(self._frontier.pace_per_s),
             written=self._written,
@@ -182,6 +162,29 @@ class _Crawl:
             turns = math.ceil(self._politeness.concurrency / tools.browser.pages)
             self._patience_s += tools.browser.timeout_s * turns + _BROWSER_STARTS_S
         self._state = RunState.RUNNING
+
+    def _made_fetcher(self, ways: Ways, robots: Robots, spec: SourceSpec, *, relink: bool) -> Fetcher:
+        tools, product = self._tools, self._politeness.product
+        return Fetcher(
+            ways=ways,
+            reader=Reader(
+                spec,
+                self._discovery,
+                product=product,
+                media_types=tools.media_types,
+                max_body_bytes=tools.net.max_body_bytes,
+                relink=relink,
+            ),
+            discovery=self._discovery,
+            robots=robots,
+            store=tools.store,
+            settings=tools.settings,
+            product=product,
+            sitemaps=spec.sitemaps and spec.kind == "website",
+            allow_private=self._allow_private,
+            rng=random.Random(),  # noqa: S311 - jitter
+            relink=relink,
+        )
 
     async def run(self, stop: asyncio.Event) -> RunState:
         await leases.release(self._tools.store, self._run.id, self._worker_id)  # what an earlier attempt left leased
@@ -229,9 +232,11 @@ class _Crawl:
             async with asyncio.timeout(self._patience_s):
                 catch = await self._fetcher.fetch(visit)
         except TimeoutError:
+            self._discovery.forget()  # it may have met URLs that now nobody enters in the ledger
             catch = Catch(Fetched(visit, Outcome.FAILED, "timeout"))
         except Exception:  # noqa: BLE001 - logged, and accounted for as the page's outcome
             _log.exception("a visit failed in a way nobody foresaw", url=visit.url)
+            self._discovery.forget()
             catch = Catch(Fetched(visit, Outcome.FAILED, "internal_error"))
         finally:
             self._frontier.fetched(visit)

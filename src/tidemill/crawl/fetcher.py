@@ -19,7 +19,6 @@ from tidemill.crawl.discovery import Discovery
 from tidemill.crawl.politeness import retry_delay_s
 from tidemill.crawl.reader import Catch, Reader
 from tidemill.crawl.robots import Robots, Rules
-from tidemill.crawl.scope import Scope
 from tidemill.crawl.transport import Local, Transport
 from tidemill.errors import Forbidden, Invalid, Skipped, TidemillError, Transient
 from tidemill.models.host import retry_after_s
@@ -59,7 +58,6 @@ class Fetcher:
         reader: Reader,
         discovery: Discovery,
         robots: Robots,
-        scope: Scope,
         store: Store,
         settings: CrawlSettings,
         product: str,
@@ -72,7 +70,7 @@ class Fetcher:
         self._reader = reader
         self._discovery = discovery
         self._robots = robots
-        self._scope = scope
+        self._scope = discovery.scope
         self._store = store
         self._settings = settings
         self._product = product
@@ -151,6 +149,8 @@ class Fetcher:
             fetched,
             requests=fetched.requests + plain.requests,
             received_bytes=fetched.received_bytes + plain.received_bytes,
+            found=(*plain.found, *fetched.found),  # what the shell links to is known by now, and not found again
+            out_of_scope=fetched.out_of_scope + plain.out_of_scope,
         )
         return _unconditional(replace(rendered, fetched=fetched))
 

@@ -139,7 +139,6 @@ def fetcher(
         ),
         discovery=discovery,
         robots=robots or FakeRobots(),  # type: ignore[arg-type]
-        scope=scope,
         store=FakeClock(),  # type: ignore[arg-type]
         settings=crawl,
         product=crawl.product,

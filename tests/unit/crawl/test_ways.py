@@ -36,6 +36,14 @@ async def test_a_shell_is_fetched_again_in_the_browser_and_both_requests_count()
     assert [found.url for found in got.fetched.found] == [f"{SITE}more"]
 
 
+async def test_links_of_the_shell_are_not_lost_with_it() -> None:
+    menu = "<a href=/menu>m</a><a href=http://else.example/>e</a>"
+    network, browser = FakeClient({SITE: answer(200, SHELL + menu)}), FakeClient({SITE: answer(200, RENDERED + menu)})
+    got = (await by_auto(network, browser).fetch(visit())).fetched
+    assert sorted(found.url for found in got.found) == [f"{SITE}menu", f"{SITE}more"]
+    assert got.out_of_scope >= 1
+
+
 async def test_a_page_that_has_its_text_needs_no_browser() -> None:
     network, browser = FakeClient({SITE: answer(200, RENDERED, **VALIDATORS)}), FakeClient()
     got = (await by_auto(network, browser).fetch(visit())).fetched
