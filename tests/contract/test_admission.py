@@ -20,7 +20,7 @@ from tidemill.models.outcome import Outcome
 from tidemill.models.run import Run
 from tidemill.models.source import RecrawlRules
 from tidemill.models.visit import Fetched, Found
-from tidemill.store import leases, runs, tables, workers
+from tidemill.store import admission, leases, runs, sources, tables, workers
 
 DAY_S = 86_400.0
 
@@ -263,6 +263,19 @@ class TestDue:
         assert (await house.reasons(run))["a"] == "pending"
         await house.enter(run, changed)  # which changes nothing any more
         assert (await runs.get(house.store, run.id)).saved_requests == 0, "it is asked for after all"
+
+    async def test_after_a_change_of_rules_everything_is_due_and_no_date_lets_a_page_rest(self, house: House) -> None:
+        """By the new rules the links of any page may mean something else, also of one that did not change."""
+        await self.known(house)
+        house.source, _ = await sources.apply(house.store, replace(house.source.spec, description="other"))
+        run = await house.begin(due_only=True)
+        assert await house.reasons(run) == {"a": "pending", "b": "pending"}
+        entry = runs.entry_of(run.id, house.source, run.options, relink=await runs.rules_changed(house.store, run))
+        (link,) = found("a", depth=1)
+        async with house.store.write() as connection:
+            long_ago = replace(link, modified_at=house.store.now() - timedelta(days=9))
+            await admission.enter(connection, entry, [long_ago], house.store.now())
+        assert await house.reasons(run) == {"a": "pending", "b": "pending"}
 
     async def test_a_long_listing_is_entered_piece_by_piece_and_a_lost_lease_ends_it(self, house: House) -> None:
         run = await house.begin("start")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -83,16 +83,17 @@ async def unfinished(store: Store, source_id: str) -> Run | None:
 
 async def rules_changed(store: Store, run: Run) -> bool:
     """Whether the source has other rules than when its last completed run began: links may count that did not then."""
-    before = and_(
-        runs.c.source_id == run.source_id,
-        runs.c.created_at < run.created_at,
-        runs.c.state == RunState.COMPLETED.value,
-    )
-    last = select(runs.c.source_version).where(before).order_by(runs.c.created_at.desc()).limit(1)
+    last = _last_version(run.source_id).where(runs.c.created_at < run.created_at)
     async with store.read() as connection:
         now = await connection.scalar(select(runs.c.source_version).where(runs.c.id == run.id))
         then = await connection.scalar(last)
     return then is not None and then != now
+
+
+def _last_version(source_id: str) -> Select[Any]:
+    """The version of the source with which its last completed run began."""
+    completed = and_(runs.c.source_id == source_id, runs.c.state == RunState.COMPLETED.value)
+    return select(runs.c.source_version).where(completed).order_by(runs.c.created_at.desc()).limit(1)
 
 
 async def state(store: Store, run_id: str) -> RunState:
@@ -196,6 +197,8 @@ async def _insert(
     connection: AsyncConnection, source: Source, options: RunOptions, starts: Sequence[Found], now: datetime
 ) -> str:
     run_id = new_id()
+    if options.due_only and await connection.scalar(_last_version(source.id)) not in (None, source.version):
+        options = replace(options, due_only=False)  # by its new rules every page may lead elsewhere
     row = {
         "id": run_id,
         "source_id": source.id,
@@ -215,9 +218,10 @@ async def _insert(
     return run_id
 
 
-def entry_of(run_id: str, source: Source, options: RunOptions) -> Entry:
-    """The run as URLs are entered in its ledger."""
-    return Entry(run_id, source.id, source.spec.recrawl, full=options.full, due_only=options.due_only)
+def entry_of(run_id: str, source: Source, options: RunOptions, *, relink: bool = False) -> Entry:
+    """The run as URLs are entered in its ledger. With `relink` every page is to be read, whatever its listing says."""
+    full = options.full or relink
+    return Entry(run_id, source.id, source.spec.recrawl, full=full, due_only=options.due_only)
 
 
 async def _unfinished(connection: AsyncConnection, source_id: str) -> str | None:
