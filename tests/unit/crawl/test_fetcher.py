@@ -255,7 +255,15 @@ async def test_hosts_that_nobody_can_read_end_no_list() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "body", "reason"),
-    [("sitemap", b"\x1f\x8b broken", "bad_encoding"), ("sitemap", b"<", "bad_xml"), ("feed", b"{}", "bad_json")],
+    [
+        ("sitemap", b"\x1f\x8b broken", "bad_encoding"),
+        ("sitemap", b"<", "bad_xml"),
+        ("sitemap", b"", "not_a_sitemap"),
+        ("sitemap", b"nothing to see here", "not_a_sitemap"),
+        ("sitemap", b"<html><body><p>Sorry, not found</p></body></html>", "not_a_sitemap"),
+        ("feed", b"{}", "bad_json"),
+        ("feed", b"<html><body><p>Sorry, not found</p></body></html>", "not_a_feed"),
+    ],
 )
 async def test_broken_lists_are_failures(kind: str, body: bytes, reason: str) -> None:
     result = await fetched(answer(200, body), kind=kind)

@@ -181,13 +181,18 @@ def test_entities_are_neither_fetched_nor_multiplied(tmp_path_factory: pytest.Te
     assert urls(body) == ("&file;", "&l9;", "http://a/1")
 
 
+@pytest.mark.parametrize("body", ["<urlset/>", "<sitemapindex></sitemapindex>", "<x:urlset xmlns:x='y'/>"])
+def test_an_empty_sitemap_is_one(body: str) -> None:
+    assert urls(body) == ()
+
+
 @given(st.binary(max_size=60) | st.text("<>&/urlocset \x00é!?[]'\"", max_size=60).map(str.encode))
 def test_rubbish_is_read_or_refused_and_nothing_else(body: bytes) -> None:
     for prefix in (b"", b"<urlset>", b"\x1f\x8b"):
         try:
             assert isinstance(read(prefix + body), Listing)
         except Permanent as error:
-            assert error.reason in {"bad_xml", "bad_encoding", "too_large"}  # noqa: PT017
+            assert error.reason in {"bad_xml", "bad_encoding", "too_large", "not_a_sitemap"}  # noqa: PT017
 
 
 def test_cdata_that_nobody_closes_is_looked_for_once() -> None:

@@ -50,7 +50,8 @@ def is_xml_feed(body: bytes) -> bool:
 def read_feed(body: bytes, url: str = "", media_type: str = "") -> Listing:
     """What a feed that lies at `url` lists; URLs stand as they are written there, or joined to their `xml:base`.
 
-    `modified_at` is the later of an item's dates. Raises `Permanent`: `bad_xml`, `bad_json`, `too_large`.
+    `modified_at` is the later of an item's dates. Raises `Permanent`: `bad_xml`, `bad_json`, `too_large`, or
+    `not_a_feed` for XML without an item that does not even say that it is one: its pages would be missed in silence.
     """
     text = without_margin(body)
     listing = _read_json(text) if media_type == _JSON_FEED or text.startswith(b"{") else _read_xml(text)
@@ -83,6 +84,8 @@ def _read_xml(body: bytes) -> Listing:
             element.clear()
         elif name == "link" and element.get("rel") == "next" and local_name(element.getparent()) in {"feed", "channel"}:
             further += _based(element, element.get("href"))  # RFC 5005, section 3
+    if not pages and not looks_like_feed(body):
+        raise Permanent("neither an rss, nor a feed, nor an RDF element is there, and no item", reason="not_a_feed")
     return Listing(tuple(pages), tuple(further))
 
 

@@ -6,6 +6,7 @@ fetcher.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,23 +19,31 @@ from tidemill.errors import Permanent
 
 _GZIP = b"\x1f\x8b"
 _ENTRIES = frozenset({"url", "sitemap"})
+_ROOT = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:urlset|sitemapindex)[\s/>]", re.IGNORECASE)
+_ROOT_BYTES = 65_536
 _MOST_MEMBERS = 1024  # each further member costs a copy of what follows it
 
 
 def read_sitemap(body: bytes, *, max_bytes: int) -> Listing:
     """What a sitemap lists; URLs stand as they are written there, `modified_at` is from `<lastmod>`.
 
-    Raises `Permanent`: `bad_xml`, `bad_encoding` (broken gzip), or `too_large` if it inflates beyond `max_bytes`.
+    Raises `Permanent`: `bad_xml`, `bad_encoding` (broken gzip), `too_large` if it inflates beyond `max_bytes`, or
+    `not_a_sitemap`: what lists nothing must say at least that it is one, or its pages would be missed in silence.
     """
     if body[:2] == _GZIP:
         body = _inflate(body, max_bytes)
     text = without_margin(body)
     if not text.startswith(b"<"):
         lines = (line.strip() for line in text.decode("utf-8", "replace").splitlines())
-        return Listing(pages=tuple(Listed(line) for line in lines if line.startswith("http")))
+        pages = tuple(Listed(line) for line in lines if line.startswith("http"))
+        if not pages:
+            raise Permanent("the sitemap is a text without a URL", reason="not_a_sitemap")
+        return Listing(pages=pages)
     if is_xml_feed(text):
         return read_feed(text)
     entries = list(_entries(text))
+    if not entries and not _ROOT.search(text[:_ROOT_BYTES]):
+        raise Permanent("the sitemap holds neither a urlset nor a sitemapindex", reason="not_a_sitemap")
     return Listing(
         pages=tuple(Listed(url, modified_at) for kind, url, modified_at in entries if kind == "url"),
         further=tuple(url for kind, url, _ in entries if kind == "sitemap"),
