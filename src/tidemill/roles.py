@@ -106,10 +106,7 @@ async def crawler(
                 times = 0 if went_well else failed.get(run_id, (0, 0.0))[0] + 1
                 failed.pop(run_id, None)
                 if times:
-                    failed[run_id] = (
-                        times,
-                        loop.time() + _pause_s(times),
-                    )
+                    failed[run_id] = (times, loop.time() + _pause_s(times))
             await _sleep(stop, 5 * _POLL_S)
         await asyncio.gather(*active.values())
 

@@ -13,11 +13,11 @@ from tests.contract.store_house import SITE, House, found, opened_house
 
 from tidemill import roles
 from tidemill.app import App
-from tidemill.errors import Permanent
+from tidemill.errors import NotFound, Permanent
 from tidemill.models.host import Breaker, HostPolicy
 from tidemill.models.run import Run, RunOptions, RunState
 from tidemill.models.visit import Fetched
-from tidemill.store import captures, hosts, leases, ledger, runs, workers
+from tidemill.store import captures, deletion, hosts, leases, ledger, runs, workers
 from tidemill.store.workers import Worker
 
 LEASE_S = 120.0
@@ -137,3 +137,11 @@ def app_of(house: House) -> App:
     app = Mock(spec_set=("store", "archive", "client", "settings", "metrics"))
     app.store = house.store
     return app
+
+
+async def test_a_source_that_was_deleted_meanwhile_gets_no_run(house: House) -> None:
+    """Whoever started it had looked it up just before."""
+    await deletion.mark_deleted(house.store, house.source.name)
+    with pytest.raises(NotFound, match="was deleted; apply it again"):
+        await house.begin("a")
+    assert await runs.listed(house.store, 9) == []

@@ -197,6 +197,8 @@ async def _insert(
     connection: AsyncConnection, source: Source, options: RunOptions, starts: Sequence[Found], now: datetime
 ) -> str:
     run_id = new_id()
+    if await connection.scalar(select(sources.c.deleted_at).where(sources.c.id == source.id)) is not None:
+        raise NotFound(f"source {source.name!r} was deleted; apply it again to bring it back", reason="no_such_source")
     if options.due_only and await connection.scalar(_last_version(source.id)) not in (None, source.version):
         options = replace(options, due_only=False)  # by its new rules every page may lead elsewhere
     row = {
