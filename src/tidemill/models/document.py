@@ -26,9 +26,12 @@ class Draft:
 
     `item_key` tells the documents of one page apart; the page's own document has `""`. `content` is plain text,
     `markdown` the same with its structure; both are safe to show. Times are aware. `language` is an ISO 639-1 code.
-    `fields` holds what is special to the kind (an event's `start`, `end`, `location`). `provenance` says for each value
-    which extractor gave it (`{"title": "jsonld"}`). `problems` are the reasons why it is invalid; empty if it is valid.
-    `content_hash` is equal for equal contents at different URLs; `fingerprint` changes with any visible value.
+    `fields` holds what is special to the kind (an event's `start`, `end`, `location`). `keywords` are found in the text,
+    `tags` given by the page. `entities` are `{"text", "label", "confidence"}`. `provenance` says for each value where it
+    came from, as `origin` writes it; `disagreements` what others gave for it. `problems` are the reasons why it is
+    invalid; empty if it is valid. `content_hash` is equal for equal contents at different URLs; `fingerprint` changes
+    with any visible value. `signature` is what near-duplicates are recognised by (128 MinHashes of 4 bytes); empty for
+    a text too short for that.
     """
 
     kind: str
@@ -48,12 +51,29 @@ class Draft:
     site_name: str | None = None
     image_url: str | None = None
     tags: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    entities: tuple[Mapping[str, Json], ...] = ()
     fields: Mapping[str, Json] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    disagreements: tuple[Mapping[str, Json], ...] = ()
     flags: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     content_hash: str = ""
     fingerprint: str = ""
+    signature: bytes = b""
+
+
+def origin(extractor: str, version: str = "1", rule: str = "") -> str:
+    """Where a value came from, as `Draft.provenance` keeps it: `jsonld@1`, `selector@1 css:.price`.
+
+    `version` changes when the extractor may give another value for the same bytes.
+    """
+    return f"{extractor}@{version} {rule}".rstrip()
+
+
+def origin_name(text: str) -> str:
+    """The extractor of an `origin`."""
+    return text.partition(" ")[0].partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +87,10 @@ class Processed:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as it stands in the store: a draft with its identity, its source and its history."""
+    """A document as it stands in the store: a draft with its identity, its source and its history.
+
+    `similarity` is that to the document it is a duplicate of: 1 if they are equal, `None` if it is no duplicate.
+    """
 
     id: str
     source: str
@@ -76,6 +99,7 @@ class Document:
     state: DocumentState
     version: int
     duplicate_of: str | None
+    similarity: float | None
     capture_id: str
     fetched_at: datetime
     first_seen_at: datetime

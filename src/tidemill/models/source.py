@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 KINDS = ("website", "sitemap", "feed", "json_api", "ical", "files", "warc")
 """What a source may be; see `SourceSpec`."""
@@ -16,18 +17,104 @@ FETCH_MODES = ("http", "browser", "auto")
 """How pages are fetched: plainly, in a browser, or in a browser only if they are empty without JavaScript."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessRules:
-    """What the process stage demands of a source's documents. A page below `min_words` is invalid.
+FIELD_TYPES = ("text", "html", "integer", "number", "boolean", "date", "datetime", "url", "json")
+"""What a selected value may be made into."""
 
-    `fields` maps names of a document (`title`, `content`, `author`, `published_at`, or any other) to the paths at which
-    the items of a `json_api` hold them.
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """One value of a document, by exactly one of `css`, `xpath` and `path` (names and indexes of JSON joined by dots).
+
+    Without `attribute` the text of the element is taken. `transform` is done in its order (see docs/reference), then
+    the value is made into `type`. `many` takes all matches as a list. A value that is not there is `default`; if that
+    is `None`, too, and the value `required`, the document is invalid. In YAML a string stands for a rule: a `path` in
+    a `json_api` source, a `css` selector in others.
     """
 
+    css: str | None = None
+    xpath: str | None = None
+    path: str | None = None
+    attribute: str | None = None
+    type: str = "text"
+    many: bool = False
+    required: bool = False
+    default: str | int | float | bool | None = None
+    transform: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsRule:
+    """The repeated parts of a page that are a document each, by exactly one of `css`, `xpath` and `path`.
+
+    `kind` is what they are (`event`, `product`, any word). `key` names the fields that tell them apart (default: `url`
+    if there is one, else `title` and `start`). `only`: the page has no document of its own beside them.
+    """
+
+    css: str | None = None
+    xpath: str | None = None
+    path: str | None = None
+    kind: str = "item"
+    key: tuple[str, ...] = ()
+    only: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRule:
+    """What one value of a document must be like: a number's range, a text's length in characters, a list's in members.
+
+    `type` is one of `FIELD_TYPES`; `pattern` a regular expression that the whole text must match.
+    """
+
+    type: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    one_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModelRules:
+    """Which fields a language model is asked for (name → what is wanted, in words), and of how many pages of a run.
+
+    Nothing is asked unless `process.llm.url` is set and `fields` are given. `schema` is a JSON schema that the answer
+    must satisfy; default: an object with text or null for each field.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    max_pages: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRules:
+    """What the process stage makes of a source's pages, and demands of its documents.
+
+    `fields` are values by selectors, names of a document (`title`, `content`, `author`, `published_at` …) or any other;
+    with `items` they are looked for in each item, otherwise in the page. `kind` renames the page's own documents.
+    `time_zone` (IANA) is that of times written without one. `prefer` says for a value which origins go first
+    (`{"title": ("jsonld", "h1")}`). `near_duplicates` is the similarity (Jaccard, of word shingles) from which a text
+    counts as the same; `None`: only equal ones do. `across_sources`: duplicates are looked for in other sources, too.
+    A page below `min_words` or above `max_words` is invalid, and so is one that fails a check, the JSON schema `schema`
+    (of the document as exported), or lacks a value that is `required`.
+    """
+
+    kind: str | None = None
+    fields: Mapping[str, FieldRule] = field(default_factory=dict)
+    items: ItemsRule | None = None
+    time_zone: str | None = None
+    prefer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     min_words: int = 5
+    max_words: int | None = None
     languages: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
-    fields: Mapping[str, str] = field(default_factory=dict)
+    checks: Mapping[str, CheckRule] = field(default_factory=dict)
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    near_duplicates: float | None = 0.9
+    across_sources: bool = True
+    entities: bool = False
+    llm: LanguageModelRules = field(default_factory=LanguageModelRules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,12 +39,14 @@ class Pipeline:
             return Processed(capture.id, (), fault.reason)
         drafts: dict[str, Draft] = {}
         for draft in found:
-            drafts.setdefault(draft.item_key, self._finish(draft, rules))
+            if draft.item_key not in drafts:
+                drafts[draft.item_key] = self.finish(draft, rules, capture)
         return Processed(capture.id, tuple(drafts.values()), None if drafts else NOTHING_FOUND)
 
-    def _finish(self, draft: Draft, rules: ProcessRules) -> Draft:
+    def finish(self, draft: Draft, rules: ProcessRules, capture: Capture) -> Draft:
+        """All steps in their order; done again on a draft that is finished, they change nothing."""
         for step in self.steps:
-            draft = step(draft, rules)
+            draft = step(draft, rules, capture)
         return draft
 
 

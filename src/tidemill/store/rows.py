@@ -10,8 +10,9 @@ from sqlalchemy import RowMapping
 
 from tidemill.models.document import Document, DocumentState, Draft
 
-DRAFT_COLUMNS = tuple(field.name for field in fields(Draft) if field.name != "item_key")
-_LISTS = ("tags", "flags", "problems")
+_NOT_COLUMNS = ("item_key", "signature")
+DRAFT_COLUMNS = tuple(field.name for field in fields(Draft) if field.name not in _NOT_COLUMNS)
+_LISTS = ("tags", "keywords", "entities", "disagreements", "flags", "problems")
 
 
 def draft_values(draft: Draft) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def document_of(row: RowMapping) -> Document:
         state=DocumentState(row["state"]),
         version=row["version"],
         duplicate_of=row["duplicate_of"],
+        similarity=row["similarity"],
         capture_id=row["capture_id"],
         fetched_at=row["fetched_at"],
         first_seen_at=row["first_seen_at"],

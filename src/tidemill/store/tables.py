@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -340,6 +341,7 @@ documents = Table(
     Column("url", Text, nullable=False),
     Column("state", String(12), nullable=False),
     Column("duplicate_of", Id),
+    Column("similarity", Float),
     Column("version", Integer, nullable=False),
     Column("capture_id", Id, nullable=False),
     Column("fetched_at", Moment, nullable=False),
@@ -361,8 +363,11 @@ documents = Table(
     Column("site_name", Text),
     Column("image_url", Text),
     Column("tags", Jsonb, nullable=False),
+    Column("keywords", Jsonb, nullable=False, server_default=text("'[]'")),
+    Column("entities", Jsonb, nullable=False, server_default=text("'[]'")),
     Column("fields", Jsonb, nullable=False),
     Column("provenance", Jsonb, nullable=False),
+    Column("disagreements", Jsonb, nullable=False, server_default=text("'[]'")),
     Column("flags", Jsonb, nullable=False),
     Column("problems", Jsonb, nullable=False),
     Column("content_hash", String(64), nullable=False),
@@ -371,7 +376,9 @@ documents = Table(
     CheckConstraint("(state = 'duplicate') = (duplicate_of IS NOT NULL)", name="duplicate_has_original"),
     Index("ix_documents_page", "page_id"),
     Index("ix_documents_source_state_url", "source_id", "state", "url", "item_key"),
-    Index("ix_documents_content", "source_id", "content_hash"),
+    Index("ix_documents_content", "content_hash", "source_id"),
+    Index("ix_documents_canonical", "canonical_url"),
+    Index("ix_documents_original", "duplicate_of"),
     Index("ix_documents_published", "published_at"),
 )
 
@@ -396,6 +403,13 @@ document_tags = Table(
     Column("document_id", Id, ForeignKey("documents.id", ondelete="CASCADE")),
     Column("tag_id", Id, ForeignKey("tags.id", ondelete="CASCADE"), index=True),
     PrimaryKeyConstraint("document_id", "tag_id"),
+)
+
+minhashes = Table(
+    "minhashes",
+    metadata,
+    Column("document_id", Id, ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True),
+    Column("signature", LargeBinary, nullable=False),
 )
 
 signatures = Table(
@@ -483,6 +497,16 @@ jobs = Table(
     _created(),
     Column("finished_at", Moment),
     _one_of("state", ("pending", "running", "done", "failed", "cancelled")),
+)
+
+llm_answers = Table(
+    "llm_answers",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("answer", Jsonb, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    _created(),
+    Index("ix_llm_answers_created", "created_at"),
 )
 
 idempotency_keys = Table(

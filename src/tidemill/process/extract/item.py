@@ -77,7 +77,7 @@ def extract_item(page: Page) -> tuple[Draft, ...]:
     if not isinstance(item, dict):
         return ()
     mapping = page.rules.fields
-    values = {name: at_path(item, path) for name, path in mapping.items()} if mapping else _usual(item)
+    values = {name: at_path(item, rule.path or "") for name, rule in mapping.items()} if mapping else _usual(item)
     return (_draft(page, {name: value for name, value in values.items() if value not in (None, "", [], {})}),)
 
 

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 
+from tidemill.models.capture import Capture
 from tidemill.models.document import Draft, Json
 from tidemill.models.source import ProcessRules
 from tidemill.process.mojibake import MOJIBAKE, repair
@@ -23,7 +24,7 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 _FENCE = re.compile(r"^(`{3,}|~{3,})[^\n]*\n.*?(?:^\1[`~]*[ ]*$|\Z)", re.MULTILINE | re.DOTALL)
 
 
-def clean(draft: Draft, rules: ProcessRules) -> Draft:
+def clean(draft: Draft, rules: ProcessRules, capture: Capture) -> Draft:
     """The draft with all its strings clean. Flag `mojibake_repaired` says that wrongly decoded text was put right."""
     given = (draft.content, draft.markdown, draft.title)
     content, markdown, title = repaired = tuple(_repaired(text) for text in given)

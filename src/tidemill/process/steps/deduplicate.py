@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
+from tidemill.models.capture import Capture
 from tidemill.models.document import Draft
 from tidemill.models.source import ProcessRules
 
@@ -20,7 +21,7 @@ _VISIBLE = (
 )  # fmt: skip
 
 
-def fingerprint(draft: Draft, rules: ProcessRules) -> Draft:
+def fingerprint(draft: Draft, rules: ProcessRules, capture: Capture) -> Draft:
     """The draft with its hashes, lower-case hexadecimal SHA-256.
 
     `content_hash` is equal where kind, title (case folded) and text (white space folded) are, and the fields too unless

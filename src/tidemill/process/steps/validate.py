@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tidemill.models.capture import Capture
 from tidemill.models.document import Draft
 from tidemill.models.source import ProcessRules
 
 _OWN = ("empty_content", "unknown_language", "wrong_language")
 
 
-def validate(draft: Draft, rules: ProcessRules) -> Draft:
+def validate(draft: Draft, rules: ProcessRules, capture: Capture) -> Draft:
     """The draft with all reasons why it is invalid, as slugs; none means that it is valid.
 
     `empty_content`: no text, or fewer than `min_words` words (an event needs none: its fields are its content).

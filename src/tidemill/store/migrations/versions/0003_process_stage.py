@@ -1,0 +1,55 @@
+"""What the process stage adds: keywords, entities, disagreements, near-duplicates, answers of language models."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from tidemill.store.types import Id, Jsonb, Moment
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def _list(name: str) -> sa.Column[object]:
+    return sa.Column(name, Jsonb, server_default=sa.text("'[]'"), nullable=False)
+
+
+def upgrade() -> None:
+    for name in ("keywords", "entities", "disagreements"):
+        op.add_column("documents", _list(name))
+    op.add_column("documents", sa.Column("similarity", sa.Float(), nullable=True))
+    op.execute("UPDATE documents SET similarity = 1 WHERE state = 'duplicate'")
+    op.drop_index("ix_documents_content", "documents")
+    op.create_index("ix_documents_content", "documents", ["content_hash", "source_id"])
+    op.create_index("ix_documents_canonical", "documents", ["canonical_url"])
+    op.create_index("ix_documents_original", "documents", ["duplicate_of"])
+    op.create_table(
+        "minhashes",
+        sa.Column("document_id", Id, nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["document_id"], ["documents.id"], name=op.f("fk_minhashes_document_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("document_id", name=op.f("pk_minhashes")),
+    )
+    op.create_table(
+        "llm_answers",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("answer", Jsonb, nullable=False),
+        sa.Column("tokens", sa.Integer(), nullable=False),
+        sa.Column("created_at", Moment, nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_llm_answers")),
+    )
+    op.create_index("ix_llm_answers_created", "llm_answers", ["created_at"])
+
+
+def downgrade() -> None:
+    op.drop_table("llm_answers")
+    op.drop_table("minhashes")
+    op.drop_index("ix_documents_original", "documents")
+    op.drop_index("ix_documents_canonical", "documents")
+    op.drop_index("ix_documents_content", "documents")
+    op.create_index("ix_documents_content", "documents", ["source_id", "content_hash"])
+    for name in ("similarity", "disagreements", "entities", "keywords"):
+        op.drop_column("documents", name)
