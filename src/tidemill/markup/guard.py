@@ -10,10 +10,10 @@ from __future__ import annotations
 from tidemill.errors import Permanent
 from tidemill.markup.tags import (
     FEW_ATTRIBUTES,
-    FORMATS,
     HARMLESS,
     TAG,
     count_attributes,
+    count_open_formats,
     ends_raw_text,
     fills_with_attributes,
     is_breaking_out,
@@ -61,9 +61,9 @@ def _may_nest(text: str) -> bool:
         return False
     if marks > _MANY_MARKS:
         harmless = HARMLESS.findall(text)
-        if marks - 2 * len(harmless) + harmless.count("") > MAX_DEPTH:
+        if marks - 2 * len(harmless) + harmless.count("") > _MANY_MARKS:
             return True
-    return FORMATS.findall(text).count("") > _FREE_FORMATS
+    return count_open_formats(text) > _FREE_FORMATS
 
 
 def _may_have_many_attributes(text: str) -> bool:

@@ -40,12 +40,22 @@ _SHALLOW_NAMES = (
     "tbody|tfoot|caption"
 )
 
+_INLINE = rf"(?P<{{0}}>span|a|{_FORMAT_NAMES}){_PLAIN}>[^<]*+"
+_CLOSED = "<" + _INLINE.format("inner") + "</(?P=inner)>[^<]*+"
+_CLOSED_TWICE = "<" + _INLINE.format("outer") + f"(?:{_CLOSED})*+" + "</(?P=outer)>[^<]*+"
+
 FORMATS = re.compile(
     r"<(?=[bcefistuBCEFISTU])(?!span|br|t[dhr]|script|section|style|img)"  # for speed: what most elements are not
-    rf"(?:({_FORMAT_NAMES}){_PLAIN}>[^<]*+(?:<span{_PLAIN}>[^<]*+</span>[^<]*+)*+</\1>|"
+    rf"(?:(?P<closed>{_FORMAT_NAMES}){_PLAIN}>[^<]*+(?:{_CLOSED_TWICE})*+</(?P=closed)>|"
     rf"(?i:{_FORMAT_NAMES})[ \t\n\r\f/>])"
 )
-"""A formatting element. With a group: it is closed where it stands, so that nothing is opened again because of it."""
+"""A formatting element. Named `closed`: it is closed where it stands, so that nothing is opened again because of it."""
+
+
+def count_open_formats(text: str) -> int:
+    """How many formatting elements may be left open, at most."""
+    return sum(1 for found in FORMATS.finditer(text) if found["closed"] is None)
+
 
 HARMLESS = re.compile(
     rf"<(?:[!/]|(span|code|em|strong|b|i|div|h[1-6]|cite|pre|sup|sub){_PLAIN}>[^<]*+</\1>|"

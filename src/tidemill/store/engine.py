@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from tidemill.errors import Invalid, Permanent, TidemillError, Transient
 from tidemill.settings import DatabaseSettings
+from tidemill.store.driver import sqlite_driver
 
 __all__ = ["Store", "insert", "open_store"]
 
@@ -102,6 +103,7 @@ def sqlite_path(url: str) -> Path:
 def _engine(path: Path, settings: DatabaseSettings, *, size: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),  # whatever characters the path holds
+        module=sqlite_driver(),
         pool_size=size,
         max_overflow=0,
         pool_timeout=60,

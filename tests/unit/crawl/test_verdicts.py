@@ -31,7 +31,7 @@ from tidemill.crawl.verdicts import (
 from tidemill.crawl.verdicts.evidence import OUTCOMES, Evidence, can_reach, weigh
 from tidemill.crawl.verdicts.judge import suspicion
 from tidemill.crawl.verdicts.reading import read_page
-from tidemill.crawl.verdicts.text import Words, segments
+from tidemill.crawl.verdicts.text import Words, any_stem, finder, segments
 from tidemill.markup.parse import parse_html
 from tidemill.models.outcome import Outcome
 
@@ -166,10 +166,18 @@ def test_a_missing_stem_is_noticed() -> None:
     assert not _can_avoid("no(?:t|pe)? found", ("not found", "no found", "pe f"))
 
 
-def test_every_mark_of_a_vendor_has_one_of_the_stems() -> None:
-    marks = {mark.encode() for mark, _, _ in protection._MARKS}
-    assert all(mark == mark.lower() for mark in marks)
-    assert not [mark for mark in marks if not any(stem in mark for stem in protection._MARK_STEMS)]
+@pytest.mark.parametrize("mark", [mark for mark, _, _ in protection._MARKS])
+def test_marks_of_vendors_are_found_however_they_are_written(mark: str) -> None:
+    assert mark == mark.lower()
+    assert protection._holds_mark(f"<p>{mark.upper()}</p>")
+
+
+def test_pieces_of_text_are_found_in_any_text() -> None:
+    finds = finder(any_stem("c++ (é)", "日本"))
+    assert finds("is c++ (é)")
+    assert finds("日本語")
+    assert not finds("c")
+    assert not finds("\ud800 日 本")
 
 
 def test_patterns_are_compiled_when_they_are_first_needed() -> None:

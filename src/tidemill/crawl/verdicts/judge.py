@@ -10,15 +10,24 @@ from collections.abc import Mapping
 
 from selectolax.lexbor import LexborHTMLParser
 
-from tidemill.crawl.verdicts.absence import empty_results, soft_404
+from tidemill.crawl.verdicts.absence import HOLE_NAMES, empty_results, has_class_of_hole, soft_404
 from tidemill.crawl.verdicts.evidence import OUTCOMES, THRESHOLD, Evidence, Verdict, described, weigh
 from tidemill.crawl.verdicts.page import PLENTY_CHARS, Page
-from tidemill.crawl.verdicts.protection import protection
+from tidemill.crawl.verdicts.protection import PROTECTION_NAMES, is_sent_by_protection, protection
 from tidemill.crawl.verdicts.reading import read_page
-from tidemill.crawl.verdicts.walls import consent, login, maintenance, paywall
+from tidemill.crawl.verdicts.text import is_regret
+from tidemill.crawl.verdicts.walls import (
+    WALL_NAMES,
+    consent,
+    has_address_of_consent,
+    login,
+    maintenance,
+    paywall,
+)
 
 _OF_200 = (soft_404, empty_results, maintenance, consent)
 _OF_ALL = (login, paywall)
+_NAMES = (*PROTECTION_NAMES, *HOLE_NAMES, *WALL_NAMES)
 _SHORT_CHARS = 800
 _DOUBT_OF_LONG = 0.6
 _DOUBT_OF_UNSAID = 0.3
@@ -33,7 +42,7 @@ def judge(status: int, headers: Mapping[str, str], tree: LexborHTMLParser, marku
     login and payment are looked for, since their outcome is known. `headers` are looked up in lower case (any
     case-blind mapping will do); `markup` is the decoded text that `tree` was parsed from, which stays as it is.
     """
-    page = read_page(tree, markup, url=url, status=status, headers=headers)
+    page = read_page(tree, markup, url=url, status=status, headers=headers, suspected=_is_suspected)
     best = _best(page, THRESHOLD)
     return best if best is not None and best.confidence >= THRESHOLD else None
 
@@ -41,6 +50,21 @@ def judge(status: int, headers: Mapping[str, str], tree: LexborHTMLParser, marku
 def suspicion(status: int, headers: Mapping[str, str], tree: LexborHTMLParser, markup: str, url: str) -> Verdict | None:
     """The verdict that most speaks for, however little that is; `None` if nothing does. For measuring thresholds."""
     return _best(read_page(tree, markup, url=url, status=status, headers=headers), 0.0)
+
+
+def _is_suspected(page: Page) -> bool:
+    """Whether anything but its text may speak against a page; of one with more than `BARE_CHARS` the text never does.
+
+    Asked once, before all headings are known: a wall has its heading before its text.
+    """
+    name = f"{page.title}\n{' '.join(page.headings)}"
+    return (
+        any(words.may_be_in(name) for words in _NAMES)
+        or any(is_regret(heading) for heading in page.headings)
+        or is_sent_by_protection(page)
+        or has_address_of_consent(page)
+        or has_class_of_hole(page)
+    )
 
 
 def _best(page: Page | None, least: float) -> Verdict | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from tidemill.crawl.verdicts.evidence import Evidence, can_reach
 from tidemill.crawl.verdicts.naming import named
-from tidemill.crawl.verdicts.page import BARE_CHARS, Page
+from tidemill.crawl.verdicts.page import BARE_CHARS, SCANNED_CHARS, Page
 from tidemill.crawl.verdicts.protection_words import (
     CAPTCHA_SAID,
     CHALLENGE_SAID,
@@ -20,7 +20,7 @@ from tidemill.crawl.verdicts.protection_words import (
     RATE_SAID,
     REGION_SAID,
 )
-from tidemill.crawl.verdicts.text import Words
+from tidemill.crawl.verdicts.text import Words, any_stem, finder
 
 _LITTLE_CHARS = 500
 _NOTHING_CHARS = 40
@@ -79,13 +79,7 @@ _MARKS: tuple[tuple[str, str, float], ...] = (
     ("frc-captcha", "captcha", _HINT),
     ("turing.captcha.qcloud.com", "captcha", _STRONG),
 )
-_MARK_STEMS = tuple(
-    (
-        b"captcha|challenge|cf-|cf_chl|/orchestrate/|cf.errors|-cpt-|bm-verify|edgesuite|incapsula|/ips.js|kpsdk|gokuprops|"
-        b"sucuri|ddos-guard|anubis|/_fs-ch|wordfence|_tmd_|acw_sc|arkoselabs"
-    ).split(b"|")
-)
-"""Pieces of text, one of which is in each mark."""
+_holds_mark = finder("(?i)" + any_stem(*(mark for mark, _, _ in _MARKS)))
 _WIDGETS = frozenset({"g-recaptcha", "h-captcha", "cf-turnstile", "frc-captcha", "arkoselabs.com/fc/"})
 _SAID = (
     ("challenge", CHALLENGE_SAID),
@@ -100,6 +94,15 @@ _SHARE = 0.2
 _NEAR_CHARS = 300
 _SENSOR = "/_incapsula_resource?swjiylwa"
 _STATUS = {401: "access_denied", 403: "access_denied", 429: "rate_limited", 451: "region_blocked"}
+
+
+PROTECTION_NAMES = tuple(words for _, words in PARTS)
+"""What such pages are called."""
+
+
+def is_sent_by_protection(page: Page) -> bool:
+    """Whether a header says so."""
+    return any(_from_headers(page))
 
 
 def protection(page: Page) -> Iterator[Evidence]:
@@ -140,7 +143,7 @@ def _from_headers(page: Page) -> Iterator[Evidence]:
 
 def _from_marks(page: Page) -> Iterator[Evidence]:
     hinted = False  # pages that load two captchas are no surer walls than those that load one
-    if not any(stem in page.scanned for stem in _MARK_STEMS):
+    if not _holds_mark(page.markup[:SCANNED_CHARS]):
         return
     for mark, kind, weight in _MARKS:
         if mark.encode() not in page.scanned:

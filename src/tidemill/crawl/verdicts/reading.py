@@ -6,12 +6,12 @@ has plenty of text. Called by `judge` and `shell`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from tidemill.crawl.verdicts.page import PLENTY_CHARS, Page
+from tidemill.crawl.verdicts.page import BARE_CHARS, PLENTY_CHARS, Page
 from tidemill.crawl.verdicts.text import folded
 
 _LEAD_CHARS = 4_000
@@ -74,20 +74,23 @@ def read_page(
     status: int,
     headers: Mapping[str, str],
     enough_chars: int = PLENTY_CHARS,
+    suspected: Callable[[Page], bool] | None = None,
 ) -> Page | None:
-    """The facts of a page, or `None` as soon as it has shown `enough_chars` of text of its own."""
+    """The facts of a page, or `None` as soon as it has shown `enough_chars` of text of its own.
+
+    One that has more than `BARE_CHARS` is read on only if it is `suspected` by what is known of it then.
+    """
     page = Page(url=url, status=status, headers=headers, markup=markup)
     body = tree.body
-    if body is not None and not _read_body(page, body, enough_chars):
-        return None
     if tree.head is not None:
         _read_head(page, tree.head)
     for node in (tree.root, body):
         if node is not None:
             attributes = node.attributes
-            page.names += f" {attributes.get('class') or ''} {attributes.get('id') or ''}"
+            if attributes:
+                page.names += f" {attributes.get('class') or ''} {attributes.get('id') or ''}"
     page.names = f"{page.names.casefold()} "
-    return page
+    return page if body is None or _read_body(page, body, enough_chars, suspected) else None
 
 
 def _read_head(page: Page, head: LexborNode) -> None:
@@ -114,7 +117,7 @@ def _read_meta(page: Page, attributes: Mapping[str, str | None]) -> None:
         page.refresh = content
 
 
-def _read_body(page: Page, body: LexborNode, enough_chars: int) -> bool:
+def _read_body(page: Page, body: LexborNode, enough_chars: int, suspected: Callable[[Page], bool] | None) -> bool:
     """Walk the body in the order of the page; False as soon as it has enough text. Every page pays for this loop.
 
     lexbor hands out the nodes one after the other much faster than one can climb from each to the next; so nodes are
@@ -122,6 +125,7 @@ def _read_body(page: Page, body: LexborNode, enough_chars: int) -> bool:
     """
     lead: list[str] = []
     lead_chars = all_chars = prose_chars = link_end = header_end = heading_end = 0
+    stop_chars = enough_chars if suspected is None else BARE_CHARS + 1
     nodes = body.traverse(include_text=True, skip_empty=True)
     for number, node in enumerate(islice(nodes, _MAX_NODES)):
         tag = node.tag_id
@@ -133,8 +137,10 @@ def _read_body(page: Page, body: LexborNode, enough_chars: int) -> bool:
                 continue
             if number >= link_end:
                 prose_chars += size
-                if prose_chars >= enough_chars:
-                    return False
+                if prose_chars >= stop_chars:
+                    if prose_chars >= enough_chars or suspected is None or not suspected(page):
+                        return False
+                    stop_chars = enough_chars
             if lead_chars < _LEAD_CHARS and number >= heading_end and size:
                 lead.append(text)
                 lead_chars += size

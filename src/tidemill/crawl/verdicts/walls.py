@@ -43,6 +43,15 @@ _FEW_LINKS = 40
 _CONSENT_SHARE = 0.04
 
 
+WALL_NAMES = (LOGIN_PART, CONSENT_PART, MAINTENANCE_PART)
+"""What such pages are called."""
+
+
+def has_address_of_consent(page: Page) -> bool:
+    """Whether the page lies where pages lie that ask for consent."""
+    return _CONSENT_URL.search(page.url.lower()) is not None
+
+
 def login(page: Page) -> Iterator[Evidence]:
     """Evidence that nothing but a login (or the making of an account) is offered."""
     names = [*named(page, "login_wall", LOGIN_PART, title=0.45, heading=0.35)]
@@ -74,7 +83,7 @@ def login(page: Page) -> Iterator[Evidence]:
 def consent(page: Page) -> Iterator[Evidence]:
     """Evidence that the page is nothing but a question for consent."""
     names = [*named(page, "consent_wall", CONSENT_PART, title=0.4, heading=0.35)]
-    if _CONSENT_URL.search(page.url.lower()):
+    if has_address_of_consent(page):
         names.append(Evidence("consent_wall", 0.4, "address of a consent page"))
     if not names or page.links > _FEW_LINKS:
         return
