@@ -7,6 +7,7 @@ so that a site of a hundred thousand costs no more memory than one of two.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import random
 from abc import ABC, abstractmethod
 from functools import lru_cache
@@ -14,10 +15,14 @@ from pathlib import Path
 from posixpath import normpath
 from urllib.parse import unquote, urljoin, urlsplit
 
+import orjson
 from selectolax.lexbor import LexborHTMLParser
 
 MEDIA_TYPES = {".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8", ".css": "text/css"}
 ROBOTS = "/robots.txt"
+LABELLED = Path(__file__).resolve().parents[2] / "shared" / "data" / "wcxb-dev.jsonl.xz"
+"""Real pages, kept beside the repository."""
+
 _CHILDREN = 8
 _ACROSS = 12
 _SENTENCES = 14
@@ -33,6 +38,10 @@ class Site(ABC):
 
     start: str
     expected: frozenset[str]
+
+    def served_at(self, origin: str) -> None:
+        """Told where it is served, before the first request."""
+        del origin
 
     @abstractmethod
     def page(self, path: str) -> bytes | None:
@@ -110,8 +119,33 @@ class NumberedSite(Site):
         )
 
 
+class LabelledSite(Site):
+    """Real pages of many sites under addresses of this one, named by a sitemap: every `step`th of the labelled ones."""
+
+    def __init__(self, step: int) -> None:
+        self.start = "/sitemap.xml"
+        self._answers: dict[str, bytes] = {}
+        with lzma.open(LABELLED) as lines:
+            for number, line in enumerate(lines):
+                if number % step == 0:
+                    page = orjson.loads(line)
+                    body = page["html"].encode("utf-8", "replace")
+                    self._answers[f"/pages/{page['id']}"] = answer_of(body, "text/html; charset=utf-8")
+        self.expected = frozenset({self.start, *self._answers})
+
+    def served_at(self, origin: str) -> None:
+        """Write the sitemap."""
+        entries = "".join(f"<url><loc>{origin}{path}</loc></url>" for path in self._answers)
+        body = f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</urlset>'
+        self._answers[self.start] = answer_of(body.encode(), "application/xml")
+
+    def page(self, path: str) -> bytes | None:
+        """From memory."""
+        return self._answers.get(path)
+
+
 def site_of(name: str) -> Site:
-    """The site that a name on the command line stands for: `lone`, `numbered:2000` or `folder:PATH`."""
+    """The site that a name stands for: `lone`, `numbered:2000`, `folder:PATH` or `labelled:STEP`."""
     kind, _, argument = name.partition(":")
     if kind == "lone":
         return LonePage()
@@ -119,7 +153,9 @@ def site_of(name: str) -> Site:
         return NumberedSite(int(argument))
     if kind == "folder":
         return FolderSite(Path(argument))
-    raise SystemExit(f"no site {name!r}; there are lone, numbered:COUNT and folder:PATH")
+    if kind == "labelled":
+        return LabelledSite(int(argument))
+    raise SystemExit(f"no site {name!r}; there are lone, numbered:COUNT, folder:PATH and labelled:STEP")
 
 
 def answer_of(body: bytes, media_type: str) -> bytes:

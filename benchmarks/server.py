@@ -115,6 +115,7 @@ async def serve(names: Sequence[str]) -> None:
     for name, hosted in every.items():
         server = await loop.create_server(partial(Connection, hosted), "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
+        hosted.site.served_at(f"http://127.0.0.1:{port}")
         addresses[name] = {"url": f"http://127.0.0.1:{port}{hosted.site.start}", "pages": len(hosted.site.expected)}
     print(json.dumps(addresses), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):

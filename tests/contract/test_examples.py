@@ -19,6 +19,8 @@ from tidemill.manage.sources import read_files
 from tidemill.models.capture import Capture
 from tidemill.models.document import Draft
 from tidemill.models.source import ApiRules, SourceSpec
+from tidemill.process.extract.page import Page
+from tidemill.process.extract.selectors import extract_selected
 from tidemill.process.pipeline import process
 
 FOLDER = Path(__file__).parents[2] / "examples" / "sources"
@@ -137,6 +139,20 @@ def test_the_calendar_gives_its_meetings() -> None:
     assert drafts[0].fields["start"] == "2026-04-05T17:00:00+01:00"
     assert drafts[0].fields["rrule"] == "FREQ=WEEKLY;COUNT=4"
     assert all(draft.problems == () for draft in drafts)
+
+
+def test_the_list_of_events_gives_each_of_them_by_selectors() -> None:
+    spec = example("events")
+    (url,) = spec.start
+    expected = site().pages[url.removeprefix(BASE)].expected
+    of_page = Capture("c", "r", "p", "s", url, datetime(2026, 5, 1, tzinfo=UTC), 200, "text/html", "text/html", "", 0)
+    drafts = extract_selected(Page(of_page, body(url), spec.process))
+    assert tuple(draft.title for draft in drafts) == expected.items
+    assert tuple(draft.fields["start"] for draft in drafts) == expected.starts
+    assert all(said in {draft.content for draft in drafts} for said in expected.must_contain)
+    assert all(draft.kind == "event" and draft.fields["location"] and not draft.problems for draft in drafts)
+    in_all = document(url, "text/html", body(url), spec)
+    assert sorted(draft.title for draft in in_all) == sorted(expected.items), "its JSON-LD tells of the same events"
 
 
 def test_the_site_has_none_of_this_unless_it_is_asked_for() -> None:

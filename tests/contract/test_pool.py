@@ -41,6 +41,11 @@ async def tell(workers: WorkerPool, command: str, name: str = "c") -> Processed 
     return await workers.run(capture(name), command.encode(), RULES)
 
 
+def given(result: Processed | Failure) -> object:
+    assert isinstance(result, Processed), result
+    return result.drafts[0].fields["given"]
+
+
 def worker_pid(result: Processed | Failure) -> int:
     assert isinstance(result, Processed), result
     return int(result.drafts[0].title)
@@ -113,7 +118,7 @@ async def test_an_exception_tells_type_message_and_place() -> None:
     assert isinstance(failed, Failure)
     assert (failed.reason, failed.error_type, failed.message) == ("error", "LookupError", "no such thing")
     assert failed.place.startswith("pool_tasks.py:")
-    assert failed.place.endswith(" obey")
+    assert failed.place.endswith(" _raise")
     assert "raise LookupError" in failed.trace
     assert len(failed.trace.encode()) <= 8192
     assert isinstance(after, Processed)
@@ -131,6 +136,99 @@ async def test_large_bodies_pass_through_the_pipe() -> None:
     async with pool() as workers:
         result = await workers.run(capture(), b"ok " + b"x" * 20_000_000, RULES)
     assert isinstance(result, Processed)
+
+
+@pytest.mark.parametrize(
+    ("command", "reason", "says"),
+    [
+        ("null", "worker_died", "SIGSEGV"),
+        ("sys.exit 4", "error", "4"),
+        ("recurse", "error", "recursion"),
+        ("speechless", "error", "cannot be shown"),
+        ("bomb", "error", "no number"),
+        ("lambda", "error", "lambda"),
+        ("long 300", "error", "more than"),
+    ],
+)
+async def test_whatever_a_plug_in_does_costs_its_own_capture_alone(command: str, reason: str, says: str) -> None:
+    async with pool() as workers:
+        before, fault, after = await asyncio.gather(*(tell(workers, each) for each in ("ok", command, "ok")))
+    assert isinstance(fault, Failure)
+    assert fault.reason == reason
+    assert says in fault.message
+    assert isinstance(before, Processed)
+    assert isinstance(after, Processed)
+
+
+async def test_a_task_finds_neither_the_tasks_of_others_nor_the_pipe_of_results() -> None:
+    async with pool() as workers:
+        read, printed, after = await asyncio.gather(*(tell(workers, each) for each in ("read", "print x", "ok")))
+    assert given(read) == ""
+    assert worker_pid(printed) == worker_pid(after)
+
+
+async def test_threads_that_tasks_leave_behind_are_ended_with_their_worker() -> None:
+    async with pool() as workers:
+        few = [worker_pid(await tell(workers, "threads 2")) for _ in range(2)]
+        many, after = await asyncio.gather(tell(workers, "threads 9"), tell(workers, "ok"))
+        pids = {*few, worker_pid(many), worker_pid(after)}
+    assert len(set(few)) == 1, "a plug-in may keep a thread or two"
+    assert worker_pid(after) != worker_pid(many)
+    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere memory is not measured")
+async def test_a_worker_that_a_task_left_swollen_is_replaced_before_the_next() -> None:
+    async with pool(memory_mb=400) as workers:
+        pids = [worker_pid(result) for result in [await tell(workers, "keep 40") for _ in range(7)]]
+        large = worker_pid(await tell(workers, "eat 300"))
+    assert len(set(pids)) == 3, "a quarter of 400 MiB is filled with the third task"
+    assert pids == sorted(pids, key=pids.index)
+    assert large == pids[-1], "what a task gave back is no reason"
+
+
+async def test_what_a_task_started_ends_with_its_worker() -> None:
+    async with pool() as workers:
+        orphan = given(await tell(workers, "spawn"))
+    assert isinstance(orphan, int)
+    deadline = time.monotonic() + 5
+    while _lives(orphan) and time.monotonic() < deadline:  # noqa: ASYNC110 - no event tells
+        await asyncio.sleep(0.02)
+    assert not _lives(orphan)
+
+
+async def test_a_child_of_a_dead_worker_does_not_hold_its_task_back() -> None:
+    """The child keeps the pipe open, so that its end alone would not tell that the worker is gone."""
+    async with pool(timeout_s=60) as workers:
+        died, after = await asyncio.wait_for(asyncio.gather(tell(workers, "fork"), tell(workers, "ok")), 30)
+    assert isinstance(died, Failure)
+    assert "exit code 9" in died.message
+    assert isinstance(after, Processed)
+
+
+async def test_a_worker_that_cannot_begin_its_next_task_is_killed_and_the_task_done_elsewhere() -> None:
+    async with pool(timeout_s=1.0) as workers:
+        blocking = await tell(workers, "block")
+        await asyncio.sleep(0.3)
+        after = await asyncio.wait_for(tell(workers, "ok"), 30)
+    assert worker_pid(blocking) != worker_pid(after)
+
+
+async def test_a_good_task_among_many_that_kill_their_workers_is_done() -> None:
+    async with pool(workers=2) as workers:
+        commands = ["exit 1", "exit 1", "ok", *["exit 1"] * 4, "ok"]
+        results = await asyncio.gather(*(tell(workers, command) for command in commands))
+    assert [isinstance(result, Processed) for result in results] == [command == "ok" for command in commands]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit of address space is Linux's")
+async def test_a_body_that_no_worker_can_hold_fails_and_the_next_one_does_not_wait_for_it() -> None:
+    async with pool(memory_mb=128) as workers:
+        bodies = (b"ok " + b"x" * 200_000_000, b"ok")
+        huge, after = await asyncio.gather(*(workers.run(capture(), body, RULES) for body in bodies))
+    assert isinstance(huge, Failure)
+    assert huge.reason == "out_of_memory"
+    assert isinstance(after, Processed)
 
 
 async def test_closing_leaves_no_process_and_cancels_what_waits() -> None:
@@ -207,4 +305,7 @@ async def test_workers_die_with_their_parent(tmp_path: Path) -> None:
 
 
 def _lives(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

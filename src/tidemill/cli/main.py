@@ -9,7 +9,21 @@ from typing import Annotated, Any
 import typer
 
 from tidemill import __version__
-from tidemill.cli import config, crawl, database, doctor, documents, extract, ledger, process, runs, search, serve
+from tidemill.cli import (
+    config,
+    crawl,
+    database,
+    deadletters,
+    doctor,
+    documents,
+    extract,
+    ledger,
+    process,
+    reprocess,
+    runs,
+    search,
+    serve,
+)
 from tidemill.cli import sources as sources_commands
 from tidemill.cli.session import Given
 
@@ -26,6 +40,9 @@ app.command("extract")(extract.extract)
 app.command("export")(documents.export)
 app.command("ledger")(ledger.ledger)
 app.command("process")(process.process)
+app.command("reprocess")(reprocess.reprocess)
+app.add_typer(documents.app, name="documents")
+app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(sources_commands.app, name="sources")
 app.add_typer(runs.app, name="runs")
 app.add_typer(config.app, name="config")

@@ -35,6 +35,7 @@ HTML = frozenset({"text/html", "application/xhtml+xml"})
 XML = frozenset({"text/xml", "application/xml"})
 JSON = "application/json"
 _CALENDAR = "text/calendar"
+_FEED = "application/rss+xml"
 _PASSING = (429, 503)
 _DEFENCES = ("challenge", "captcha")  # of those that answer so, only these will answer so again
 _MAYBE_FEEDS = XML | {JSON}
@@ -82,13 +83,14 @@ class Reader:
         self._max_body_bytes = max_body_bytes
         self._relink = relink
         self._follows = spec.kind == "website"
+        self._only_type = _only_type(spec)
         # Folders, lists and archives say themselves what they hold; a feed among their files leads into all the web.
         self._reads_feeds = spec.kind not in LOCAL_KINDS
         self._links = LinkReader(product)
 
     def wants(self, visit: Visit, media_type: str) -> bool:
         """Whether a body of this type is of any use for the visit."""
-        if visit.kind != "page" or not media_type or self._spec.kind == "ical":
+        if visit.kind != "page" or not media_type or self._only_type is not None:
             return True
         return media_type in self._media_types or media_type in _MAYBE_FEEDS or media_type in FEED_MEDIA_TYPES
 
@@ -108,6 +110,8 @@ class Reader:
             return Catch(Fetched(visit, Outcome.SKIPPED, "media_type"))
         if visit.kind == "feed" and self._spec.kind == "json_api":
             return self._listing(visit, lambda: read_api(answer.body, visit.url, self._spec.api), "json_api", now)
+        if self._only_type is not None:
+            return self._captured(visit, answer, now)
         generic = answer.media_type in _MAYBE_FEEDS or answer.media_type in FEED_MEDIA_TYPES
         if visit.kind == "feed" or (self._reads_feeds and generic and _is_feed(answer)):
             return self._listing(visit, lambda: read_feed(answer.body, visit.url, answer.media_type), "feed", now)
@@ -264,7 +268,7 @@ class Reader:
             url=visit.url,
             fetched_at=answer.fetched_at or now,
             status_code=answer.status,
-            media_type=_CALENDAR if self._spec.kind == "ical" else answer.media_type or _sniffed(answer.body),
+            media_type=self._only_type or answer.media_type or _sniffed(answer.body),
             content_type=answer.content_type,
             body_hash=sha256(answer.body).hexdigest(),
             size_bytes=len(answer.body),
@@ -281,6 +285,13 @@ def _say(visit: Visit, outcome: Outcome, reason: str, confidence: float, evidenc
         confidence=confidence,
         evidence=list(evidence),
     )
+
+
+def _only_type(spec: SourceSpec) -> str | None:
+    """What every answer is taken for, whatever the server calls it, if the source is of one such kind."""
+    if spec.kind == "ical":
+        return _CALENDAR
+    return _FEED if spec.kind == "feed" and not spec.feed.follow else None
 
 
 def _is_feed(answer: Response) -> bool:

@@ -1,7 +1,8 @@
-"""Documents going out: as JSON lines, as a stream."""
+"""Documents: going out as a stream, listed, and found by what people have of them. Called by command line and API."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
@@ -9,9 +10,14 @@ from typing import Any
 
 from tidemill.archive.base import Archive
 from tidemill.archive.warc import WarcEntry
-from tidemill.models.document import Document
-from tidemill.store import captures, documents, sources
+from tidemill.errors import Conflict, Invalid, NotFound
+from tidemill.models.document import Document, DocumentState
+from tidemill.models.url import url_key
+from tidemill.store import captures, documents, sources, versions
 from tidemill.store.engine import Store
+
+_SHORTEST_PREFIX = 6
+_MOST_NAMED = 10
 
 
 async def exported(store: Store, source: str | None = None) -> AsyncGenerator[dict[str, Any], None]:
@@ -21,6 +27,14 @@ async def exported(store: Store, source: str | None = None) -> AsyncGenerator[di
     async with aclosing(documents.current(store, source)) as found:
         async for document in found:
             yield record(document)
+
+
+async def listed(store: Store, source: str | None, state: str, limit: int) -> list[dict[str, Any]]:
+    """The first documents in that state by URL, in brief. Raises `NotFound` (unknown source) and `Invalid`."""
+    if state not in list(DocumentState):
+        raise Invalid(f"{state!r} is no state; use one of {', '.join(DocumentState)}", reason="bad_state")
+    source_id = (await sources.get(store, source)).id if source is not None else None
+    return await versions.brief(store, source_id, DocumentState(state), limit)
 
 
 async def archived(store: Store, archive: Archive, source: str | None = None) -> AsyncGenerator[WarcEntry]:
@@ -62,6 +76,8 @@ def record(document: Document) -> dict[str, Any]:
         "site_name": draft.site_name,
         "image_url": draft.image_url,
         "tags": list(draft.tags),
+        "keywords": list(draft.keywords),
+        "entities": [dict(entity) for entity in draft.entities],
         "fields": dict(draft.fields),
         "flags": list(draft.flags),
         "source": document.source,
@@ -71,6 +87,77 @@ def record(document: Document) -> dict[str, Any]:
     }
 
 
+def full_record(document: Document) -> dict[str, Any]:
+    """A document as exports give it, and how the store judged it."""
+    draft = document.draft
+    return record(document) | {
+        "state": document.state.value,
+        "duplicate_of": document.duplicate_of,
+        "similarity": document.similarity,
+        "provenance": dict(draft.provenance),
+        "disagreements": [dict(each) for each in draft.disagreements],
+        "problems": list(draft.problems),
+        "capture_id": document.capture_id,
+        "first_seen_at": moment(document.first_seen_at),
+        "updated_at": moment(document.updated_at),
+    }
+
+
 def moment(at: datetime | None) -> str | None:
     """A time as ISO 8601, or `None`."""
     return at.isoformat() if at is not None else None
+
+
+async def find(store: Store, reference: str) -> Document:
+    """The document of an identifier, of at least its first 6 digits, or of a page's URL.
+
+    Raises `Invalid` (`bad_document`), `NotFound` (`no_such_document`) or `Conflict` (`ambiguous_document`).
+    """
+    if "://" in reference:
+        return await documents.get(store, await _of_url(store, reference))
+    digits = id_digits(reference)
+    if digits is None:
+        raise Invalid(
+            f"{reference!r} is no document: give its identifier, at least the first {_SHORTEST_PREFIX} digits, or the"
+            " URL of its page",
+            reason="bad_document",
+        )
+    found = await versions.ids_with_prefix(store, digits, _MOST_NAMED)
+    if not found:
+        raise _unknown(reference)
+    return await documents.get(store, _only(reference, found))
+
+
+def id_digits(reference: str) -> str | None:
+    """The hexadecimal digits of an identifier or of its beginning; `None` if that is neither."""
+    digits = reference.strip().replace("-", "").lower()
+    return digits if re.fullmatch(rf"[0-9a-f]{{{_SHORTEST_PREFIX},32}}", digits) else None
+
+
+async def _of_url(store: Store, reference: str) -> str:
+    is_web = reference.lower().startswith(("http:", "https:"))  # sources of files have pages of other schemes
+    found = await versions.ids_of_url(store, url_key(reference) if is_web else reference)
+    live = [identifier for identifier, state in found if state is not DocumentState.REMOVED]
+    if not found:
+        raise NotFound(
+            f"no document of the page {reference}; `tidemill ledger` says what became of the pages of a run",
+            reason="no_such_document",
+        )
+    return _only(reference, live or [identifier for identifier, _ in found])
+
+
+def _only(reference: str, found: list[str]) -> str:
+    if len(found) == 1:
+        return found[0]
+    more = ", …" if len(found) > _MOST_NAMED else ""
+    raise Conflict(
+        f"{reference} is not one document; name one of {', '.join(found[:_MOST_NAMED])}{more}",
+        reason="ambiguous_document",
+    )
+
+
+def _unknown(reference: str) -> NotFound:
+    return NotFound(
+        f"no document {reference!r}; `tidemill search` and `tidemill ledger --json` name those there are",
+        reason="no_such_document",
+    )

@@ -18,7 +18,7 @@ from tidemill.store import ledger, runs, sources
 from tidemill.store.engine import Store
 
 _START_KINDS = {"website": "page", "ical": "page", "sitemap": "sitemap"}
-"""What the start URLs of a kind are in the ledger; those of all others are listings."""
+"""What the start URLs of a kind are in the ledger; those of all others are listings, but feeds that are not followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ def start_pages(source: Source) -> list[Found]:
     """The start URLs of a source as the ledger takes them."""
     spec = source.spec
     kind = _START_KINDS.get(spec.kind, "feed")
+    if spec.kind == "feed" and not spec.feed.follow:
+        kind = "page"
     if spec.kind in LOCAL_KINDS:
         keys = [start_url(path) for path in spec.start]
     elif kind == "page":

@@ -1,30 +1,22 @@
 """What each field of a source means, its default and its bounds: said once, here.
 
-The rules read the bounds, the JSON schema and the reference page read the rest. Fields are named by their dotted path.
+The rules read the bounds, the JSON schema and the reference page read the rest. Fields are named by their dotted path,
+in which `*` stands for any name. Those below `process` are in `source_process_fields`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from tidemill.manage.source_process_fields import COUNT as _COUNT
+from tidemill.manage.source_process_fields import PROCESS_FIELDS, About
 from tidemill.models.source import FETCH_MODES, KINDS
 
+__all__ = ["FIELDS", "ROTATIONS", "About"]
+
 ROTATIONS = ("request", "host")
-_COUNT = 10**12
 _YEARS_H = 87_600.0
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """A field: its default as people read it, what it does, and what a number may be (bounds are included)."""
-
-    default: str
-    says: str
-    least: float | None = None
-    most: float | None = None
-    choices: tuple[str, ...] = ()
 
 
 FIELDS: Mapping[str, About] = MappingProxyType(
@@ -100,16 +92,9 @@ FIELDS: Mapping[str, About] = MappingProxyType(
         "api.cursor_parameter": About("`cursor`", "query parameter in which that value is sent"),
         "api.page_parameter": About("none", "query parameter that is counted up until a page has no items"),
         "api.first_page": About("`1`", "the first value of `page_parameter`", 0, _COUNT),
-        "process": About("see below", "what a document must be like"),
-        "process.min_words": About(
-            "`5`", "a page with fewer words is `invalid (empty_content)`; events need none", 0, _COUNT
-        ),
-        "process.languages": About("any", "ISO 639 codes such as `en`; other documents are invalid"),
-        "process.required": About(
-            "none", "values that a document must have: `author`, `published_at`, or one of its `fields`"
-        ),
-        "process.fields": About(
-            "none", "for `json_api`: names of a document (`title`, `content`, any other) to paths in the item"
-        ),
+        "feed": About("see below", "for `feed`: what its entries are for"),
+        "feed.follow": About("`true`", "fetch the entries' pages; otherwise the entries themselves are the documents"),
+        "process": About("see below", "what is made of the pages, and what a document must be like"),
+        **PROCESS_FIELDS,
     }
 )

@@ -6,7 +6,7 @@ In: paths. Out: sources, or `Invalid` with every problem of every file. Called b
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import yaml
 from tidemill.errors import Invalid
 from tidemill.manage.source_mapping import judge
 from tidemill.manage.source_request import Location
-from tidemill.models.source import SourceSpec
+from tidemill.manage.source_shorthand import shortest
+from tidemill.models.source import ProcessRules, SourceSpec
 
 _DOCUMENT = tuple[yaml.Node, Any]
 
@@ -37,28 +38,46 @@ def read_files(paths: Sequence[Path]) -> list[SourceSpec]:
     return list(specs.values())
 
 
+def rules_of(path: Path) -> ProcessRules:
+    """What the one source of a file makes of its pages, to try on a page without a store.
+
+    Raises `Invalid` (reason `source`) with every problem, or if the file holds more sources than one.
+    """
+    specs = read_files([path])
+    if len(specs) == 1:
+        return specs[0].process
+    told = f"{path}: holds {len(specs)} sources ({', '.join(spec.name for spec in specs)}); give a file with one"
+    raise Invalid(told, reason="source", problems=(told,))
+
+
 def to_yaml(spec: SourceSpec) -> str:
     """A source as YAML, without what is left at its default. Reads back the same."""
-    return yaml.safe_dump(_given(spec), sort_keys=False, allow_unicode=True)
+    given = _given(spec, SourceSpec(name=""))
+    if spec.process.fields:
+        rules = given["process"]["fields"]
+        of_json = spec.kind == "json_api"
+        for name, rule in spec.process.fields.items():
+            rules[name] = shortest(rule, rules[name], of_json=of_json)
+    return yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
 
 
-def _given(value: Any) -> dict[str, Any]:
-    defaults = asdict(type(value)(name="") if isinstance(value, SourceSpec) else type(value)())
+def _given(value: Any, default: Any) -> dict[str, Any]:
+    """The fields of a dataclass that differ from those of `default`."""
     given: dict[str, Any] = {}
     for field in fields(value):
-        held = getattr(value, field.name)
-        if is_dataclass(held):
-            inner = _given(held)
-            given |= {field.name: inner} if inner else {}
-        elif field.name in {"name", "kind"} or held != defaults[field.name]:
-            given[field.name] = _plain(held)
+        held, usual = getattr(value, field.name), getattr(default, field.name)
+        if held != usual or (isinstance(value, SourceSpec) and field.name in {"name", "kind"}):
+            given[field.name] = _plain(held, usual)
     return given
 
 
-def _plain(held: Any) -> Any:
-    if isinstance(held, tuple):
-        return list(held)
-    return dict(held) if hasattr(held, "items") else held
+def _plain(held: Any, usual: Any) -> Any:
+    """A value as YAML has it."""
+    if is_dataclass(held) and not isinstance(held, type):
+        return _given(held, usual if usual is not None else type(held)())
+    if isinstance(held, tuple | list):
+        return [_plain(each, None) for each in held]
+    return {key: _plain(each, None) for key, each in held.items()} if hasattr(held, "items") else held
 
 
 def _read(path: Path, problems: list[str]) -> Iterator[SourceSpec]:

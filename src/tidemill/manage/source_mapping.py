@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,13 +16,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from tidemill.errors import Invalid
 from tidemill.manage import source_rules
+from tidemill.manage.source_parts import parts_of
 from tidemill.manage.source_request import Location
 from tidemill.manage.source_secrets import HIDDEN, unseen
+from tidemill.manage.source_shorthand import expanded
 from tidemill.models.source import SourceSpec
 
 _ADAPTER = TypeAdapter(SourceSpec)
 _MOST_VALUES = 100_000
-_DEEPEST = 20
+_DEEPEST = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,6 @@ class Fault:
     location: Location
     message: str
     is_key: bool = False
-
-
-def groups(model: type) -> dict[str, type]:
-    """The fields of a dataclass that are mappings with fields of their own, each with its dataclass."""
-    made: list[tuple[str, Any]] = [(field.name, field.default_factory) for field in fields(model)]
-    return {name: factory for name, factory in made if isinstance(factory, type) and is_dataclass(factory)}
 
 
 def read_mapping(value: Any) -> SourceSpec:
@@ -61,7 +57,7 @@ def judge(value: Any) -> tuple[SourceSpec | None, list[Fault]]:
         return None, faults
     try:
         # As JSON, so that pydantic is strict without asking for tuples where the mapping has lists.
-        spec = _ADAPTER.validate_json(json.dumps(value), strict=True)
+        spec = _ADAPTER.validate_json(json.dumps(expanded(value)), strict=True)
     except ValidationError as error:
         return None, [_of_type(each) for each in error.errors(include_url=False)]
     faults = [Fault(location, message) for location, message in source_rules.faults(spec)]
@@ -70,15 +66,19 @@ def judge(value: Any) -> tuple[SourceSpec | None, list[Fault]]:
 
 def _unknown(place: Location, value: dict[Any, Any], model: type) -> Iterator[Fault]:
     known = [field.name for field in fields(model)]
-    inner = groups(model)
+    parts = parts_of(model)
     for key, held in value.items():
         if key not in known:
             near = get_close_matches(str(key), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"fields are {', '.join(known)}"
             within = f" in {'.'.join(map(str, place))}" if place else ""
             yield Fault((*place, key), f"unknown field {str(key)!r}{within}; {hint}", is_key=True)
-        elif key in inner and isinstance(held, dict):
-            yield from _unknown((*place, key), held, inner[key])
+        elif key in parts and isinstance(held, dict):
+            inner = held.items() if parts[key].is_many else [(None, held)]
+            for name, each in inner:
+                if isinstance(each, dict):
+                    below = (*place, key) if name is None else (*place, key, name)
+                    yield from _unknown(below, each, parts[key].model)
 
 
 def _plain(value: dict[Any, Any]) -> list[Fault]:

@@ -16,10 +16,11 @@ from typing import Any
 from tidemill.crawl.scope import Scope
 from tidemill.errors import Invalid, TidemillError
 from tidemill.manage import source_api, source_request
-from tidemill.manage.source_fields import FIELDS
+from tidemill.manage.source_fields import FIELDS, About
+from tidemill.manage.source_parts import values_at
 from tidemill.manage.source_request import Fault, Location
 from tidemill.manage.source_secrets import unseen
-from tidemill.models.source import LOCAL_KINDS, ApiRules, SourceSpec
+from tidemill.models.source import LOCAL_KINDS, ApiRules, FeedRules, ProcessRules, SourceSpec
 from tidemill.models.url import url_key
 
 _SOME_DAY = date(2026, 1, 1)
@@ -39,6 +40,7 @@ def faults(spec: SourceSpec) -> Iterator[Fault]:
     yield from _sets(spec)
     yield from _of_kind(spec)
     yield from ((("request", *place), message) for place, message in source_request.faults(spec.request))
+    yield from _process(spec)
     yield from _stray_references((), spec)
 
 
@@ -55,6 +57,14 @@ def url_fault(url: str) -> str | None:
     return None
 
 
+def _process(spec: SourceSpec) -> Iterator[Fault]:
+    if spec.process == ProcessRules():
+        return
+    from tidemill.manage import source_process  # its parsers are for those who have such rules
+
+    yield from ((("process", *place), message) for place, message in source_process.faults(spec))
+
+
 def _name(name: str) -> Iterator[Fault]:
     if not name.strip() or "://" in name:
         yield ("name",), f"name is {name!r}; give a word that is not empty and no URL"
@@ -63,24 +73,20 @@ def _name(name: str) -> Iterator[Fault]:
 
 
 def _bounds(spec: SourceSpec) -> Iterator[Fault]:
-    for name, about in FIELDS.items():
-        value = _value(spec, name)
-        place: Location = tuple(name.split("."))
-        if about.choices and value not in about.choices:
-            yield place, f"{name} is {value!r}; use one of {', '.join(about.choices)}"
-        if about.least is None or about.most is None or value is None:
-            continue
-        if not math.isfinite(value) or value < about.least:
-            yield place, f"{name} is {value}; give {about.least:g} or more"
-        elif value > about.most:
-            yield place, f"{name} is {value}; give {about.most:.16g} or less"
+    for path, about in FIELDS.items():
+        for place, value in values_at(spec, path):
+            if value is not None and (why := _out_of_bounds(value, about)) is not None:
+                yield place, f"{'.'.join(map(str, place))} is {why}"
 
 
-def _value(spec: SourceSpec, name: str) -> Any:
-    value: Any = spec
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
+def _out_of_bounds(value: Any, about: About) -> str | None:
+    if about.choices and value not in about.choices:
+        return f"{value!r}; use one of {', '.join(about.choices)}"
+    if about.least is None or about.most is None:
+        return None
+    if not math.isfinite(value) or value < about.least:
+        return f"{value}; give {about.least:.16g} or more"
+    return f"{value}; give {about.most:.16g} or less" if value > about.most else None
 
 
 def _start(spec: SourceSpec) -> Iterator[Fault]:
@@ -135,12 +141,6 @@ def _sets(spec: SourceSpec) -> Iterator[Fault]:
                 yield ("query", field, index), f"query.{field} holds {name!r}; give the name of a parameter alone"
     for name in sorted(set(rules.keep or ()) & set(rules.drop)):
         yield ("query", "drop"), f"query.drop and query.keep both hold {name!r}; take it out of one"
-    for index, code in enumerate(spec.process.languages):
-        if not re.fullmatch(r"[a-z]{2,3}", code):
-            yield ("process", "languages", index), f"process.languages holds {code!r}; give ISO 639 codes such as en"
-    for index, name in enumerate(spec.process.required):
-        if not name.strip():
-            yield ("process", "required", index), "process.required holds an empty name; take it out"
     hours = spec.recrawl
     if not hours.min_hours <= hours.first_hours <= hours.max_hours:
         told = f"min_hours {hours.min_hours:g}, first_hours {hours.first_hours:g}, max_hours {hours.max_hours:g}"
@@ -154,9 +154,8 @@ def _of_kind(spec: SourceSpec) -> Iterator[Fault]:
         yield from ((("api", *place), message) for place, message in source_api.faults(spec.api))
     elif spec.api != ApiRules():
         yield ("api",), f"api is given, but kind is {spec.kind!r}; take it out, or use kind json_api"
-    for name, path in spec.process.fields.items():
-        if not name.strip() or not source_api.is_path(path):
-            yield ("process", "fields", name), f"process.fields.{name} is {path!r}; give names joined by dots"
+    if spec.feed != FeedRules() and spec.kind != "feed":
+        yield ("feed",), f"feed is given, but kind is {spec.kind!r}; take it out, or use kind feed"
 
 
 def _stray_references(place: Location, value: Any) -> Iterator[Fault]:
@@ -170,7 +169,7 @@ def _stray_references(place: Location, value: Any) -> Iterator[Fault]:
     elif is_dataclass(value):
         for field in fields(value):
             yield from _stray_references((*place, field.name), getattr(value, field.name))
-    elif isinstance(value, tuple):
+    elif isinstance(value, tuple | list):
         for index, each in enumerate(value):
             yield from _stray_references((*place, index), each)
     elif hasattr(value, "items"):

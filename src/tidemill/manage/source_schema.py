@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from tidemill.manage.source_fields import FIELDS, About
-from tidemill.manage.source_mapping import groups
+from tidemill.manage.source_parts import all_parts
 from tidemill.models.source import SourceSpec
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,8 +31,9 @@ def source_schema(ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
     del schema["properties"]["start"]["default"]
     schema["properties"]["start"] |= {"minItems": 1}
     schema["properties"]["name"] |= {"minLength": 1}
-    for name, model in groups(SourceSpec).items():
-        _complete(parts[model.__name__], model, f"{name}.")
+    for prefix, model in all_parts(SourceSpec):
+        _complete(parts[model.__name__], model, prefix)
+    _allow_short_rules(parts["ProcessRules"]["properties"]["fields"])
     return schema | {"$defs": parts}
 
 
@@ -59,9 +60,15 @@ def _complete(schema: dict[str, Any], model: type, prefix: str) -> None:
         _bound(found, about)
 
 
+def _allow_short_rules(schema: dict[str, Any]) -> None:
+    """A text stands for a rule with nothing but a selector."""
+    schema["additionalProperties"] = {"anyOf": [{"type": "string"}, schema["additionalProperties"]]}
+
+
 def _bound(schema: dict[str, Any], about: About) -> None:
     if about.choices:
-        schema["enum"] = list(about.choices)
+        texts = next(each for each in (schema, *schema.get("anyOf", ())) if each.get("type") == "string")
+        texts["enum"] = list(about.choices)
     if about.least is None:
         return
     numeric = next(each for each in (schema, *schema.get("anyOf", ())) if each.get("type") in {"integer", "number"})

@@ -194,6 +194,16 @@ class ApiRules:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedRules:
+    """What a feed is for: with `follow` its entries' pages are fetched; otherwise the entries themselves are documents.
+
+    The second is for feeds that hold whole articles, and for sites whose pages cannot be fetched.
+    """
+
+    follow: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSpec:
     """A source as its owner writes it. `None` means the setting's default.
 
@@ -230,6 +240,7 @@ class SourceSpec:
     request: RequestRules = field(default_factory=RequestRules)
     recrawl: RecrawlRules = field(default_factory=RecrawlRules)
     api: ApiRules = field(default_factory=ApiRules)
+    feed: FeedRules = field(default_factory=FeedRules)
     process: ProcessRules = field(default_factory=ProcessRules)
 
 

@@ -1,6 +1,6 @@
-"""The worker process: reads tasks from its standard input, runs them one by one, writes what came of them.
+"""The worker process: reads tasks from what was its standard input, runs them one by one, writes what came of them.
 
-Comes in: frames of (capture, body, rules); goes out: frames of `Processed` or `Failure`. Started by `pool`, which may
+Comes in: frames of (function, arguments); goes out: frames of `Processed` or `Failure`. Started by `pool`, which may
 kill it at any time; it ends by itself when its input ends, that is when its parent is gone.
 """
 
@@ -17,27 +17,39 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 from queue import SimpleQueue
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.process.failures import describe
 from tidemill.process.frames import HEADER, Kind, pack
+from tidemill.process.growth import Growth, limit_memory
 
-Work = Callable[..., Processed]
+MAX_RESULT_BYTES = 256 * 1024 * 1024
+"""What one capture may come to."""
+
+_EAGER_BYTES = 4 * 1024 * 1024  # A larger task is not read while another one runs: both would have to fit.
+_DRAINED_BYTES = 64 * 1024
 _PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ChildOptions:
-    """`function` is `module:name` of what runs each task, `preload` of what is called before the first (or empty)."""
+    """`preload` is `module:name` of what is called before the first task (or empty)."""
 
-    function: str
     preload: str
     memory_mb: int
     parent_pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Inbox:
+    """Tasks as they come: number and payload, `None` for one that memory did not suffice for. `idle`: none is run."""
+
+    tasks: SimpleQueue[tuple[int, bytes | None]]
+    idle: threading.Event
 
 
 def main(options: ChildOptions) -> None:
@@ -45,46 +57,103 @@ def main(options: ChildOptions) -> None:
     _die_with_parent(options.parent_pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    output = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
+    source, output = _own_pipes()
     _quieten()
-    work: Work = _import(options.function)
     if options.preload:
         _import(options.preload)()
-    tasks: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
-    threading.Thread(target=_read_tasks, args=(sys.stdin.buffer, tasks), daemon=True).start()
-    _limit_memory(options.memory_mb)
+    inbox = _Inbox(SimpleQueue(), threading.Event())
+    threading.Thread(target=_read_tasks, args=(source, inbox), daemon=True).start()
+    limit_memory(options.memory_mb)
+    growth = Growth(options.memory_mb)
     _write(output, pack(Kind.READY))
     while True:
-        number, payload = tasks.get()
+        inbox.idle.set()
+        number, payload = inbox.tasks.get()
+        inbox.idle.clear()
         _write(output, pack(Kind.BEGIN, number))
-        result = _run(work, payload)
+        held = [payload]
         del payload
-        _write(output, pack(Kind.DONE, number, pickle.dumps(result, pickle.HIGHEST_PROTOCOL)))
+        result = _run(held)
+        is_out_of_memory = isinstance(result, Failure) and result.reason == "out_of_memory"
+        answer = _packed(result)
         del result
+        is_last = is_out_of_memory or growth.is_too_much()
+        _write(output, pack(Kind.LAST if is_last else Kind.DONE, number, answer))
+        del answer
+        if is_last:
+            os._exit(0)  # Whatever has come in meanwhile is given to another worker.
 
 
-def _run(work: Work, payload: bytes) -> Processed | Failure:
+def _run(held: list[bytes | None]) -> Processed | Failure:
+    """Takes the payload out of the list, so that nobody holds it while it is worked on."""
     try:
-        return work(*pickle.loads(payload))  # noqa: S301 - our own parent wrote it
+        payload = held.pop()
+        if payload is None:
+            raise MemoryError("the capture alone takes more memory than a worker may (process.memory_mb)")
+        function, arguments = pickle.loads(payload)  # noqa: S301 - our own parent wrote it
+        del payload
+        result: Processed = _import(function)(*arguments)
     except MemoryError as error:
         return describe(error, reason="out_of_memory")
-    except Exception as error:  # noqa: BLE001 - the edge of the worker: any fault becomes the task's failure.
+    except BaseException as error:  # noqa: BLE001 - the edge of the worker: any fault, `sys.exit` too, is the task's.
         return describe(error)
+    return result
 
 
-def _read_tasks(source: BinaryIO, tasks: SimpleQueue[tuple[int, bytes]]) -> None:
+def _packed(result: Processed | Failure) -> bytes:
+    """The result for the pipe; what cannot go through it is a failure."""
+    try:
+        answer = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
+        if len(answer) > MAX_RESULT_BYTES:
+            raise ValueError(f"the documents of this capture take {len(answer)} bytes, more than {MAX_RESULT_BYTES}")
+    except MemoryError as error:
+        answer = pickle.dumps(describe(error, reason="out_of_memory"))
+    except Exception as error:  # noqa: BLE001 - a plug-in may put anything into a draft
+        answer = pickle.dumps(describe(error))
+    return answer
+
+
+def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes to the parent, where no plug-in that reads or prints finds them."""
+    source = os.fdopen(os.dup(0), "rb")
+    output = os.fdopen(os.dup(1), "wb", buffering=0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return source, output
+
+
+def _read_tasks(source: BinaryIO, inbox: _Inbox) -> None:
     """Takes tasks off the pipe while another one runs, so that the next is there when it is done."""
     while True:
         header = source.read(HEADER.size)
         if len(header) < HEADER.size:
             os._exit(0)  # The parent closed the pipe or died; nobody waits for what is under way.
         _, number, size = HEADER.unpack(header)
+        if size > _EAGER_BYTES:
+            inbox.idle.wait()
+        inbox.tasks.put((number, _read_payload(source, size)))
+
+
+def _read_payload(source: BinaryIO, size: int) -> bytes | None:
+    """So many bytes of the pipe; `None`, and they are passed over, if there is no memory for them."""
+    try:
         payload = source.read(size)
-        if len(payload) < size:
-            os._exit(0)
-        tasks.put((number, payload))
-        del payload
+    except MemoryError:
+        _pass_over(source, size)
+        return None
+    if len(payload) < size:
+        os._exit(0)
+    return payload
+
+
+def _pass_over(source: BinaryIO, size: int) -> None:
+    try:
+        while size and (piece := source.read(min(size, _DRAINED_BYTES))):
+            size -= len(piece)
+    except MemoryError:
+        os._exit(1)  # What runs has left nothing at all: it is what the parent will blame.
 
 
 def _write(output: BinaryIO, frame: bytes) -> None:
@@ -96,7 +165,8 @@ def _write(output: BinaryIO, frame: bytes) -> None:
         os._exit(0)
 
 
-def _import(path: str) -> Callable[..., Processed]:
+@cache
+def _import(path: str) -> Callable[..., Any]:
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
 
@@ -116,16 +186,3 @@ def _die_with_parent(parent_pid: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
     if os.getppid() != parent_pid:
         os._exit(0)  # It died before we asked.
-
-
-def _limit_memory(memory_mb: int) -> None:
-    """Linux only: the address space may grow by `memory_mb` over what it is after all imports."""
-    if not sys.platform.startswith("linux"):
-        return
-    import resource  # Not on every platform.
-
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + memory_mb * 1024 * 1024
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

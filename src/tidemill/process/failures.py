@@ -14,6 +14,7 @@ from tidemill.models.failure import Failure
 
 MAX_TRACE_BYTES = 8 * 1024
 MAX_MESSAGE_CHARS = 1_000
+_FIRST_FRAMES, _LAST_FRAMES = 8, 40
 _PACKAGE = Path(tidemill.__file__).parent
 
 
@@ -22,10 +23,17 @@ def describe(error: BaseException, *, reason: str = "error") -> Failure:
     return Failure(
         reason=reason,
         error_type=type(error).__name__,
-        message=str(error)[:MAX_MESSAGE_CHARS],
+        message=_message(error)[:MAX_MESSAGE_CHARS],
         place=_place(error.__traceback__),
         trace=_trace(error),
     )
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as fault:  # noqa: BLE001 - a stranger's exception may fail at that, too
+        return f"(its message cannot be shown: {type(fault).__name__})"
 
 
 def _place(trace: TracebackType | None) -> str:
@@ -43,6 +51,17 @@ def _place(trace: TracebackType | None) -> str:
 
 
 def _trace(error: BaseException) -> str:
-    """The end of the trace, where the cause is."""
-    text = "".join(traceback.format_exception(error, limit=-40)).encode("utf-8", "replace")
+    """The end of the trace, where the cause is; of a very deep one the beginning, too."""
+    lines = traceback.format_exception(error, limit=-_LAST_FRAMES)
+    if _is_deep(error.__traceback__):
+        lines.insert(1, "".join(traceback.format_tb(error.__traceback__, limit=_FIRST_FRAMES)) + "  [...]\n")
+    text = "".join(lines).encode("utf-8", "replace")
     return text[-MAX_TRACE_BYTES:].decode("utf-8", "ignore")
+
+
+def _is_deep(trace: TracebackType | None) -> bool:
+    for _ in range(_FIRST_FRAMES + _LAST_FRAMES):
+        if trace is None:
+            return False
+        trace = trace.tb_next
+    return trace is not None

@@ -13,12 +13,16 @@ HEADER = struct.Struct(">BQQ")
 
 
 class Kind(IntEnum):
-    """What a frame says. `TASK` goes to the worker, the others come from it."""
+    """What a frame says. `TASK` goes to the worker, the others come from it.
+
+    `LAST` is a `DONE` after which the worker is fit for no more tasks.
+    """
 
     TASK = 1
     READY = 2
     BEGIN = 3
     DONE = 4
+    LAST = 5
 
 
 def pack(kind: Kind, number: int = 0, payload: bytes = b"") -> bytes:

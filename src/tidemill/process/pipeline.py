@@ -5,26 +5,29 @@ Called in the worker processes of `pool`, and by `tidemill extract` for a single
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
+from tidemill import plugins
 from tidemill.errors import Permanent
 from tidemill.models.capture import Capture
 from tidemill.models.document import Draft, Processed
 from tidemill.models.source import ProcessRules
 from tidemill.process.extract.page import Page
 from tidemill.process.extract.registry import Extractor, extractors_by_media_type
+from tidemill.process.reconcile import Found, rank, reconcile
 from tidemill.process.steps.registry import Step, steps_in_order
 
 UNSUPPORTED = "unsupported_media_type"
 NOTHING_FOUND = "no_documents"
+EXTRACTOR_FAILED = "extractor_failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The extractors of each media type and the steps in their order."""
+    """The extractors of each media type by their names, in their order, and the steps in theirs."""
 
-    extractors: dict[str, tuple[Extractor, ...]]
+    extractors: dict[str, tuple[tuple[str, Extractor], ...]]
     steps: tuple[Step, ...]
 
     def process(self, capture: Capture, body: bytes, rules: ProcessRules) -> Processed:
@@ -33,15 +36,16 @@ class Pipeline:
         if not extractors:
             return Processed(capture.id, (), UNSUPPORTED)
         page = Page(capture, body, rules)
-        try:
-            found = [draft for extractor in extractors for draft in extractor(page)]
-        except Permanent as fault:
-            return Processed(capture.id, (), fault.reason)
-        drafts: dict[str, Draft] = {}
-        for draft in found:
-            if draft.item_key not in drafts:
-                drafts[draft.item_key] = self.finish(draft, rules, capture)
-        return Processed(capture.id, tuple(drafts.values()), None if drafts else NOTHING_FOUND)
+        found: list[Found] = []
+        reasons: list[str] = []
+        for name, extractor in extractors:
+            try:
+                found += [Found(name, draft) for draft in extractor(page)]
+            except Permanent as fault:
+                reasons.append(fault.reason)
+        drafts = _with_failures(reconcile(found, rules), reasons)
+        finished = tuple(self.finish(draft, rules, capture) for draft in drafts)
+        return Processed(capture.id, finished, None if finished else (*reasons, NOTHING_FOUND)[0])
 
     def finish(self, draft: Draft, rules: ProcessRules, capture: Capture) -> Draft:
         """All steps in their order; done again on a draft that is finished, they change nothing."""
@@ -50,10 +54,26 @@ class Pipeline:
         return draft
 
 
+def _with_failures(drafts: tuple[Draft, ...], reasons: list[str]) -> tuple[Draft, ...]:
+    """The drafts; the page's own, or else each, says which extractors gave up. One must not lose what others found."""
+    if not reasons:
+        return drafts
+    flags = dict.fromkeys(f"{EXTRACTOR_FAILED}:{reason}" for reason in reasons)
+    has_own = any(not draft.item_key for draft in drafts)
+    return tuple(
+        draft if has_own and draft.item_key else replace(draft, flags=(*draft.flags, *flags)) for draft in drafts
+    )
+
+
 @cache
 def installed_pipeline() -> Pipeline:
     """The pipeline of what is installed, loaded once a process. Raises `plugins.PluginError`."""
-    return Pipeline(extractors_by_media_type(), steps_in_order())
+    names = {extractor: name for name, extractor in plugins.load(plugins.EXTRACTORS).items()}
+    extractors = {
+        media_type: tuple(sorted(((names[one], one) for one in found), key=lambda named: rank(named[0])))
+        for media_type, found in extractors_by_media_type().items()
+    }
+    return Pipeline(extractors, steps_in_order())
 
 
 def process(capture: Capture, body: bytes, rules: ProcessRules) -> Processed:

@@ -23,11 +23,13 @@ from tidemill.settings.tree import ProcessSettings
 
 PIPELINE = "tidemill.process.pipeline:process"
 PRELOAD = "tidemill.process.pipeline:preload"
+FINISH = "tidemill.process.refinish:finish"
 
 _MAX_HANDOVERS = 3
 _MAX_FAILED_STARTS = 3
 _QUEUED_PER_WORKER = 2
 _CLOSE_TIMEOUT_S = 5.0
+_START_PAUSE_S = 0.25
 
 
 class WorkerPool:
@@ -35,14 +37,16 @@ class WorkerPool:
 
     Tasks are begun in the order of the calls. Each worker holds one task besides the one it runs, so that it never
     waits for us. A worker that exceeds `timeout_s` on a task is killed; one that dies takes only its own task with it;
-    both are replaced, and so is one that has done `recycle_after` tasks. Every worker dies with this process.
+    both are replaced, and so is one that has done `recycle_after` tasks, or that a task has left swollen. Every worker
+    dies with this process, and whatever it has started dies with the worker.
 
     `function` and `preload` name other things to run than the pipeline (`module:name`), for tests.
     """
 
     def __init__(self, settings: ProcessSettings, *, function: str = PIPELINE, preload: str = PRELOAD) -> None:
         self._settings = settings
-        self._options = ChildOptions(function, preload, settings.memory_mb, parent_pid=0)
+        self._function = function
+        self._options = ChildOptions(preload, settings.memory_mb, parent_pid=0)
         self._waiting: deque[Task] = deque()
         self._children: set[ChildHandle] = set()
         self._keepers: set[asyncio.Task[None]] = set()
@@ -77,12 +81,22 @@ class WorkerPool:
         A failure's reason is `timeout`, `worker_died`, `out_of_memory` or `error`. Raises `Permanent` if workers cannot
         be started any more, and `RuntimeError` outside of the `async with` block.
         """
+        calling = self._call(self._function, (capture, body, rules))
+        del body  # what is sent is a copy; a large one is not kept twice
+        return await calling
+
+    async def finish(self, processed: Processed, capture: Capture, rules: ProcessRules) -> Processed | Failure:
+        """The same drafts after all steps of the pipeline once more; fails as `run` does."""
+        return await self._call(FINISH, (processed, capture, rules))
+
+    async def _call(self, function: str, arguments: tuple[object, ...]) -> Processed | Failure:
         if self._closed:
             raise RuntimeError("the worker pool is not open: use it inside its `async with` block")
         if self._broken is not None:
             raise self._broken
         self._numbers += 1
-        payload = pickle.dumps((capture, body, rules), pickle.HIGHEST_PROTOCOL)
+        payload = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
+        del arguments
         task = Task(self._numbers, payload, asyncio.get_running_loop().create_future())
         self._waiting.append(task)
         self._hand_out()
@@ -116,7 +130,7 @@ class WorkerPool:
         try:
             child = await ChildHandle.start(self._options, self._settings.timeout_s)
         except OSError as error:
-            self._note_failed_start(f"{type(error).__name__}: {error}")
+            await self._note_failed_start(f"{type(error).__name__}: {error}")
             return
         self._children.add(child)
         if self._closed:
@@ -131,20 +145,23 @@ class WorkerPool:
             await child.end()
             self._take_back(child)
         if not self._closed:
-            self._replace(child)
+            await self._replace(child)
 
-    def _replace(self, child: ChildHandle) -> None:
+    async def _replace(self, child: ChildHandle) -> None:
         if child.is_ready:
             self._failed_starts = 0
             if not child.has_successor:
                 self._hire()
         else:
-            self._note_failed_start(f"exit code {child.exit_code} before it was ready; see standard error")
+            await self._note_failed_start(f"exit code {child.exit_code} before it was ready; see standard error")
 
-    def _note_failed_start(self, why: str) -> None:
+    async def _note_failed_start(self, why: str) -> None:
+        """Tries again a few times, each time a little later: memory or process numbers may be short for a moment."""
         self._failed_starts += 1
         if self._failed_starts < _MAX_FAILED_STARTS:
-            self._hire()
+            await asyncio.sleep(_START_PAUSE_S * self._failed_starts)
+            if not self._closed:
+                self._hire()
             return
         message = f"worker processes cannot be started ({self._failed_starts} in a row failed, the last with {why})"
         self._break(Permanent(message, reason="workers_cannot_start"))
@@ -166,7 +183,7 @@ class WorkerPool:
         if (begun := child.begun) is not None:
             begun.settle(child.failure())
         for task in reversed(child.unbegun()):
-            task.handovers += 1
+            task.handovers += not child.is_spent_early  # nobody died of it
             if task.handovers >= _MAX_HANDOVERS:
                 task.settle(child.failure())
             else:
@@ -174,10 +191,14 @@ class WorkerPool:
         self._hand_out()
 
     def _hand_out(self) -> None:
-        """Gives each waiting task to the worker that holds least."""
+        """Gives each waiting task to the worker that holds least; one that a dead worker had held, to an idle worker.
+
+        Such a task is begun at once then, and cannot be taken along by one neighbour after another.
+        """
         while self._waiting and not self._closed:
             quota = self._settings.recycle_after
-            open_to = [child for child in self._children if child.takes_tasks(quota, _QUEUED_PER_WORKER)]
+            at_once = 1 if self._waiting[0].handovers else _QUEUED_PER_WORKER
+            open_to = [child for child in self._children if child.takes_tasks(quota, at_once)]
             if not open_to:
                 break
             task = self._waiting.popleft()

@@ -1,7 +1,8 @@
 """The process stage as a long-running loop: claim captures, read their bytes, compute in the pool, store, acknowledge.
 
 Two lanes take turns, so that the pool computes one batch while another is being stored. Whatever is wrong with one
-capture costs only that capture: it is tried again alone, then becomes a dead letter.
+capture costs only that capture: it is tried again alone, then becomes a dead letter. What became of one is found out in
+`compute`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidemill.archive.base import Archive
-from tidemill.errors import Permanent, TidemillError
 from tidemill.models.capture import Capture
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.models.source import ProcessRules
+from tidemill.process.compute import Computer
+from tidemill.process.llm.model import open_model
 from tidemill.process.pool import WorkerPool
 from tidemill.queue.base import Claim, Queue
 from tidemill.settings import ProcessSettings
@@ -49,6 +51,7 @@ class Processor:
     def __init__(self, bench: Bench, pool: WorkerPool, worker_id: str) -> None:
         self._bench = bench
         self._pool = pool
+        self._computer = Computer(bench.archive, pool)
         self._worker_id = worker_id
         self._news = asyncio.Event()
         self._claiming = asyncio.Lock()
@@ -62,6 +65,11 @@ class Processor:
 
         Raises what makes going on impossible (a full disk); claimed captures are given back then.
         """
+        async with open_model(self._bench.settings.llm, self._bench.store) as model:
+            self._computer = Computer(self._bench.archive, self._pool, model)
+            await self._run_lanes(stop, until_idle)
+
+    async def _run_lanes(self, stop: asyncio.Event, until_idle: bool) -> None:
         lanes = [asyncio.create_task(self._lane(stop, until_idle), name=f"processor lane {n}") for n in range(_LANES)]
         try:
             await asyncio.gather(*lanes)
@@ -114,12 +122,10 @@ class Processor:
 
     async def _one(self, capture: Capture, rules: ProcessRules) -> Processed | Failure:
         started = time.perf_counter()
-        try:
-            body = await self._bench.archive.get(capture.body_hash)
-        except Permanent as error:
-            result: Processed | Failure = _failure(error)
+        if capture.attempts >= self._bench.settings.max_attempts:
+            result: Processed | Failure = _survived_by_none(capture)
         else:
-            result = await self._pool.run(capture, body, rules)
+            result = await self._computer.compute(capture, rules)
         if isinstance(result, Failure):
             _log.warning(
                 "capture failed",
@@ -135,5 +141,7 @@ class Processor:
         return result
 
 
-def _failure(error: TidemillError) -> Failure:
-    return Failure(reason=error.reason, error_type=type(error).__name__, message=str(error))
+def _survived_by_none(capture: Capture) -> Failure:
+    """Attempts that were used up without a failure being reported ended the whole processor each time."""
+    message = f"the processor that held it ended {capture.attempts} times before it could say what had happened"
+    return Failure(reason="processor_died", error_type="ProcessorDied", message=message)

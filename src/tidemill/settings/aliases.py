@@ -26,6 +26,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "MAX_PROCESSING_TIME": "process.timeout_s",
         "MAX_REQUEST_SIZE": "api.max_request_bytes",
         "MAX_SEARCH_RESULTS": "search.max_results",
+        "MIN_ENTITY_CONFIDENCE": "process.min_entity_confidence",
         "PORT": "api.port",
         "PROCESSING_WORKERS": "process.workers",
         "QUEUE_URL": "queue.url",
@@ -33,6 +34,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "SCRAPER_RATE_LIMIT": "crawl.rate_per_s",
         "SCRAPER__PERFORMANCE__BATCH_SIZE": "process.batch_size",
         "SCRAPER__PERFORMANCE__MAX_WORKERS": "process.workers",
+        "SPACY_MODEL": "process.spacy_models",
     }
 )
 

@@ -133,7 +133,7 @@ class LanguageModelSettings(_Group):
     """The language model that may fill fields; off while `url` is empty."""
 
     url: str = Field("", description="Base URL of an OpenAI-compatible endpoint, such as `http://localhost:8080/v1`")
-    key: SecretStr = Field(SecretStr(""), description="Sent as a bearer token")
+    key: SecretStr | None = Field(None, description="Sent as a bearer token")
     model: str = Field("", description="Name of the model")
     timeout_s: float = Field(30.0, gt=0, le=600, description="Longest time for one answer")
     max_chars: int = Field(12_000, ge=100, description="Characters of a document's text that are sent")
@@ -156,9 +156,8 @@ class ProcessSettings(_Group):
     min_entity_confidence: float = Field(
         0.7, ge=0, le=1, description="Named entities of which the model is less sure are left out"
     )
-    spacy_models: Mapping[str, str] = Field(
-        default_factory=lambda: {"en": "en_core_web_sm", "es": "es_core_news_lg"},
-        description="Installed spaCy model for each language (ISO 639-1)",
+    spacy_models: tuple[str, ...] = Field(
+        ("en_core_web_sm", "es_core_news_lg"), description="spaCy models for named entities, by name, of one language each"
     )
     llm: LanguageModelSettings = LanguageModelSettings()
 

@@ -1,34 +1,42 @@
-"""Groups of equal documents: loading them, and writing what the judge decided about those already stored."""
+"""Writing what was settled about duplicates for documents that were stored before, and correcting what the ledger says.
+
+In: new standings. Out: rows, events, corrected visits. Called by `processed` and `removal`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
-from sqlalchemy import RowMapping, and_, bindparam, select, update
+from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.document import DocumentState
 from tidemill.models.event import DOCUMENT_DUPLICATE, DOCUMENT_STORED
 from tidemill.models.outcome import Outcome
 from tidemill.store import events, judge
-from tidemill.store.judge import Member, Standing
+from tidemill.store.duplicates import Settled
 from tidemill.store.tables import document_versions, documents, runs, visits
 
-Content: TypeAlias = tuple[str, str]
-"""A source's identifier and a content hash: the documents that share both are one group."""
-
+_AT_ONCE = 1000
 _RESTATE = (
     update(documents)
     .where(documents.c.id == bindparam("b_id"))
-    .values(state=bindparam("b_state"), duplicate_of=bindparam("b_duplicate_of"), updated_at=bindparam("b_now"))
+    .values(
+        state=bindparam("b_state"),
+        duplicate_of=bindparam("b_duplicate_of"),
+        similarity=bindparam("b_similarity"),
+        updated_at=bindparam("b_now"),
+    )
 )
 _TOLD = (
     select(
         visits.c.page_id,
         visits.c.outcome,
+        visits.c.reason,
         documents.c.state,
+        documents.c.similarity,
         documents.c.first_seen_at,
         document_versions.c.state.label("state_before"),
         document_versions.c.replaced_at,
@@ -47,97 +55,66 @@ _TOLD = (
 """What the ledger says of pages, with the documents of each and the last kept version of these."""
 
 
-def member(row: RowMapping) -> Member:
-    """A row of `documents` in the eyes of the judge."""
-    return Member(
-        id=row["id"],
-        page_id=row["page_id"],
-        url=row["url"],
-        item_key=row["item_key"],
-        canonical_url=row["canonical_url"],
-        state=DocumentState(row["state"]),
-        duplicate_of=row["duplicate_of"],
-    )
-
-
-async def load(connection: AsyncConnection, contents: Collection[Content]) -> dict[Content, dict[str, Member]]:
-    """The current and duplicate documents of each content.
-
-    Asked for each source apart, and whatever the state, so that SQLite takes the index of contents and no other.
-    """
-    groups: dict[Content, dict[str, Member]] = {content: {} for content in contents}
-    if not contents:
-        return groups
-    columns = (
-        documents.c.id,
-        documents.c.source_id,
-        documents.c.content_hash,
-        documents.c.page_id,
-        documents.c.url,
-        documents.c.item_key,
-        documents.c.canonical_url,
-        documents.c.state,
-        documents.c.duplicate_of,
-    )
-    live = (DocumentState.CURRENT.value, DocumentState.DUPLICATE.value)
-    for source_id in sorted({source_id for source_id, _ in contents}):
-        hashes = [content_hash for of_source, content_hash in contents if of_source == source_id]
-        wanted = and_(documents.c.source_id == source_id, documents.c.content_hash.in_(hashes))
-        for row in (await connection.execute(select(*columns).where(wanted))).mappings():
-            if row["state"] in live:
-                groups[source_id, row["content_hash"]][row["id"]] = member(row)
-    return groups
+async def write(connection: AsyncConnection, settled: Iterable[Settled], now: datetime) -> None:
+    """Give documents the standing that was settled, and nothing else."""
+    rows = [
+        {
+            "b_id": each.member.id,
+            "b_state": each.standing.state.value,
+            "b_duplicate_of": each.standing.duplicate_of,
+            "b_similarity": each.standing.similarity,
+            "b_now": now,
+        }
+        for each in settled
+    ]
+    if rows:
+        await connection.execute(_RESTATE, rows)
 
 
 async def restate(
-    connection: AsyncConnection,
-    standings: Mapping[str, Standing],
-    *,
-    run_id: str,
-    source_id: str,
-    now: datetime,
+    connection: AsyncConnection, settled: Sequence[Settled], *, run_id: str | None, now: datetime, correct: bool = True
 ) -> None:
     """Give stored documents another standing, say so in the outbox, and correct the run's ledger where it told of them.
 
-    All of them are of the source `source_id`, and `run_id` is its run that caused the change.
+    `run_id` is the run that caused the change, if one did; without `correct` its ledger is left alone.
     """
-    if not standings:
+    if not settled:
         return
-    rows = [
-        {"b_id": identifier, "b_state": standing.state.value, "b_duplicate_of": standing.duplicate_of, "b_now": now}
-        for identifier, standing in standings.items()
-    ]
-    await connection.execute(_RESTATE, rows)
+    await write(connection, settled, now)
     lines = [
         events.line(
-            DOCUMENT_STORED if standing.state is DocumentState.CURRENT else DOCUMENT_DUPLICATE,
+            DOCUMENT_STORED if each.standing.state is DocumentState.CURRENT else DOCUMENT_DUPLICATE,
             now,
-            source_id=source_id,
+            source_id=each.member.source_id,
             run_id=run_id,
-            document_id=identifier,
-            payload={"duplicate_of": standing.duplicate_of},
+            document_id=each.member.id,
+            payload={"duplicate_of": each.standing.duplicate_of, "similarity": each.standing.similarity},
         )
-        for identifier, standing in standings.items()
+        for each in settled
     ]
     await events.append(connection, lines)
-    await _correct_ledger(connection, run_id, list(standings))
+    if run_id is not None and correct:
+        page_ids = sorted({each.member.page_id for each in settled})
+        for at in range(0, len(page_ids), _AT_ONCE):
+            await _correct_ledger(connection, run_id, page_ids[at : at + _AT_ONCE])
 
 
-async def _correct_ledger(connection: AsyncConnection, run_id: str, document_ids: Iterable[str]) -> None:
-    """Pages of these documents that the run has finished end as if they had come last: the order must not show."""
-    touched = select(documents.c.page_id).where(documents.c.id.in_(list(document_ids)))
+async def _correct_ledger(connection: AsyncConnection, run_id: str, page_ids: Sequence[str]) -> None:
+    """Pages that the run has finished end as if they had come last: the order must not show."""
     begun = (await connection.execute(select(runs.c.created_at).where(runs.c.id == run_id))).scalar_one()
-    told: dict[str, str] = {}
-    became: dict[str, list[Outcome]] = {}
-    for row in await connection.execute(_TOLD.where(visits.c.run_id == run_id, visits.c.page_id.in_(touched))):
-        told[row.page_id] = row.outcome
-        became.setdefault(row.page_id, []).extend(_became(row, begun))
-    for page_id, found in became.items():
-        outcome = judge.first_that_applies(found)
-        if outcome.value != told[page_id]:
-            reason = "exact_content" if outcome is Outcome.DUPLICATE else None
+    told: dict[str, list[Any]] = {}
+    for row in await connection.execute(_TOLD.where(visits.c.run_id == run_id, visits.c.page_id.in_(page_ids))):
+        told.setdefault(row.page_id, []).append(row)
+    for page_id, rows in told.items():
+        outcome = judge.first_that_applies(became for row in rows for became in _became(row, begun))
+        said = (outcome.value, _reason(rows) if outcome is Outcome.DUPLICATE else None)
+        if said[0] != rows[0].outcome or (outcome is Outcome.DUPLICATE and said[1] != rows[0].reason):
             of_page = and_(visits.c.run_id == run_id, visits.c.page_id == page_id)
-            await connection.execute(update(visits).where(of_page).values(outcome=outcome.value, reason=reason))
+            await connection.execute(update(visits).where(of_page).values(outcome=said[0], reason=said[1]))
+
+
+def _reason(rows: Iterable[Any]) -> str:
+    return judge.reason_of(row.similarity for row in rows if row.state == DocumentState.DUPLICATE.value)
 
 
 def _became(row: Any, begun: datetime) -> list[Outcome]:

@@ -1,29 +1,21 @@
-"""Which of equal documents is the original: a pure decision, the same whatever arrived first.
+"""Which of equal or alike documents is the original: pure decisions, the same whatever arrived first.
 
-In: the documents that share one content. Out: the state of each. Called inside the transaction that stores or removes
-documents, with everything of that content the store holds.
+In: documents as members of a group, and their order of merit. Out: the standing of each, and what that means for its
+page. Called inside the transaction that stores or removes documents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from tidemill.models.document import DocumentState
 from tidemill.models.outcome import BY_PRECEDENCE, Outcome
 
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A document in the eyes of the judge. `canonical_url` is a URL key, or `None`."""
-
-    id: str
-    page_id: str
-    url: str
-    item_key: str
-    canonical_url: str | None
-    state: DocumentState
-    duplicate_of: str | None
+EXACT = 1.0
+"""The similarity of equal contents; that of others is below, however alike they are."""
+Rank: TypeAlias = tuple[bool, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +24,43 @@ class Standing:
 
     state: DocumentState
     duplicate_of: str | None = None
+    similarity: float | None = None
 
 
-def settle(members: Iterable[Member]) -> dict[str, Standing]:
-    """The standing of each of the documents that share one content.
+ORIGINAL = Standing(DocumentState.CURRENT)
 
-    The original is the one that another names as `rel=canonical`, else the one with the smallest URL, then item key.
-    """
-    group = list(members)
-    if not group:
-        return {}
-    named = {member.canonical_url for member in group if member.canonical_url not in (None, member.url)}
-    original = min(group, key=lambda member: (member.url not in named, member.url, member.item_key, member.id))
-    return {
-        member.id: Standing(DocumentState.CURRENT)
-        if member.id == original.id
-        else Standing(DocumentState.DUPLICATE, original.id)
-        for member in group
-    }
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A document in the eyes of the judge. `canonical_url` is a URL key, or `None`; `standing` what it has now."""
+
+    id: str
+    source_id: str
+    page_id: str
+    url: str
+    item_key: str
+    canonical_url: str | None
+    content_hash: str
+    standing: Standing = ORIGINAL
+
+    def names(self) -> str | None:
+        """The URL of another page that it says is the canonical one."""
+        return self.canonical_url if self.canonical_url != self.url else None
+
+
+def rank(member: Member, named: Iterable[str]) -> Rank:
+    """Its place in the order of merit, the best first: what others name as canonical, then by URL and item key."""
+    return (member.url not in named, member.url, member.item_key, member.id)
+
+
+def duplicate_of(original: str, similarity: float = EXACT) -> Standing:
+    """The standing of a duplicate."""
+    return Standing(DocumentState.DUPLICATE, original, similarity)
+
+
+def follows(leader_id: str, leader: Standing) -> Standing:
+    """The standing of a document that is equal to the leader of its group: a duplicate always names an original."""
+    return duplicate_of(leader_id) if leader.state is DocumentState.CURRENT else leader
 
 
 def outcome_of(before: DocumentState | None, after: DocumentState, *, changed: bool) -> Outcome:
@@ -72,10 +83,7 @@ def first_that_applies(found: Iterable[Outcome]) -> Outcome:
     return next(outcome for outcome in BY_PRECEDENCE if outcome in held)
 
 
-def differing(members: Mapping[str, Member], standings: Mapping[str, Standing]) -> dict[str, Standing]:
-    """The standings that are not what the documents have already."""
-    return {
-        identifier: standing
-        for identifier, standing in standings.items()
-        if (members[identifier].state, members[identifier].duplicate_of) != (standing.state, standing.duplicate_of)
-    }
+def reason_of(similarities: Iterable[float | None]) -> str:
+    """Why a page ends as `duplicate` whose documents are so similar to their originals."""
+    is_exact = all(similarity is None or similarity >= EXACT for similarity in similarities)
+    return "exact_content" if is_exact else "near_duplicate"

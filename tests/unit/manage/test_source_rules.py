@@ -62,7 +62,7 @@ def only(given: dict[str, Any]) -> str:
         ("recrawl", {"min_hours": 0.5}, {"min_hours": 0}, "recrawl.min_hours is 0.0; give 0.01 or more"),
         ("process", {"min_words": 0}, {"min_words": -1}, "process.min_words is -1; give 0 or more"),
         ("process", {"languages": ["en"]}, {"languages": ["EN"]}, "process.languages holds 'EN'; give ISO 639"),
-        ("process", {"fields": {"title": "t.0"}}, {"fields": {"title": "t..0"}}, "process.fields.title is 't..0'"),
+        ("process", {"fields": {"title": "t.x"}}, {"fields": {"title": "t..x"}}, "process.fields.title.css is 't..x'"),
         ("process", {"required": ["title"]}, {"required": [" "]}, "process.required holds an empty name"),
         ("request", {"proxy_rotation": "host"}, {"proxy_rotation": "none"}, "request.proxy_rotation is 'none'; use"),
         ("request", {"user_agent": "b/1"}, {"user_agent": "b\r\nX: y"}, "request.user_agent is 'b\\r\\nX: y'; give"),
@@ -97,6 +97,8 @@ def test_some_fields_belong_to_one_kind() -> None:
     assert only({**files, "kind": "warc"}).startswith("base_url is given, but kind is 'warc'; take it out")
     assert only({**files, "base_url": "a.example"}).startswith("base_url: not an absolute http or https URL")
     assert problems(API) == []
+    assert problems({**SOURCE, "kind": "feed", "feed": {"follow": False}}) == []
+    assert only({**SOURCE, "feed": {"follow": False}}).startswith("feed is given, but kind is 'website'; take it out")
     assert only({**API, "kind": "feed"}).startswith("api is given, but kind is 'feed'; take it out")
     assert only({**API, "api": {}}).startswith("api.url is missing; give the path of an item's address, or a template")
 

@@ -16,7 +16,8 @@ import yaml
 
 from tidemill.errors import Invalid
 from tidemill.manage.source_fields import FIELDS
-from tidemill.manage.source_mapping import groups, read_mapping
+from tidemill.manage.source_mapping import read_mapping
+from tidemill.manage.source_parts import EVERY, all_parts
 from tidemill.manage.source_schema import field_table, schema_text, source_schema
 from tidemill.models.source import SourceSpec
 
@@ -98,24 +99,45 @@ WRONG: dict[str, list[Any]] = {
     "boolean": ["yes", 1, None],
     "array": ["x", 7, {"x": 1}, [7], [None]],
     "object": ["x", 7, ["x"], {"x": 7}],
+    "free object": ["x", 7, ["x"]],
 }
 
 
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    """A part instead of what refers to it, be it optional or one of two ways to write it."""
+    refers = next((each for each in (schema, *schema.get("anyOf", ())) if "$ref" in each), None)
+    return SCHEMA["$defs"][refers["$ref"].rpartition("/")[2]] if refers else schema
+
+
 def leaves() -> Iterator[tuple[str, str]]:
-    """Every field that is no group, with its type."""
+    """Every field that holds no others and is of one type, with that."""
     for name in FIELDS:
         part: Any = SCHEMA
         for step in name.split("."):
-            part = SCHEMA["$defs"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
-            part = part["properties"][step]
-        if "$ref" not in part:
-            yield name, next(each["type"] for each in (part, *part.get("anyOf", ())) if "type" in each)
+            part = resolved(part)
+            part = part["additionalProperties"] if step == EVERY else part["properties"][step]
+        types = [each["type"] for each in (part, *part.get("anyOf", ())) if each.get("type", "null") != "null"]
+        if resolved(part) is part and len(types) == 1:
+            yield name, "free object" if part.get("additionalProperties") is True else types[0]
 
 
 def nested(name: str, value: Any) -> dict[str, Any]:
-    """A source with this value in a field."""
-    group, dot, field = name.rpartition(".")
-    return {**SOURCE, **({group: {field: value}} if dot else {name: value})}
+    """A source with this value in a field, and with what must stand beside it."""
+    given: Any = value
+    steps = name.split(".")
+    for at, step in reversed(list(enumerate(steps))):
+        given = BESIDE.get(".".join(steps[:at]), {}) | {"x" if step == EVERY else step: given}
+        given |= {"xpath": "p"} if given == {"css": None} else {}
+        given |= {"fields": {"x": "p"}} if step == "items" and at == 1 else {}
+    return {**SOURCE, **given}
+
+
+BESIDE: dict[str, dict[str, Any]] = {
+    "process.fields.*": {"css": "p"},
+    "process.items": {"css": "li"},
+    "process.checks.*": {"one_of": ["x"]},
+}
+"""What a part needs to be one, if the field that is looked at does not give it."""
 
 
 @pytest.mark.parametrize(("name", "kind"), list(leaves()))
@@ -138,11 +160,12 @@ def test_bounds_are_the_same_both_ways(name: str) -> None:
     assert list(faults(SCHEMA, nested(name, int(about.most)))) == []
 
 
-@pytest.mark.parametrize("place", ["", *groups(SourceSpec)])
+@pytest.mark.parametrize("place", ["", *(prefix for prefix, _ in all_parts(SourceSpec))])
 def test_unknown_fields_are_refused_both_ways(place: str) -> None:
-    given = {**SOURCE, **({place: {"unheard_of": 1}} if place else {"unheard_of": 1})}
-    assert list(faults(SCHEMA, given)) == ["unknown field"]
-    assert not reads(given)
+    given = nested(f"{place}unheard_of", 1)
+    assert list(faults(SCHEMA, given))
+    with pytest.raises(Invalid, match="unknown field 'unheard_of'"):
+        read_mapping(given)
 
 
 @pytest.mark.parametrize("given", [{}, {"name": "a"}, {"start": ["http://a/"]}, {"name": "a", "start": []}])
@@ -153,9 +176,11 @@ def test_what_is_needed_is_needed_both_ways(given: dict[str, Any]) -> None:
 
 def test_every_field_is_described_once_and_no_other() -> None:
     names = [field.name for field in fields(SourceSpec)]
-    names += [f"{group}.{field.name}" for group, model in groups(SourceSpec).items() for field in fields(model)]
+    names += [f"{prefix}{field.name}" for prefix, model in all_parts(SourceSpec) for field in fields(model)]
     assert sorted(FIELDS) == sorted(names)
-    assert sorted(groups(SourceSpec)) == ["api", "obey", "process", "query", "recrawl", "request"]
+    assert {"process.", "process.items.", "process.fields.*.", "process.llm."} <= {
+        at for at, _ in all_parts(SourceSpec)
+    }
     assert all(part["additionalProperties"] is False for part in (SCHEMA, *SCHEMA["$defs"].values()))
 
 

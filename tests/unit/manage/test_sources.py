@@ -10,11 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.errors import Invalid
-from tidemill.manage.source_files import read_files, to_yaml
+from tidemill.manage.source_files import read_files, rules_of, to_yaml
 from tidemill.manage.source_mapping import read_mapping
 from tidemill.models.source import (
     KINDS,
     ApiRules,
+    CheckRule,
+    FeedRules,
+    FieldRule,
+    ItemsRule,
+    LanguageModelRules,
     ObeyRules,
     ProcessRules,
     QueryRules,
@@ -57,7 +62,7 @@ request:
 recrawl: {first_hours: 6, min_hours: 0.5, max_hours: 48, lastmod: false}
 process: {min_words: 1, languages: [en], required: [title]}
 """
-ELSEWHERE = {"base_url", "api"}
+ELSEWHERE = {"base_url", "api", "feed"}
 """Fields that only other kinds have."""
 
 
@@ -91,6 +96,14 @@ def test_a_file_with_every_field(file: Path) -> None:
     )
 
 
+def test_the_rules_of_the_one_source_of_a_file(file: Path) -> None:
+    file.write_text("name: a\nstart: [http://a/]\nprocess: {min_words: 9}\n")
+    assert rules_of(file) == ProcessRules(min_words=9)
+    file.write_text("name: a\nstart: [http://a/]\n---\nname: b\nstart: [http://b/]\n")
+    with pytest.raises(Invalid, match=r"holds 2 sources \(a, b\); give a file with one"):
+        rules_of(file)
+
+
 def test_several_documents_and_empty_ones_between(file: Path) -> None:
     file.write_text("---\nname: a\nstart: [http://a/]\n---\n# nothing\n---\nname: b\nstart: [http://b/]\n---\n")
     assert [spec.name for spec in read_files([file])] == ["a", "b"]
@@ -106,6 +119,39 @@ def test_several_documents_and_empty_ones_between(file: Path) -> None:
         ("process: {min_word: 3}", "x.yaml:3: unknown field 'min_word' in process; did you mean min_words?"),
         ("query:\n  keeps: [a]", "x.yaml:4: unknown field 'keeps' in query; did you mean keep?"),
         ("obey:\n  nofolow: true", "x.yaml:4: unknown field 'nofolow' in obey; did you mean nofollow?"),
+        (
+            "process:\n  items:\n    css: li\n    csss: x",
+            "x.yaml:6: unknown field 'csss' in process.items; did you mean css?",
+        ),
+        (
+            "process:\n  fields:\n    price:\n      css: i\n      tpye: number",
+            "x.yaml:7: unknown field 'tpye' in process.fields.price; did you mean type?",
+        ),
+        (
+            "process:\n  fields:\n    price:\n      css: i\n      type: float",
+            "x.yaml:7: process.fields.price.type is 'float'; use one of text, html, integer",
+        ),
+        (
+            "process:\n  fields:\n    title: 'h1::nothing'\n    price: i",
+            "x.yaml:5: process.fields.title.css is 'h1::nothing', which is no CSS selector",
+        ),
+        (
+            "process:\n  fields:\n    price:\n      css: i\n      transform:\n        - strip\n        - shout",
+            "x.yaml:9: process.fields.price.transform is 'shout', which is no verb; use one of strip, lower",
+        ),
+        (
+            "process:\n  checks:\n    price:\n      minimun: 3",
+            "x.yaml:6: unknown field 'minimun' in process.checks.price; did you mean minimum?",
+        ),
+        (
+            "process:\n  llm:\n    max_page: 3",
+            "x.yaml:5: unknown field 'max_page' in process.llm; did you mean max_pages?",
+        ),
+        (
+            "process:\n  schema:\n    properties:\n      title:\n        type: txt",
+            "x.yaml:7: process.schema.properties.title.type is no JSON schema: 'txt' is not valid",
+        ),
+        ("process:\n\n  time_zone: Madrid", "x.yaml:5: process.time_zone is 'Madrid', which is no zone; give one like"),
         ("request:\n  header: {}", "x.yaml:4: unknown field 'header' in request; did you mean headers?"),
         ("recrawl:\n\n  zzz: 1", "x.yaml:5: unknown field 'zzz' in recrawl; fields are first_hours, min_hours"),
         ("api:\n  item: x", "x.yaml:4: unknown field 'item' in api; did you mean items?"),
@@ -213,6 +259,15 @@ REQUESTS = st.builds(
     proxies=st.just(()) | st.just(("http://u:${secret:p}@proxy.example:1",)),
     proxy_rotation=st.sampled_from(["request", "host"]),
 )
+RULES = [
+    FieldRule(css="h1"),
+    FieldRule(css="a", attribute="href"),
+    FieldRule(css=":scope", attribute="href", type="url"),
+    FieldRule(xpath="//a[@x='::text']/@href", many=True, transform=("strip", "join:, ")),
+    FieldRule(path="data.*.title", required=True, type="json"),
+    FieldRule(css="i, b > :not(.x)", type="integer", default=0),
+    FieldRule(css="i", type="boolean", default=False),
+]
 SPECS = st.builds(
     SourceSpec,
     name=TEXT.filter(lambda name: bool(name.strip())),
@@ -235,14 +290,32 @@ SPECS = st.builds(
         ProcessRules,
         min_words=st.integers(0, 9),
         languages=st.just(()) | st.just(("en", "no")),
-        fields=st.dictionaries(NAMES, st.just("data.title")),
+        kind=st.none() | st.just("product"),
+        fields=st.dictionaries(NAMES, st.sampled_from(RULES)),
+        time_zone=st.none() | st.just("Europe/Madrid"),
+        prefer=st.just({}) | st.just({"title": ("jsonld", "h1")}),
+        checks=st.just({}) | st.just({"price": CheckRule("number", 0, 1e6), "sku": CheckRule(one_of=("1", "yes"))}),
+        schema=st.just({}) | st.just({"properties": {"title": {"type": ["string", "null"]}}}),
+        near_duplicates=st.none() | st.floats(0.5, 1),
+        llm=st.just(LanguageModelRules()) | st.just(LanguageModelRules({"topic": "in a word"}, {"type": "object"}, 5)),
     ),
 )
 OF_OTHER_KINDS = [
     SourceSpec(name="a", kind="files", start=("/srv/site", "pages", "~/x y"), base_url="https://a.example/"),
+    SourceSpec(name="a", kind="feed", start=("http://a/",), feed=FeedRules(follow=False)),
     SourceSpec(name="a", kind="warc", start=("old.warc.gz",)),
     SourceSpec(name="a", kind="json_api", start=("http://a/",), api=ApiRules("data.0", "links.self", True, "next")),
     SourceSpec(name="a", kind="json_api", start=("http://a/",), api=ApiRules(url="https://a/{id}", cursor="c")),
+    SourceSpec(
+        name="a",
+        kind="json_api",
+        start=("http://a/",),
+        api=ApiRules(url="link"),
+        process=ProcessRules(
+            fields={"title": FieldRule(path="t", type="json"), "sku": FieldRule(path="s"), "n": FieldRule(path="0")},
+            items=ItemsRule(path="list.*", kind="product", key=("sku",), only=False),
+        ),
+    ),
 ]
 
 

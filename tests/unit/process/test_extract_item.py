@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,17 +13,20 @@ from tests.unit.process.pages import capture
 
 from tidemill.errors import Permanent
 from tidemill.models.document import Draft
-from tidemill.models.source import ProcessRules
+from tidemill.models.source import FieldRule, ItemsRule, ProcessRules
 from tidemill.process.extract.item import extract_item, is_html, plain_text
 from tidemill.process.extract.page import Page
+from tidemill.process.extract.selectors import extract_selected
 
 URL = "https://api.example/articles/7"
 NOON = datetime(2026, 4, 3, 12, tzinfo=UTC)
 
 
-def drafts(item: Any, **fields: str) -> tuple[Draft, ...]:
-    of_json = replace(capture(URL, "application/json"))
-    return extract_item(Page(of_json, json.dumps(item).encode(), ProcessRules(fields=fields)))
+def drafts(item: Any, rules: ProcessRules | None = None, **fields: str) -> tuple[Draft, ...]:
+    """What both readers of JSON make of it: by the rules for its fields, written the short way, or by usual names."""
+    mapping = {name: FieldRule(path=path, type="json") for name, path in fields.items()}
+    page = Page(capture(URL, "application/json"), json.dumps(item).encode(), rules or ProcessRules(fields=mapping))
+    return (*extract_item(page), *extract_selected(page))
 
 
 def draft(item: Any, **fields: str) -> Draft:
@@ -56,13 +58,13 @@ def test_the_mapping_says_where_each_value_is() -> None:
     assert (found.published_at, found.modified_at) == (NOON, NOON)
     assert (found.image_url, found.canonical_url) == ("https://api.example/mill.jpg", "https://api.example/mill")
     assert found.fields == {"price": 5}
-    assert set(found.provenance.values()) == {"item"}
+    assert found.provenance["author"] == "selector@1 path:by"
     assert set(found.provenance) >= {"title", "content", "author", "published_at", "tags", "price"}
 
 
 def test_a_mapping_is_taken_at_its_word() -> None:
     assert draft({"title": "A", "name": "B", "author": "C"}, title="name") == Draft(
-        kind="article", title="B", provenance={"title": "item"}
+        kind="article", title="B", provenance={"title": "selector@1 path:name"}
     )
 
 
@@ -84,7 +86,7 @@ def test_without_a_mapping_the_usual_names_are_tried(item: Any, expected: str | 
     assert (found.title, found.content.strip()) == ("T", "text")
     assert found.published_at in (NOON, NOON.replace(hour=0))
     assert found.canonical_url == (f"https://api.example{expected}" if expected else None)
-    assert found.provenance["title"] == "item"
+    assert found.provenance["title"] == "item@1"
 
 
 @pytest.mark.parametrize(
@@ -95,9 +97,36 @@ def test_an_item_may_say_of_what_kind_it_is(kind: Any, expected: str) -> None:
     assert (found.kind, found.fields) == (expected, {})
 
 
-@pytest.mark.parametrize("value", [[], [{"title": "T"}], "text", 5, None, True])
+@pytest.mark.parametrize("value", [[], ["text", 5, None], "text", 5, None, True])
 def test_what_is_no_object_is_no_document(value: Any) -> None:
     assert drafts(value) == ()
+    assert drafts(value, title="title") == ()
+
+
+@pytest.mark.parametrize("fields", [{}, {"title": "title"}])
+def test_each_object_of_a_list_is_a_document(fields: dict[str, str]) -> None:
+    found = drafts([{"title": "A", "id": 1}, "no object", {"title": "B", "id": 2}], **fields)
+    assert [draft.title for draft in found] == ["A", "B"]
+    assert len({draft.item_key for draft in found}) == 2
+    assert "" not in {draft.item_key for draft in found}
+
+
+def test_items_without_fields_are_read_by_the_usual_names() -> None:
+    answer = {"data": {"list": [{"headline": "A", "sku": 5}, {"headline": "B", "sku": 6}]}, "title": "The list"}
+    found = drafts(answer, ProcessRules(items=ItemsRule(path="data.list", kind="product", key=("sku",))))
+    assert [(draft.kind, draft.title) for draft in found] == [("product", "A"), ("product", "B")]
+
+
+def test_keys_of_a_list_stay_when_its_order_changes() -> None:
+    items: list[Any] = [{"title": "A"}, {"title": "A", "text": "another"}, {"id": 7, "title": "A"}, {"url": "/x"}]
+    keys = {(draft.title, draft.content, draft.item_key) for draft in drafts(items)}
+    assert len({key for _, _, key in keys}) == 4
+    assert {(draft.title, draft.content, draft.item_key) for draft in drafts(items[::-1])} == keys
+
+
+def test_an_identifier_outlives_a_change_of_title() -> None:
+    before, after = drafts([{"id": 7, "title": "A"}]), drafts([{"id": 7, "title": "B"}])
+    assert before[0].item_key == after[0].item_key
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b'{"a": "\xff"}'])
@@ -174,7 +203,7 @@ def test_tags_are_a_list_or_a_text_with_commas(given: Any, expected: tuple[str, 
     ("value", "time", "flags"),
     [
         ("2026-04-03T12:00:00Z", NOON, ()),
-        ("2026-04-03 12:00:00", NOON, ("naive_time",)),
+        ("2026-04-03 12:00:00", NOON, ("zone_assumed",)),
         (1_775_217_600, NOON, ()),
         (1_775_217_600_000, NOON, ()),
         (1_775_217_600.0, NOON, ()),

@@ -1,8 +1,6 @@
-"""Which of equal documents is the original: one decision, whatever arrived first."""
+"""What a document is to be, and what that means for its page: decisions without a store."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,87 +8,59 @@ from hypothesis import strategies as st
 
 from tidemill.models.document import DocumentState
 from tidemill.models.outcome import Outcome
-from tidemill.store.judge import Member, Standing, differing, first_that_applies, outcome_of, settle
+from tidemill.store.judge import (
+    ORIGINAL,
+    Member,
+    duplicate_of,
+    first_that_applies,
+    follows,
+    outcome_of,
+    rank,
+    reason_of,
+)
 
 URLS = [f"http://a/{letter}" for letter in "abcdef"]
 CURRENT, DUPLICATE, INVALID, REMOVED = DocumentState
 
 
 def member(identifier: str, url: str, *, item: str = "", canonical: str | None = None) -> Member:
-    return Member(identifier, f"page of {url}", url, item, canonical, CURRENT, None)
+    return Member(identifier, "source", f"page of {url}", url, item, canonical, "hash")
 
 
-@st.composite
-def groups(draw: st.DrawFn) -> list[Member]:
-    places = draw(
-        st.lists(st.tuples(st.sampled_from(URLS), st.sampled_from(["", "1", "2"])), min_size=1, max_size=6, unique=True)
-    )
-    canonicals = st.none() | st.sampled_from([*URLS, "http://elsewhere/"])
-    return [
-        member(f"{number}", url, item=item, canonical=draw(canonicals)) for number, (url, item) in enumerate(places)
-    ]
+def test_the_smallest_url_is_the_best() -> None:
+    assert rank(member("1", URLS[0]), ()) < rank(member("0", URLS[1]), ())
 
 
-def test_nothing_gives_nothing() -> None:
-    assert settle([]) == {}
-
-
-def test_one_document_alone_is_the_original_whatever_it_names() -> None:
-    assert settle([member("1", URLS[0], canonical="http://elsewhere/")]) == {"1": Standing(CURRENT)}
-
-
-def test_the_smallest_url_is_the_original() -> None:
-    settled = settle([member("1", URLS[2]), member("2", URLS[0]), member("3", URLS[1])])
-    assert settled == {"1": Standing(DUPLICATE, "2"), "2": Standing(CURRENT), "3": Standing(DUPLICATE, "2")}
-
-
-def test_what_another_names_as_canonical_beats_the_smallest_url() -> None:
-    settled = settle([member("1", URLS[0], canonical=URLS[2]), member("2", URLS[2])])
-    assert settled == {"1": Standing(DUPLICATE, "2"), "2": Standing(CURRENT)}
-
-
-def test_naming_oneself_as_canonical_proves_nothing() -> None:
-    settled = settle([member("1", URLS[0]), member("2", URLS[2], canonical=URLS[2])])
-    assert settled["1"] == Standing(CURRENT)
+def test_what_another_names_as_canonical_is_better_than_the_smallest_url() -> None:
+    assert rank(member("1", URLS[3]), {URLS[3]}) < rank(member("0", URLS[0]), {URLS[3]})
 
 
 def test_two_items_of_one_page_are_told_apart_by_their_keys() -> None:
-    settled = settle([member("1", URLS[0], item="b"), member("2", URLS[0], item="a")])
-    assert settled["2"] == Standing(CURRENT)
+    assert rank(member("2", URLS[0], item="a"), ()) < rank(member("1", URLS[0], item="b"), ())
 
 
-@given(groups(), st.data())
-def test_the_order_of_arrival_does_not_matter(group: list[Member], data: st.DataObject) -> None:
-    assert settle(data.draw(st.permutations(group))) == settle(group)
+@given(st.sets(st.sampled_from(URLS)), st.permutations(range(6)))
+def test_no_two_documents_are_equally_good(named: set[str], order: list[int]) -> None:
+    members = [member(str(number), URLS[number % 3]) for number in order]
+    assert len({rank(each, named) for each in members}) == len(members)
 
 
-@given(groups(), st.data())
-def test_the_standing_they_had_does_not_matter(group: list[Member], data: st.DataObject) -> None:
-    states = st.sampled_from([CURRENT, DUPLICATE])
-    disguised = [replace(each, state=data.draw(states), duplicate_of=data.draw(st.none())) for each in group]
-    assert settle(disguised) == settle(group)
+def test_naming_oneself_as_canonical_proves_nothing() -> None:
+    assert member("1", URLS[0], canonical=URLS[0]).names() is None
+    assert member("1", URLS[0], canonical=URLS[1]).names() == URLS[1]
 
 
-@given(groups())
-def test_exactly_one_is_the_original_and_all_others_name_it(group: list[Member]) -> None:
-    settled = settle(group)
-    assert settled.keys() == {each.id for each in group}
-    (original,) = [identifier for identifier, standing in settled.items() if standing == Standing(CURRENT)]
-    assert {standing.duplicate_of for identifier, standing in settled.items() if identifier != original} <= {original}
+def test_a_duplicate_always_names_an_original() -> None:
+    assert follows("leader", ORIGINAL) == duplicate_of("leader", 1.0)
+    assert follows("leader", duplicate_of("other", 0.93)) == duplicate_of("other", 0.93)
 
 
-@given(groups())
-def test_differing_tells_what_is_to_be_written_and_nothing_more(group: list[Member]) -> None:
-    members = {each.id: each for each in group}
-    settled = settle(group)
-    changes = differing(members, settled)
-    for identifier, standing in settled.items():
-        before = members[identifier]
-        assert (identifier in changes) == (
-            (before.state, before.duplicate_of) != (standing.state, standing.duplicate_of)
-        )
-    written = {i: replace(m, state=settled[i].state, duplicate_of=settled[i].duplicate_of) for i, m in members.items()}
-    assert differing(written, settle(written.values())) == {}
+@pytest.mark.parametrize(
+    ("similarities", "reason"),
+    [([1.0], "exact_content"), ([None], "exact_content"), ([1.0, 0.999], "near_duplicate"), ([0.8], "near_duplicate")],
+)
+def test_why_a_page_is_a_duplicate(similarities: list[float | None], reason: str) -> None:
+    assert reason_of(similarities) == reason
 
 
 @pytest.mark.parametrize("after", [DUPLICATE, INVALID])

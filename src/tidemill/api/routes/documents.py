@@ -1,24 +1,46 @@
-"""Documents."""
+"""Documents and their versions."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
 from tidemill.api.openapi import problems
 from tidemill.api.respond import answer
-from tidemill.api.schemas.document import DocumentAnswer, document_body
+from tidemill.api.schemas.document import (
+    DocumentAnswer,
+    DocumentVersionList,
+    FullDocumentVersion,
+    document_body,
+    version_body,
+    version_list,
+)
 from tidemill.app import App
-from tidemill.store import documents
+from tidemill.manage.history import history
+from tidemill.store import documents, versions
+
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version; they are counted from 1")]
 
 
 def routes(app: App) -> APIRouter:
-    """GET /api/v1/documents/{id}."""
+    """GET /api/v1/documents/{id}, its /versions and /versions/{number}."""
     router = APIRouter(prefix="/api/v1/documents", tags=["documents"])
 
     @router.get("/{document_id}", response_model=DocumentAnswer, responses=problems(404))
     async def get_document(document_id: str) -> Response:
-        """One document with its text, its fields and how the store judged it."""
+        """One document with its text, its fields, where they come from, and how the store judged it."""
         return answer(document_body(await documents.get(app.store, document_id)))
+
+    @router.get("/{document_id}/versions", response_model=DocumentVersionList, responses=problems(404))
+    async def list_document_versions(document_id: str) -> Response:
+        """Every version of a document and what changed with it, the newest first."""
+        return answer(version_list(await history(app.store, document_id)))
+
+    @router.get("/{document_id}/versions/{number}", response_model=FullDocumentVersion, responses=problems(404, 422))
+    async def get_document_version(document_id: str, number: Number) -> Response:
+        """A document as it was in one version."""
+        return answer(version_body(await versions.get(app.store, document_id, number)))
 
     return router

@@ -1,4 +1,4 @@
-"""A document as the API gives it: the record of an export, and how the store judged it."""
+"""A document as the API gives it: the record of an export, how the store judged it, and its versions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tidemill.manage.documents import moment, record
+from tidemill.manage.documents import full_record
+from tidemill.manage.history import HistoryEntry, version_record
 from tidemill.models.document import Document, DocumentState
+from tidemill.store.versions import Version
 
 
 class DocumentAnswer(BaseModel):
@@ -32,7 +34,9 @@ class DocumentAnswer(BaseModel):
     canonical_url: str | None
     site_name: str | None
     image_url: str | None
-    tags: list[str]
+    tags: list[str] = Field(description="Given by the page")
+    keywords: list[str] = Field(description="Found in the text")
+    entities: list[dict[str, Any]] = Field(description="Names found in the text: `text`, `label`, `confidence`")
     fields: dict[str, Any] = Field(description="What is special to the kind")
     flags: list[str]
     source: str
@@ -41,21 +45,60 @@ class DocumentAnswer(BaseModel):
     version: int
     state: DocumentState
     duplicate_of: str | None = Field(description="The document of which this one is a duplicate")
-    provenance: dict[str, str] = Field(description="Which extractor gave which value")
+    similarity: float | None = Field(description="That to `duplicate_of`: 1 if they are equal")
+    provenance: dict[str, str] = Field(description="Which extractor gave which value: `jsonld@1 Article.headline`")
+    disagreements: list[dict[str, Any]] = Field(description="What other extractors gave for a value")
     problems: list[str] = Field(description="Why it is invalid")
     capture_id: str
     first_seen_at: datetime
     updated_at: datetime
 
 
+class DocumentVersionAnswer(BaseModel):
+    """A document from one change to the next; the version that stands has no `replaced_at`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int
+    state: DocumentState
+    capture_id: str
+    fetched_at: datetime
+    replaced_at: datetime | None
+    changed: list[str] = Field(description="In which values it differs from the version before")
+
+
+class DocumentVersionList(BaseModel):
+    """The versions of a document, the newest first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[DocumentVersionAnswer]
+
+
+class FullDocumentVersion(BaseModel):
+    """A version with its values."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int
+    state: DocumentState
+    capture_id: str
+    fetched_at: datetime
+    replaced_at: datetime | None
+    values: dict[str, Any] = Field(description="Those of the document then, by name; old versions may lack some")
+
+
 def document_body(document: Document) -> dict[str, Any]:
     """The answer for a document."""
-    return record(document) | {
-        "state": document.state.value,
-        "duplicate_of": document.duplicate_of,
-        "provenance": dict(document.draft.provenance),
-        "problems": list(document.draft.problems),
-        "capture_id": document.capture_id,
-        "first_seen_at": moment(document.first_seen_at),
-        "updated_at": moment(document.updated_at),
-    }
+    return full_record(document)
+
+
+def version_list(entries: list[HistoryEntry]) -> dict[str, Any]:
+    """The answer for a history, which comes oldest first."""
+    return {"items": [version_record(entry.version, entry.changed) for entry in reversed(entries)]}
+
+
+def version_body(version: Version) -> dict[str, Any]:
+    """The answer for one version."""
+    about = {name: value for name, value in version_record(version, ()).items() if name != "changed"}
+    return about | {"values": dict(version.values)}

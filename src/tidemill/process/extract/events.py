@@ -1,34 +1,32 @@
-"""schema.org events: one draft for each `Event` item of a page's JSON-LD.
+"""schema.org events: one draft for each `Event` item of a page's markup.
 
 Comes in: a page; goes out: drafts of kind `event`. Called by the article and the structured extractor.
 """
 
 from __future__ import annotations
 
-import html
-import re
 from hashlib import blake2b
 
-from tidemill.models.document import Draft, Json
-from tidemill.process.extract.jsonld import Item, ItemStore, text_of, texts_of, types_of
-from tidemill.process.extract.metadata import web_url
+from tidemill.models.document import Draft
+from tidemill.process.extract.entities import item_stores
+from tidemill.process.extract.jsonld import Item, ItemStore, text_of, types_of
 from tidemill.process.extract.page import Page
-from tidemill.process.extract.times import iso_with_zone
 from tidemill.process.extract.titles import fold
+from tidemill.process.extract.typed.places import place_lines
+from tidemill.process.extract.typed.reading import Reading
+from tidemill.process.extract.typed.values import slug_of
 
 _OTHER_EVENTS = frozenset(("Festival", "Hackathon", "CourseInstance"))
 _NOT_EVENTS = frozenset(("PublicationEvent", "BroadcastEvent", "OnDemandEvent", "UserInteraction"))
-_MARKUP = re.compile(r"<[^>]*>")
-_PLACE_PARTS = ("streetAddress", "postalCode", "addressLocality", "addressRegion", "addressCountry")
 
 
 def read_events(page: Page) -> tuple[Draft, ...]:
-    """The events that the page declares, in its order, each once."""
-    store = page.metadata.items
-    found: dict[str, Draft] = {}
-    for item in store.walk():
-        if _is_event(item) and (draft := _draft(page, store, item)) is not None:
-            found.setdefault(draft.item_key, draft)
+    """The events that the page declares, in its order, each once in each of its syntaxes."""
+    found: dict[tuple[str, str], Draft] = {}
+    for syntax, store in item_stores(page):
+        for item in store.walk():
+            if (name := _event_type(item)) and (draft := _draft(page, store, item, syntax, name)) is not None:
+                found.setdefault((draft.item_key, syntax), draft)
     return tuple(found.values())
 
 
@@ -40,7 +38,7 @@ def shows_only_events(page: Page, events: tuple[Draft, ...]) -> bool:
     """
     if not events or page.metadata.is_article:
         return False
-    if len(events) > 1:
+    if len({event.item_key for event in events}) > 1:
         return True
     event, said = events[0], page.metadata
     titles = [fold(title) for title in (said.heading, said.title) if title]
@@ -49,65 +47,36 @@ def shows_only_events(page: Page, events: tuple[Draft, ...]) -> bool:
     return same_title or event.fields.get("url") in (page.url, said.canonical_url)
 
 
-def _is_event(item: Item) -> bool:
-    types = types_of(item)
-    return any(name.endswith("Event") or name in _OTHER_EVENTS for name in types) and not types & _NOT_EVENTS
-
-
-def _draft(page: Page, store: ItemStore, item: Item) -> Draft | None:
-    name = text_of(item.get("name"))
-    start, naive_start = iso_with_zone(text_of(item.get("startDate")) or "")
-    if name is None or start is None:
+def _event_type(item: Item) -> str | None:
+    types = sorted(types_of(item))
+    if _NOT_EVENTS.intersection(types):
         return None
-    end, naive_end = iso_with_zone(text_of(item.get("endDate")) or "")
-    url = web_url(page.base_url, text_of(item.get("url")))
-    fields: dict[str, Json] = {"start": start, "end": end, "location": _location(store, item), "url": url}
-    fields["organizer"] = ", ".join(texts_of(store.resolve(item.get("organizer")))) or None
-    status = (text_of(item.get("eventStatus")) or "").rpartition("/")[2]
-    fields["status"] = status.removeprefix("Event").lower() or None
-    fields = {key: value for key, value in fields.items() if value is not None}
-    description = _description(item)
-    image = item.get("image")
-    return Draft(
-        kind="event",
-        item_key=_item_key(url or name, start),
-        title=name,
-        content=description,
-        markdown=description,
-        canonical_url=url,
-        site_name=page.metadata.site_name,
-        image_url=web_url(page.base_url, text_of(image.get("url") if isinstance(image, dict) else image)),
-        fields=fields,
-        provenance=dict.fromkeys(("title", "content", *fields), "jsonld"),
-        flags=(*page.charset_flags, *(("naive_time",) if naive_start or naive_end else ())),
-    )
+    return next((name for name in types if name.endswith("Event") or name in _OTHER_EVENTS), None)
+
+
+def _draft(page: Page, store: ItemStore, item: Item, syntax: str, type_name: str) -> Draft | None:
+    """The event as a draft; `None` if it has no name or no time."""
+    if not text_of(item.get("name")) or not text_of(item.get("startDate")):
+        return None
+    reading = Reading(page, store, item, syntax, type_name)
+    reading.text("title", "name")
+    reading.iso("start", "startDate")
+    reading.iso("end", "endDate")
+    location = next(iter(place_lines(store, item.get("location"))), None)
+    reading.put("location", location, "location")
+    reading.url("url", "url")
+    reading.joined("organizer", "organizer")
+    status = next((slug for value in reading.at("eventStatus") if (slug := slug_of(value))), "")
+    reading.put("status", status.removeprefix("event_") or None, "eventStatus")
+    reading.describe("description")
+    reading.image("image")
+    start, url = reading.fields.get("start"), reading.fields.get("url")
+    if not reading.texts.get("title") or not isinstance(start, str):
+        return None
+    if isinstance(url, str):
+        reading.texts["canonical_url"] = url
+    return reading.draft("event", _item_key(str(url or reading.texts["title"]), start))
 
 
 def _item_key(identity: str, start: str) -> str:
     return blake2b(f"{identity}\x1f{start}".encode("utf-8", "replace"), digest_size=12).hexdigest()
-
-
-def _description(item: Item) -> str:
-    raw = item.get("description")
-    return _MARKUP.sub(" ", html.unescape(raw)).strip() if isinstance(raw, str) else ""
-
-
-def _location(store: ItemStore, item: Item) -> str | None:
-    """Name and address of the place on one line."""
-    place = store.resolve(item.get("location"))
-    places = place if isinstance(place, list) else [place]
-    return next((line for found in places if (line := _place(store, store.resolve(found)))), None)
-
-
-def _place(store: ItemStore, place: Json) -> str | None:
-    if not isinstance(place, dict):
-        return text_of(place)
-    address = store.resolve(place.get("address"))
-    values = [address.get(part) for part in _PLACE_PARTS] if isinstance(address, dict) else [address]
-    parts = [text_of(value) for value in values]
-    named = [text_of(place.get("name")), *parts] if "VirtualLocation" not in types_of(place) else [_virtual(place)]
-    return ", ".join(dict.fromkeys(part for part in named if part)) or None
-
-
-def _virtual(place: Item) -> str | None:
-    return text_of(place.get("name")) or text_of(place.get("url"))

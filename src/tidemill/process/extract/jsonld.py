@@ -1,6 +1,7 @@
 """Reads the JSON-LD of a page into plain objects, however carelessly it was written.
 
 Comes in: the text of `<script type="application/ld+json">` elements; goes out: an `ItemStore`. Called by `metadata`.
+`microdata` reads into the same form.
 """
 
 from __future__ import annotations
@@ -20,17 +21,20 @@ Item: TypeAlias = dict[str, Json]
 _MAX_BLOCK_CHARS = 2_000_000
 _MAX_ITEMS = 20_000
 _MAX_DEPTH = 12
-_WRAPPING = re.compile(
-    r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/)|(?:-->|//\s*\]\]>|\]\]>|/\*\s*\]\]>\s*\*/)?[\s;]*$"
-)
-_TRAILING_COMMA = re.compile(r",(\s*[}\]])")
+_OPENING = re.compile(r"<!--|//\s*<!\[CDATA\[|<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/")
+_CLOSINGS = ("-->", "// ]]>", "//]]>", "/* ]]> */", "/*]]>*/", "]]>")
+_NOISE = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)|,(?=\s*[}\]])|,\s*$', re.DOTALL)
+"""Strings, which stay, and what JSON does not allow between them: comments, and commas after the last member."""
+
+_SEPARATORS = " \t\r\n,;"
+_MAX_VALUES = 200  # of one block
 
 
 class ItemStore:
     """The items of a page: `top` those that stand by themselves, `resolve` follows `{"@id": …}` to the full item."""
 
-    def __init__(self, blocks: Iterable[str]) -> None:
-        self.top: tuple[Item, ...] = tuple(item for block in blocks for item in _top_items(_read(block)))
+    def __init__(self, blocks: Iterable[str] = (), items: Iterable[Item] = ()) -> None:
+        self.top: tuple[Item, ...] = (*(item for block in blocks for item in _top_items(_read(block))), *items)
         self._by_id: dict[str, Item] = {}
         for item in self.walk():
             identity = item.get("@id")
@@ -104,10 +108,45 @@ def _read(block: str) -> Json:
         return orjson.loads(block)  # type: ignore[no-any-return]
     except ValueError:
         pass  # Repaired below.
-    bare = _WRAPPING.sub("", block).strip()
-    for repaired in (bare, _TRAILING_COMMA.sub(r"\1", bare), html.unescape(bare)):
-        try:
-            return json.loads(repaired, strict=False)  # type: ignore[no-any-return]
-        except (ValueError, RecursionError):
-            continue
+    bare = _unwrapped(block)
+    for repair in (_as_it_is, _without_noise, html.unescape, _unescaped_without_noise):
+        if values := _values(repair(bare)):
+            return values[0] if len(values) == 1 else values
     return None
+
+
+def _unwrapped(block: str) -> str:
+    """The block without the marks that hid scripts from the browsers of the nineties."""
+    text = block.strip()
+    opening = _OPENING.match(text)
+    text = text[opening.end() if opening else 0 :].rstrip(_SEPARATORS)
+    closing = next((mark for mark in _CLOSINGS if text.endswith(mark)), "")
+    return text.removesuffix(closing).strip(_SEPARATORS)
+
+
+def _values(text: str) -> list[Json]:
+    """All values that stand one after the other in `text`; none if there is anything else between them."""
+    decoder = json.JSONDecoder(strict=False)
+    values: list[Json] = []
+    end = 0
+    while end < len(text) and len(values) < _MAX_VALUES:
+        try:
+            value, end = decoder.raw_decode(text, end)
+        except (ValueError, RecursionError):
+            return []
+        values.append(value)
+        while end < len(text) and text[end] in _SEPARATORS:
+            end += 1
+    return values
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _without_noise(text: str) -> str:
+    return _NOISE.sub(lambda found: found[0] if found[0].startswith('"') else "", text).strip()
+
+
+def _unescaped_without_noise(text: str) -> str:
+    return _without_noise(html.unescape(text))

@@ -2,8 +2,9 @@
 
 Comes in: markdown; goes out: markdown that shows the same text. Called by `clean`.
 
-Where one renderer might see code and another might not, nothing is taken for code: a fence counts only at the left
-margin, an inline span only while every line of its paragraph closes the spans that it opens (CommonMark 0.31).
+Renderers differ in what they take for code and for a link. So code is written in the one way that all of them read
+alike (fences at the left margin, closed as they were opened), and whatever one of them might take for a tag or a link
+is treated as one (CommonMark 0.31). A renderer must know fenced code; one that does not shows code as HTML.
 """
 
 from __future__ import annotations
@@ -13,57 +14,90 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from tidemill.markup.safe_html import SCHEMES
+
 _SPECIAL = re.compile(r"[`~<\]]")
-_FENCE = re.compile(r"(`{3,}|~{3,})([^\n]*)$")
+_FENCE = re.compile(r"((?:[ \t]*(?:[-+*>]|\d{1,9}[.)]))*[ \t]*)(`{3,}|~{3,})([^\n]*)")
+_INFO = re.compile(r"[a-zA-Z][\w#+.-]*")
+_RUN = re.compile(r"`{3,}")
 _TICKS = re.compile(r"(\\*)(`+)")
-_TAG = re.compile(r"(\\*)<(?=[a-zA-Z/!?])")
-_ANGLE_TARGET = re.compile(r"(?<!\\)\]\(\s*<([^<>\n]*)>")
-_TARGET = re.compile(r"(\]\(\s*|^ {0,3}\[[^\]\n]+\]:\s*)([^\s()<>]*)")
+_TAG = re.compile(r"<(?=[a-zA-Z/!?\\])")
+_ESCAPED_TAG = re.compile(r"(\\+)<(?=[a-zA-Z/!?\\])")
+_ANGLE_TARGET = re.compile(r"\]\([ \t]*<([^<>\n]*)>")
+_OPEN_TARGET = re.compile(r"(\]\([ \t>]*)<")
+_LINK = re.compile(r"\]\(([ \t>]*)([^\s()<>\[\]]*)(?=([^()<>\n]*)(\n|\Z)?)")
+_OLD_LINK = re.compile(r"\]([ \t])\((?=([^()<>\n]*))")
+_DEFINITION = re.compile(r"\]:(?=[ \t>]*([^\s()<>]*)([^()<>\n]*))")
+_TITLE_OR_END = re.compile(r"\s*(?:[\"'(]|$)")
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
-_SAFE_SCHEMES = frozenset(("http", "https", "mailto", "tel", "ftp"))
 _NOT_IN_SCHEMES = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 _ALLOWED_IN_URLS = "/:?#[]@!$&'*+,;=%~-._"
+_RUN_BY_BROWSERS = "javascript vbscript livescript jscript mocha data blob filesystem file about view-source"
+_RUNNING = frozenset(_RUN_BY_BROWSERS.split())
 
 
 def make_safe(markdown: str) -> str:
     """Markdown in which no tag is a tag and every link target is http(s), mailto, tel, ftp or relative."""
-    if "<" not in markdown and "]" not in markdown:
-        return markdown
-    return "\n".join(_safe_lines(markdown.split("\n")))
+    if "`" in markdown or "~~~" in markdown:
+        return "\n".join(_safe_lines(markdown.split("\n")))
+    return _safe_text(markdown)
 
 
 def _safe_lines(lines: list[str]) -> Iterator[str]:
-    fence = ""
-    code_is_sure = True
-    for line in lines:
-        if not fence and not _SPECIAL.search(line):
+    code_is_sure = True  # As long as every line of the paragraph closes the code spans that it opens.
+    unread = iter(lines)
+    for line in unread:
+        if not _SPECIAL.search(line):
             code_is_sure = code_is_sure or not line.strip()
             yield line
-        elif fence:
-            fence = "" if line.startswith(fence) and not line.strip(fence[0] + " ") else fence
-            yield line
-        elif (opened := _FENCE.match(line)) and not (opened[1][0] == "`" and "`" in opened[2]):
-            fence, code_is_sure = opened[1], True
-            yield line
+        elif (opened := _FENCE.fullmatch(line)) and not ("`" in opened[2] and "`" in opened[3]):
+            code_is_sure = True
+            yield from _quoted_fence(opened) if ">" in opened[1] else _fenced(opened, unread)
         else:
             code_is_sure = code_is_sure or not line.strip()
-            parts, closed = _code_spans(line) if code_is_sure else ([(line, False)], False)
+            parts, closed = _code_spans(line) if code_is_sure else ([], False)
             code_is_sure = code_is_sure and closed
-            parts = parts if closed else [(line, False)]
-            yield "".join(text if is_code else _safe_text(text) for text, is_code in parts)
+            yield "".join(text if is_code else _safe_text(text) for text, is_code in parts or [(line, False)])
+
+
+def _quoted_fence(opened: re.Match[str]) -> Iterator[str]:
+    """A fence in a quotation, each line of which bears a mark, is shown as the characters that it is of."""
+    yield f"{opened[1]}{''.join(chr(92) + mark for mark in opened[2])}{_safe_text(opened[3])}"
+
+
+def _fenced(opened: re.Match[str], unread: Iterator[str]) -> Iterator[str]:
+    """A code block, taken from the lines up to its end: at the margin, if it was in a list below its mark.
+
+    Its fence is of backticks and longer than any in it, as some renderers take even those that are none for its end.
+    """
+    container, fence, info = opened.groups()
+    lines: list[str] = []
+    for line in unread:
+        mark = line.strip()
+        if len(mark) >= len(fence) and not mark.strip(fence[0]):
+            break
+        lines.append(line)
+    longest = max((len(run) for line in lines if "```" in line for run in _RUN.findall(line)), default=0)
+    fence = "`" * max(len(fence), longest + 1)
+    if container.strip():
+        yield container.rstrip()
+    language = _INFO.search(info)
+    yield f"{fence}{language[0] if language else ''}"
+    yield from lines
+    yield fence
 
 
 def _code_spans(line: str) -> tuple[list[tuple[str, bool]], bool]:
-    """The line in parts that are code or not, and whether every run of backticks has found its partner."""
+    """The line in parts that are code or not, and whether each run of backticks has its partner; if not, no parts."""
     parts: list[tuple[str, bool]] = []
     position = 0
     while opened := _TICKS.search(line, position):
         if len(opened[1]) % 2:
-            return parts, False
+            return [], False
         ticks = opened[2]
         closing = re.compile(rf"(?<!`){ticks}(?!`)").search(line, opened.end())
         if closing is None:
-            return parts, False
+            return [], False
         start = opened.start(2)
         parts += [(line[position:start], False), (line[start : closing.end()], True)]
         position = closing.end()
@@ -71,12 +105,46 @@ def _code_spans(line: str) -> tuple[list[tuple[str, bool]], bool]:
 
 
 def _safe_text(text: str) -> str:
-    text = _ANGLE_TARGET.sub(lambda found: f"]({quote(found[1], safe=_ALLOWED_IN_URLS)}", text)
-    text = _TARGET.sub(lambda found: f"{found[1]}{_safe_target(found[2])}", text)
-    return _TAG.sub(lambda found: found[0] if len(found[1]) % 2 else f"{found[1]}\\<", text)
+    if "<" in text:
+        text = _ANGLE_TARGET.sub(lambda found: f"]({quote(found[1], safe=_ALLOWED_IN_URLS)}", text)
+        # As a reference and not behind a backslash, which some renderers show instead of obeying it.
+        text = (
+            _ESCAPED_TAG.sub(lambda found: f"{found[1][: len(found[1]) // 2 * 2]}&lt;", text) if "\\" in text else text
+        )
+        text = _OPEN_TARGET.sub(r"\1&lt;", _TAG.sub("&lt;", text))
+    if "]" not in text:
+        return text
+    text = _DEFINITION.sub(_safe_definition, text)
+    text = _OLD_LINK.sub(lambda found: rf"]{found[1]}\(" if _scheme(found[2]) in _RUNNING else found[0], text)
+    return _LINK.sub(_safe_link, text)
 
 
-def _safe_target(target: str) -> str:
-    # As a renderer would read it: character references and backslashes resolved, white space dropped.
+def _safe_definition(found: re.Match[str]) -> str:
+    """`[name]: target`, which may stand anywhere in a text; shown as it is written if the target is not harmless."""
+    target, rest = found.groups()
+    is_definition = bool(_TITLE_OR_END.match(rest))
+    strange = is_definition and (not target.strip("\\") or not _is_safe(_scheme(target)))
+    return "]\\:" if strange or _scheme(target + rest) in _RUNNING else found[0]
+
+
+def _safe_link(found: re.Match[str]) -> str:
+    """`](target`. One that runs something leads nowhere; what some take for a link and others do not is shown as text:
+    a target with blanks in it (browsers drop them), or one that may go on in the next line.
+    """
+    blanks, target, rest, end = found.groups()
+    scheme = _scheme(target)
+    if end is not None or (not scheme and _scheme(target + rest) in _RUNNING):
+        return rf"]\({blanks}{target}"
+    return found[0] if _is_safe(scheme) else f"]({blanks}#"
+
+
+def _is_safe(scheme: str) -> bool:
+    return not scheme or scheme in SCHEMES
+
+
+def _scheme(target: str) -> str:
+    """The scheme as renderers and then browsers would read it: references and backslashes resolved, blanks dropped."""
+    if ":" not in target and "&" not in target:
+        return ""
     scheme = _SCHEME.match(_NOT_IN_SCHEMES.sub("", html.unescape(target)))
-    return "#" if scheme and scheme[1].lower() not in _SAFE_SCHEMES else target
+    return scheme[1].lower() if scheme else ""

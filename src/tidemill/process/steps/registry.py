@@ -17,7 +17,7 @@ _AFTER = ("validate", "fingerprint")
 
 
 class Step(Protocol):
-    """A draft, its source's rules and its capture in, the draft bettered or judged out. Idempotent; no clock, no network."""
+    """A draft, its source's rules and its capture in, the draft bettered or judged out. Idempotent; no clock."""
 
     def __call__(self, draft: Draft, rules: ProcessRules, capture: Capture, /) -> Draft: ...
 

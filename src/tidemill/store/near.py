@@ -1,0 +1,271 @@
+"""The leaders of groups of equal documents, as nodes of the graph of what is alike, and how they are found again.
+
+In: identifiers or keys. Out: nodes, texts, rules of sources. Called by `duplicates`, inside its transaction; all of its
+SQL that has to do with `signatures` and `minhashes` is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Integer, RowMapping, Select, String, and_, bindparam, delete, func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidemill.models.document import DocumentState
+from tidemill.models.source import ProcessRules
+from tidemill.store import buckets
+from tidemill.store.buckets import Key
+from tidemill.store.event_matches import Happening, happening
+from tidemill.store.judge import Member, Standing
+from tidemill.store.many import execute_many
+from tidemill.store.tables import documents, minhashes, signatures, sources
+
+LIVE = (DocumentState.CURRENT.value, DocumentState.DUPLICATE.value)
+_MOST_IN_BUCKET = 200
+_MOST_AT_ONCE = 500
+_DEFAULT = ProcessRules()
+_MEMBER = (
+    documents.c.id,
+    documents.c.source_id,
+    documents.c.page_id,
+    documents.c.url,
+    documents.c.item_key,
+    documents.c.canonical_url,
+    documents.c.content_hash,
+    documents.c.state,
+    documents.c.duplicate_of,
+    documents.c.similarity,
+)
+_NODE = (*_MEMBER, documents.c.kind, documents.c.title, documents.c.fields, minhashes.c.signature)
+_BY_KEY = text(
+    """
+    SELECT json_extract(wanted.value, '$[0]') AS band, json_extract(wanted.value, '$[1]') AS bucket, found.document_id
+    FROM json_each(:wanted) AS wanted
+    JOIN signatures AS found ON found.rowid IN (
+        SELECT rowid FROM signatures
+        WHERE band = json_extract(wanted.value, '$[0]') AND bucket = json_extract(wanted.value, '$[1]')
+        ORDER BY rowid LIMIT :most
+    )
+    """
+).columns(band=Integer, bucket=Integer, document_id=signatures.c.document_id.type)
+_NAMED = text(
+    """
+    SELECT value AS url FROM json_each(:urls) WHERE EXISTS (
+        SELECT 1 FROM documents
+        WHERE canonical_url = value AND url <> value AND state IN ('current', 'duplicate')
+    )
+    """
+).columns(url=String)
+
+
+def _two_best() -> Select[Any]:
+    """The two best of the equal documents of each source. Made once: to write it takes longer than to run it."""
+    namer = documents.alias("namer")
+    named = (
+        select(namer.c.id)
+        .where(namer.c.canonical_url == documents.c.url, namer.c.url != documents.c.url, namer.c.state.in_(LIVE))
+        .exists()
+    )
+    merit = (named.desc(), documents.c.url, documents.c.item_key, documents.c.id)
+    place = func.row_number().over(partition_by=(documents.c.content_hash, documents.c.source_id), order_by=merit)
+    wanted = and_(documents.c.content_hash.in_(bindparam("hashes", expanding=True)), documents.c.state.in_(LIVE))
+    columns = (documents.c.id, documents.c.source_id, documents.c.content_hash, place.label("place"))
+    ranked = select(*columns).where(wanted).subquery()
+    return select(ranked).where(ranked.c.place <= 2)
+
+
+_TWO_BEST = _two_best()
+_ADD_KEY = insert(signatures)
+_ADD_SIGNATURE = insert(minhashes)
+_MARK = (
+    signatures.update()
+    .where(signatures.c.document_id == bindparam("b_id"))
+    .values(bucket=signatures.c.bucket.op("/")(2) * 2 + bindparam("b_flag"))
+)
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A group of equal documents, by its leader. `standing` changes while it is judged; `text` is not always read."""
+
+    member: Member
+    standing: Standing
+    title: str
+    event: Happening | None
+    signature: bytes
+    text: str | None = None
+    keys: tuple[Key, ...] = ()
+    """Under which others that are alike find it. Filled in by `near_keys`, since a signature may come later."""
+
+    @property
+    def id(self) -> str:
+        return self.member.id
+
+    @property
+    def is_original(self) -> bool:
+        return self.standing.state is DocumentState.CURRENT
+
+    def near_keys(self) -> Sequence[Key]:
+        """The keys under which others that are alike find it."""
+        if not self.keys:
+            self.keys = tuple(buckets.event_keys(self.event) if self.event else buckets.text_keys(self.signature))
+        return self.keys
+
+    def wants(self) -> Sequence[Key]:
+        """The keys under which it finds others."""
+        return buckets.event_wants(self.event) if self.event else self.near_keys()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a source says of duplicates: from which similarity (`None`: only equal ones), and of which sources.
+
+    `pool` is empty for all sources that look at each other's documents, else the source's own identifier.
+    """
+
+    threshold: float | None
+    pool: str
+
+
+def node(
+    member: Member, kind: str, title: str, fields: Mapping[str, Any], signature: bytes | None, text: str | None = None
+) -> Node:
+    """A node of what a document says."""
+    event = happening(title, fields) if kind == "event" else None
+    return Node(member, member.standing, title, event, signature or b"", text)
+
+
+def member_of(row: RowMapping) -> Member:
+    """A row of `documents` in the eyes of the judge."""
+    return Member(
+        id=row["id"],
+        source_id=row["source_id"],
+        page_id=row["page_id"],
+        url=row["url"],
+        item_key=row["item_key"],
+        canonical_url=row["canonical_url"],
+        content_hash=row["content_hash"],
+        standing=Standing(DocumentState(row["state"]), row["duplicate_of"], row["similarity"]),
+    )
+
+
+async def comparisons(connection: AsyncConnection, source_ids: Collection[str]) -> dict[str, Comparison]:
+    """What these sources say of duplicates."""
+    statement = select(sources.c.id, sources.c.spec).where(sources.c.id.in_(source_ids))
+    found = {}
+    for row in await connection.execute(statement):
+        rules = row.spec.get("process", {})
+        is_shared = rules.get("across_sources", _DEFAULT.across_sources)
+        threshold = rules.get("near_duplicates", _DEFAULT.near_duplicates)
+        found[row.id] = Comparison(threshold, "" if is_shared else row.id)
+    return found
+
+
+async def load(connection: AsyncConnection, identifiers: Iterable[str]) -> list[Node]:
+    """The live ones of these documents as nodes."""
+    wanted = list(identifiers)
+    found: list[Node] = []
+    statement = select(*_NODE).outerjoin_from(documents, minhashes, minhashes.c.document_id == documents.c.id)
+    for at in range(0, len(wanted), _MOST_AT_ONCE):
+        some = documents.c.id.in_(wanted[at : at + _MOST_AT_ONCE])
+        rows = await connection.execute(statement.where(some, documents.c.state.in_(LIVE)))
+        found += [node(member_of(r), r["kind"], r["title"], r["fields"], r["signature"]) for r in rows.mappings()]
+    return found
+
+
+async def members(connection: AsyncConnection, condition: Any) -> list[Member]:
+    """The live documents that meet a condition."""
+    rows = await connection.execute(select(*_MEMBER).where(condition, documents.c.state.in_(LIVE)))
+    return [member_of(row) for row in rows.mappings()]
+
+
+async def best_of(connection: AsyncConnection, hashes: Collection[str]) -> tuple[dict[tuple[str, str], str], set[str]]:
+    """The best of the equal documents of each source by (source, content hash), and the hashes that several share."""
+    best: dict[tuple[str, str], str] = {}
+    shared: set[str] = set()
+    seen: set[str] = set()
+    for row in await connection.execute(_TWO_BEST, {"hashes": list(hashes)}):
+        shared |= {row.content_hash} & seen
+        seen.add(row.content_hash)
+        if row.place == 1:
+            best[row.source_id, row.content_hash] = row.id
+    return best, shared
+
+
+async def by_keys(
+    connection: AsyncConnection, of_originals: Iterable[Key] = (), of_duplicates: Iterable[Key] = ()
+) -> dict[Key, list[str]]:
+    """The leaders that are originals under these keys, and those that are none under those: at most 200 of each."""
+    wanted = {*of_originals, *((band, bucket + 1) for band, bucket in of_duplicates)}
+    if not wanted:
+        return {}
+    given = {"wanted": orjson.dumps(sorted(wanted)).decode(), "most": _MOST_IN_BUCKET}
+    found: dict[Key, list[str]] = {}
+    for row in await connection.execute(_BY_KEY, given):
+        found.setdefault((row.band, row.bucket & ~1), []).append(row.document_id)
+    return found
+
+
+async def named(connection: AsyncConnection, urls: Iterable[str]) -> set[str]:
+    """Those of these URLs that a document of another URL names as its canonical one."""
+    given = {"urls": orjson.dumps(sorted(set(urls))).decode()}
+    return set((await connection.execute(_NAMED, given)).scalars())
+
+
+async def leaders_among(connection: AsyncConnection, identifiers: Collection[str]) -> dict[str, bytes]:
+    """Those of these documents that lead a group, in whatever state, with their signatures."""
+    keyed = signatures.outerjoin(minhashes, minhashes.c.document_id == signatures.c.document_id)
+    statement = (
+        select(signatures.c.document_id, minhashes.c.signature)
+        .select_from(keyed)
+        .where(signatures.c.document_id.in_(identifiers), signatures.c.band == buckets.CONTENT)
+    )
+    return {row.document_id: row.signature or b"" for row in await connection.execute(statement)}
+
+
+async def leaders_named_by(connection: AsyncConnection, originals: Sequence[str]) -> list[str]:
+    """The leaders that are duplicates of these documents."""
+    leads = and_(signatures.c.document_id == documents.c.id, signatures.c.band == buckets.CONTENT)
+    led = select(signatures.c.band).where(leads).exists()
+    found: list[str] = []
+    for at in range(0, len(originals), _MOST_AT_ONCE):
+        of_these = documents.c.duplicate_of.in_(originals[at : at + _MOST_AT_ONCE])
+        found += (await connection.execute(select(documents.c.id).where(of_these, led))).scalars()
+    return found
+
+
+async def texts(connection: AsyncConnection, identifiers: Collection[str]) -> dict[str, str]:
+    """The texts of these documents."""
+    statement = select(documents.c.id, documents.c.content).where(documents.c.id.in_(identifiers))
+    return {row.id: row.content for row in await connection.execute(statement)}
+
+
+async def forget(connection: AsyncConnection, identifiers: Collection[str]) -> None:
+    """These documents lead no group any more."""
+    if identifiers:
+        await connection.execute(delete(signatures).where(signatures.c.document_id.in_(identifiers)))
+        await connection.execute(delete(minhashes).where(minhashes.c.document_id.in_(identifiers)))
+
+
+async def remember(connection: AsyncConnection, leaders: Sequence[Node]) -> None:
+    """Write down under which keys these leaders are found."""
+    keys = [
+        {"document_id": each.id, "band": band, "bucket": bucket + (not each.is_original)}
+        for each in leaders
+        for band, bucket in (buckets.content_key(each.member.content_hash), *each.near_keys())
+    ]
+    if keys:
+        await execute_many(connection, _ADD_KEY, keys)
+    signed = [{"document_id": each.id, "signature": each.signature} for each in leaders if each.signature]
+    if signed:
+        await execute_many(connection, _ADD_SIGNATURE, signed)
+
+
+async def mark(connection: AsyncConnection, leaders: Sequence[Node]) -> None:
+    """Write down whether these leaders are originals."""
+    if leaders:
+        rows = [{"b_id": each.id, "b_flag": int(not each.is_original)} for each in leaders]
+        await connection.execute(_MARK, rows)
