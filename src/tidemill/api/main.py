@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from tidemill import __version__
 from tidemill.api.openapi import describe
-from tidemill.api.routes import docs, documents, probes, runs, search, sources, statistics
+from tidemill.api.routes import deadletters, docs, documents, probes, runs, search, sources, statistics
 from tidemill.app import App
 from tidemill.errors import TidemillError
 from tidemill.http.answers import handle_error
@@ -33,6 +33,7 @@ _TAGS = [
     {"name": "documents", "description": "What came out of the pages"},
     {"name": "sources", "description": "What is crawled"},
     {"name": "runs", "description": "Crawling it, and what became of each URL"},
+    {"name": "dead letters", "description": "What could not be processed, and what is to become of it"},
     {"name": "service", "description": "How the service is doing"},
 ]
 _HANDLED = (TidemillError, HTTPException, RequestValidationError, Exception)
@@ -51,6 +52,7 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
         documents.routes(app),
         sources.routes(app),
         runs.routes(app, may_allow_private=is_loopback(bound_host)),
+        deadletters.routes(app),
         statistics.routes(app),
         probes.routes(app),
         *([docs.routes()] if has_docs else []),

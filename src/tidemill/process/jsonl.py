@@ -109,6 +109,8 @@ def sniff_content_type(body: bytes) -> str:
     head = body[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"%PDF-"):
         return "application/pdf"
+    if head[:1] in (b"{", b"["):
+        return "application/json"
     lower = head.lower()
     tags = (
         b"<!doctype html",
@@ -189,7 +191,9 @@ def _document(draft: Draft) -> Line:
         "site_name": draft.site_name,
         "image_url": draft.image_url,
         "tags": list(draft.tags),
+        "keywords": list(draft.keywords),
         "fields": dict(draft.fields),
+        "provenance": dict(draft.provenance),
         "flags": list(draft.flags),
         "problems": list(draft.problems),
     }

@@ -9,23 +9,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.capture import Capture
 from tidemill.models.failure import Failure
 from tidemill.models.ids import new_id
 from tidemill.models.outcome import Outcome, VisitState
+from tidemill.store import deadletters
 from tidemill.store.due import due_of
-from tidemill.store.engine import insert as upsert
 from tidemill.store.many import execute_many
 from tidemill.store.plans import PagePlan
-from tidemill.store.tables import captures, dead_letters, pages, visits
+from tidemill.store.tables import captures, pages, visits
 
 _CLOSE_VISIT = (
     update(visits)
     .where(visits.c.run_id == bindparam("b_run"), visits.c.page_id == bindparam("b_page"))
-    .where(visits.c.capture_id == bindparam("b_capture"), visits.c.state == VisitState.CAPTURED.value)
+    .where(visits.c.capture_id == bindparam("b_capture"))
+    .where(or_(visits.c.state == VisitState.CAPTURED.value, visits.c.outcome == Outcome.DEAD.value))
     .values(
         state=VisitState.DONE.value,
         outcome=bindparam("b_outcome"),
@@ -91,6 +92,7 @@ async def close(connection: AsyncConnection, planned: Sequence[PagePlan], now: d
         await execute_many(connection, _SETTLE_PAGE, page_rows)
     done = {"state": "processed", "processed_at": now, "token": None, "worker_id": None}
     await connection.execute(update(captures).where(captures.c.id.in_(identifiers)).values(done))
+    await deadletters.resolve(connection, identifiers, now)
     return counted
 
 
@@ -104,7 +106,7 @@ async def put_back(
     """Put failed captures back with a delay; after the last attempt they become dead letters."""
     counted: dict[str, int] = {}
     for capture, failure in failed:
-        attempts = capture.attempts + 1
+        attempts = min(capture.attempts + 1, max_attempts)
         dead = attempts >= max_attempts
         again = now + timedelta(seconds=retry_delay_s * 2**capture.attempts)
         state = {"state": "dead" if dead else "pending", "not_before": again, "attempts": attempts}
@@ -132,7 +134,7 @@ async def _bury(connection: AsyncConnection, capture: Capture, failure: Failure,
         "attempts": attempts,
         "created_at": now,
     }
-    await connection.execute(upsert(dead_letters).values(letter).on_conflict_do_nothing(index_elements=["capture_id"]))
+    await deadletters.bury(connection, letter)
     closed = {
         "b_run": capture.run_id,
         "b_page": capture.page_id,

@@ -67,7 +67,8 @@ async def choose(graph: Graph, entered: Sequence[Node], left: Sequence[Member], 
         graph.sign(leader, signature)
     await near.forget(graph.connection, outgoing)
     leading = {node.id for node in chosen.by_content.values()}
-    graph.followers = {each for each in (*outgoing, *(node.id for node in entered)) if each not in leading}
+    beaten = {node.id for nodes in (*coming.values(), *best.values()) for node in nodes}
+    graph.followers = (outgoing | beaten) - leading
     return chosen
 
 

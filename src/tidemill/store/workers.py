@@ -91,7 +91,7 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
     if not dead and not unlisted and not orphans:
         return 0
     async with store.write() as connection:
-        await _bury(connection, [*dead, *unlisted], store.now())
+        await _bury(connection, [*dead, *unlisted], store.now(), lost=1)
         await connection.execute(update(runs).where(_running_alone([])).values(state=RunState.INTERRUPTED.value))
     for worker_id in dead:
         (_folder(store) / f"{worker_id}.lock").unlink(missing_ok=True)
@@ -140,9 +140,9 @@ def _unlisted() -> CompoundSelect[str]:
     return union(leasing, claiming)
 
 
-async def _bury(connection: AsyncConnection, dead: Sequence[str], now: datetime) -> None:
+async def _bury(connection: AsyncConnection, dead: Sequence[str], now: datetime, lost: int = 0) -> None:
     """Leased visits become pending (and no longer count as admitted), claimed captures too; hosts that one of them was
-    to try may be tried by another."""
+    to try may be tried by another. `lost` attempts are counted: a capture may be what killed its processor."""
     held = and_(visits.c.worker_id.in_(dead), _IS_LEASED)
     columns = (visits.c.run_id, visits.c.origin, visits.c.token, visits.c.attempts)
     rows = (await connection.execute(select(*columns).where(held))).all()
@@ -154,5 +154,5 @@ async def _bury(connection: AsyncConnection, dead: Sequence[str], now: datetime)
     if rows:
         await hosts.abandon_trials(connection, {row.origin for row in rows}, {row.token for row in rows}, now)
     claimed = and_(captures.c.worker_id.in_(dead), _IS_CLAIMED)
-    await connection.execute(update(captures).where(claimed).values(state="pending", **free))
+    await connection.execute(update(captures).where(claimed).values(state="pending", attempts=captures.c.attempts + lost, **free))
     await connection.execute(delete(workers).where(workers.c.id.in_(dead)))
