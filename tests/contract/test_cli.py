@@ -34,6 +34,9 @@ COMMANDS = (
     "up",
     *(f"sources {verb}" for verb in ("check", "schema", "diff", "apply", "list", "show", "history", "delete")),
     *(f"runs {verb}" for verb in ("list", "show", "cancel")),
+    "reprocess",
+    *(f"documents {verb}" for verb in ("list", "show", "history", "diff")),
+    *(f"deadletters {verb}" for verb in ("list", "show", "replay", "discard")),
     *(f"config {verb}" for verb in ("show", "check")),
     *(f"db {verb}" for verb in ("upgrade", "current")),
 )

@@ -103,8 +103,8 @@ async def test_discarding_keeps_who_and_when(place: Place) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "options", "status", "reason"),
     [
-        ("GET", f"{LETTERS}/{new_id()}", {}, 404, "no_such_dead_letter"),
-        ("POST", f"{LETTERS}/{new_id()}/replay", {}, 404, "no_such_dead_letter"),
+        ("GET", f"{LETTERS}/{_NOBODY}", {}, 404, "no_such_dead_letter"),
+        ("POST", f"{LETTERS}/{_NOBODY}/replay", {}, 404, "no_such_dead_letter"),
         ("GET", f"{LETTERS}?source=nowhere", {}, 404, "no_such_source"),
         ("GET", f"{LETTERS}?group=zz", {}, 404, "no_such_group"),
         ("GET", f"{LETTERS}?state=gone", {}, 422, "invalid"),
@@ -113,8 +113,8 @@ async def test_discarding_keeps_who_and_when(place: Place) -> None:
         ("POST", f"{LETTERS}/discard", {"json": {"all": True, "ids": ["x"]}}, 422, "bad_selection"),
         ("POST", f"{LETTERS}/replay", {"json": {"every": True}}, 422, "invalid"),
         ("POST", f"{LETTERS}/replay", {"data": b"{}"}, 415, "not_json"),
-        ("GET", f"/api/v1/documents/{new_id()}/versions", {}, 404, "no_such_document"),
-        ("GET", f"/api/v1/documents/{new_id()}/versions/1", {}, 404, "no_such_document"),
+        ("GET", f"/api/v1/documents/{_NOBODY}/versions", {}, 404, "no_such_document"),
+        ("GET", f"/api/v1/documents/{_NOBODY}/versions/1", {}, 404, "no_such_document"),
     ],
 )
 async def test_refusals(place: Place, method: str, path: str, options: Any, status: int, reason: str) -> None:

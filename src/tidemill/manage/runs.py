@@ -18,7 +18,7 @@ from tidemill.store import ledger, runs, sources
 from tidemill.store.engine import Store
 
 _START_KINDS = {"website": "page", "ical": "page", "sitemap": "sitemap"}
-"""What the start URLs of a kind are in the ledger; those of all others are listings, but feeds that are not followed."""
+"""What the start URLs of a kind are in the ledger; those of others are listings, but feeds that are not followed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,10 @@ class Draft:
 
     `item_key` tells the documents of one page apart; the page's own document has `""`. `content` is plain text,
     `markdown` the same with its structure; both are safe to show. Times are aware. `language` is an ISO 639-1 code.
-    `fields` holds what is special to the kind (an event's `start`, `end`, `location`). `keywords` are found in the text,
-    `tags` given by the page. `entities` are `{"text", "label", "confidence"}`. `provenance` says for each value where it
-    came from, as `origin` writes it; `disagreements` what others gave for it. `problems` are the reasons why it is
-    invalid; empty if it is valid. `content_hash` is equal for equal contents at different URLs; `fingerprint` changes
+    `fields` holds what is special to the kind (an event's `start`, `end`, `location`). `keywords` are found in the
+    text, `tags` given by the page. `entities` are `{"text", "label", "confidence"}`. `provenance` says for each value
+    where it came from, as `origin` writes it; `disagreements` what others gave for it. `problems` are the reasons why
+    it is invalid; empty if it is valid. `content_hash` is equal for equal contents at different URLs; `fingerprint` changes
     with any visible value. `signature` is what near-duplicates are recognised by (128 MinHashes of 4 bytes); empty for
     a text too short for that.
     """

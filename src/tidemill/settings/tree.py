@@ -157,7 +157,7 @@ class ProcessSettings(_Group):
         0.7, ge=0, le=1, description="Named entities of which the model is less sure are left out"
     )
     spacy_models: tuple[str, ...] = Field(
-        ("en_core_web_sm", "es_core_news_lg"), description="spaCy models for named entities, by name, of one language each"
+        ("en_core_web_sm", "es_core_news_lg"), description="Installed spaCy models, one for each language"
     )
     llm: LanguageModelSettings = LanguageModelSettings()
 

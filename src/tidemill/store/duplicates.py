@@ -52,7 +52,7 @@ async def settle(
     await graph.know(left)
     await graph.add(entered)
     chosen = await leaders.choose(graph, entered, left, naming)
-    judgement = _Judgement(graph, chosen, {url for each in naming if (url := each.names())})
+    judgement = _Judgement(graph, chosen)
     await judgement.hold()
     await near.remember(connection, chosen.unwritten)
     unwritten = {node.id for node in chosen.unwritten}
@@ -67,7 +67,6 @@ class _Judgement:
 
     graph: Graph
     chosen: Leaders
-    named_urls: set[str]
     judged: dict[str, Node] = field(default_factory=dict)
     _made: list[Node] = field(default_factory=list)
     _heap: list[tuple[Rank, str]] = field(default_factory=list)
@@ -90,10 +89,7 @@ class _Judgement:
         graph, chosen = self.graph, self.chosen
         touched = list(chosen.by_content.values())
         await graph.look_around([node for node in touched if not graph.has_looked(node)])
-        spoken_of = graph.found_at(self.named_urls) if self.named_urls else []
-        chosen.fresh |= {node.id for node in spoken_of}
-        orphans = await self._dependents(chosen.replaced | {node.id for node in spoken_of})
-        self._push([*touched, *spoken_of, *orphans])
+        self._push([*touched, *await self._dependents(chosen.replaced)])
 
     def _push(self, nodes: Iterable[Node]) -> None:
         for node in nodes:

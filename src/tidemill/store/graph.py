@@ -90,10 +90,6 @@ class Graph:
             if (similarity := self._likeness(other, node)) is not None
         ]
 
-    def found_at(self, urls: Collection[str]) -> list[Node]:
-        """The leaders found so far that are at one of these URLs."""
-        return [node for node in self._leaders(self.nodes) if node.member.url in urls]
-
     def _leaders(self, identifiers: Collection[str]) -> list[Node]:
         return [self.nodes[each] for each in sorted(identifiers) if each in self.nodes and each not in self.followers]
 

@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import and_, or_
-
-from tidemill.models.ids import page_id
 from tidemill.store import near
 from tidemill.store.buckets import content_key
 from tidemill.store.graph import Content, Graph
 from tidemill.store.judge import Member
 from tidemill.store.near import Node
-from tidemill.store.tables import documents
 
 
 @dataclass(slots=True)
@@ -101,17 +97,7 @@ async def _best(graph: Graph, contents: Sequence[Content]) -> tuple[Mapping[Cont
 
 async def _renamed(graph: Graph, naming: Sequence[Member]) -> set[Content]:
     """The contents of those whose merit may have changed, because others name them as canonical now or no more."""
-    told = [(each, url) for each in naming if (url := each.names())]
-    if not told:
-        return set()
-    of_source = documents.c.page_id.in_(sorted({page_id(each.source_id, url) for each, url in told}))
-    equal = and_(
-        documents.c.content_hash.in_(sorted({each.content_hash for each, _ in told})),
-        documents.c.url.in_(sorted({url for _, url in told})),
-    )
-    spoken_of = await near.members(graph.connection, or_(of_source, equal))
-    originals = {each.standing.duplicate_of for each, _ in told if each.standing.duplicate_of}
-    urls = {url for _, url in told}
-    spoken_of += [node.member for node in await graph.load(originals) if node.member.url in urls]
+    urls = sorted({url for each in naming if (url := each.names())})
+    spoken_of = await near.members_at(graph.connection, urls) if urls else []
     await graph.know(spoken_of)
     return {graph.content(each) for each in spoken_of}

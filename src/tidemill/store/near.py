@@ -182,6 +182,11 @@ async def members(connection: AsyncConnection, condition: Any) -> list[Member]:
     return [member_of(row) for row in rows.mappings()]
 
 
+async def members_at(connection: AsyncConnection, urls: Collection[str]) -> list[Member]:
+    """The live documents at these URLs, of whatever source: looked up source by source, for which there is an index."""
+    return await members(connection, and_(documents.c.source_id.in_(select(sources.c.id)), documents.c.url.in_(urls)))
+
+
 async def best_of(connection: AsyncConnection, hashes: Collection[str]) -> tuple[dict[tuple[str, str], str], set[str]]:
     """The best of the equal documents of each source by (source, content hash), and the hashes that several share."""
     best: dict[tuple[str, str], str] = {}

@@ -154,5 +154,6 @@ async def _bury(connection: AsyncConnection, dead: Sequence[str], now: datetime,
     if rows:
         await hosts.abandon_trials(connection, {row.origin for row in rows}, {row.token for row in rows}, now)
     claimed = and_(captures.c.worker_id.in_(dead), _IS_CLAIMED)
-    await connection.execute(update(captures).where(claimed).values(state="pending", attempts=captures.c.attempts + lost, **free))
+    again = {"state": "pending", "attempts": captures.c.attempts + lost}
+    await connection.execute(update(captures).where(claimed).values(**again, **free))
     await connection.execute(delete(workers).where(workers.c.id.in_(dead)))

@@ -43,6 +43,7 @@ def document(
         state=state,
         version=1,
         duplicate_of=None,
+        similarity=None,
         capture_id="capture",
         fetched_at=MOMENT,
         first_seen_at=MOMENT,

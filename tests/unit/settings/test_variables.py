@@ -12,6 +12,7 @@ from tidemill.settings.aliases import ALIASES
 from tidemill.settings.catalogue import catalogue
 
 EXAMPLES = {
+    "process.min_entity_confidence": "0.5",
     "api.host": "10.0.0.1",
     "api.keys": "k" * 32,
     "crawl.user_agent": "harvester/2.0",

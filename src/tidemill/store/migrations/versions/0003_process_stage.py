@@ -1,5 +1,7 @@
 """What the process stage adds: keywords, entities, disagreements, near-duplicates, answers of language models."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,7 +17,32 @@ def _list(name: str) -> sa.Column[object]:
     return sa.Column(name, Jsonb, server_default=sa.text("'[]'"), nullable=False)
 
 
+def _with_rules(spec: dict[str, Any]) -> dict[str, Any] | None:
+    """A source whose fields are paths, with rules in their place; `None` if there is nothing to change."""
+    fields = spec.get("process", {}).get("fields") or {}
+    if not any(isinstance(rule, str) for rule in fields.values()):
+        return None
+    rules = {name: {"path": rule, "type": "json"} if isinstance(rule, str) else rule for name, rule in fields.items()}
+    return {**spec, "process": {**spec["process"], "fields": rules}}
+
+
+def _rewrite(table: sa.TableClause, *keys: str) -> None:
+    connection = op.get_bind()
+    for row in connection.execute(sa.select(table)).mappings().all():
+        spec = _with_rules(row["spec"])
+        if spec is not None:
+            same = sa.and_(*(table.c[key] == row[key] for key in keys))
+            connection.execute(sa.update(table).where(same).values(spec=spec))
+
+
 def upgrade() -> None:
+    spec = sa.column("spec", Jsonb)
+    _rewrite(sa.table("sources", sa.column("id", Id), spec), "id")
+    _rewrite(
+        sa.table("source_versions", sa.column("source_id", Id), sa.column("version", sa.Integer()), spec),
+        "source_id",
+        "version",
+    )
     for name in ("keywords", "entities", "disagreements"):
         op.add_column("documents", _list(name))
     op.add_column("documents", sa.Column("similarity", sa.Float(), nullable=True))
