@@ -18,6 +18,7 @@ from tidemill.models.ids import new_id
 from tidemill.store import tables
 
 LETTERS = "/api/v1/dead-letters"
+_NOBODY = "01900000-0000-7000-8000-000000000000"
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def test_one_file() -> None:
     line = extract_one(html(title="The mill turns").encode(), url="https://mill.example/a")
     assert (line["title"], line["url"], line["items"]) == ("The mill turns", "https://mill.example/a", [])
     assert extract_one(b"Just a note of some few words")["kind"] == "text"
-    assert extract_one(b"%PDF-1.4 broken")["error"] == "pdf_broken"
+    assert extract_one(b"%PDF-1.4 broken")["error"] == "bad_pdf"
 
 
 @pytest.mark.parametrize(

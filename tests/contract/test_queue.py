@@ -93,13 +93,16 @@ async def test_what_failed_waits_and_then_comes_alone(house: House, queue: Queue
     assert all(capture.attempts == 1 for claim in alone for capture in claim.captures)
 
 
-async def test_the_claims_of_the_dead_come_back(house: House, queue: Queue) -> None:
+async def test_the_claims_of_the_dead_come_back_one_by_one(house: House, queue: Queue) -> None:
+    """One of them may be what killed its processor: it counts as an attempt, and no neighbour dies with it again."""
     other = await workers.register(house.store, "processor")
     claim = await queue.claim(other.id, 10)
     house.store.turn_on(61)
     await workers.beat(house.store, house.worker)
     assert await workers.reclaim(house.store, 60) == 1
-    assert (await queue.claim(house.worker.id, 10)).captures == claim.captures
+    alone = [await queue.claim(house.worker.id, 10) for _ in claim.captures]
+    assert all(len(each.captures) == 1 and each.captures[0].attempts == 1 for each in alone)
+    assert sorted(identifiers(*alone)) == sorted(identifiers(claim))
     await workers.leave(house.store, other)
 
 

@@ -66,7 +66,7 @@ def render_reference() -> str:
     parts = [_INTRODUCTION.format(synonyms=synonyms), "\n## General\n\n", _HEADER, *_rows("")]
     for group, about in groups().items():
         parts.append(f"\n## {group}\n\n{about}\n")
-        parts += [_SECRETS] if group == SECRETS else ["\n", _HEADER, *_rows(f"{group}.")]
+        parts += [_SECRETS] if group == SECRETS else ["\n", _HEADER, *_rows_below(f"{group}.")]
     parts += ["\n## Aliases\n\n| Alias | Setting |\n|---|---|\n"]
     parts += [f"| `{alias}` | `{name}` |\n" for alias, name in sorted(ALIASES.items())]
     return "".join(parts)
@@ -76,6 +76,11 @@ def _rows(prefix: str) -> Iterator[str]:
     for name, setting in catalogue().items():
         if name.startswith(prefix) and "." not in name[len(prefix) :]:
             yield _row(setting)
+
+
+def _rows_below(prefix: str) -> Iterator[str]:
+    """The settings of a group and of the groups within it."""
+    return (_row(setting) for name, setting in catalogue().items() if name.startswith(prefix))
 
 
 def _row(setting: Setting) -> str:

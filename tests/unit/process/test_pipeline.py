@@ -152,7 +152,7 @@ def test_a_pdf_without_text_is_invalid_and_says_why() -> None:
 @pytest.mark.parametrize(
     ("body", "content_type", "reason"),
     [
-        (b"%PDF-1.4 nonsense", "application/pdf", "pdf_broken"),
+        (b"%PDF-1.4 nonsense", "application/pdf", "bad_pdf"),
         (b"\x00\x01\x02" * 100, "text/html", "undecodable"),
         (b"<div>" * 100_000 + b"x", "text/html", "nesting_too_deep"),
         (b"GIF89a", "image/gif", "unsupported_media_type"),

@@ -22,7 +22,7 @@ _SAME_TAGS = {
     "h3": "h2", "h5": "h4", "h6": "h4", "td": "tr", "th": "tr", "dd": "dt",
     **{tag: tag for tag in _TAGS},
 }  # fmt: skip
-_OWN = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "pre", "figcaption", "button", "address", "tr", "dt", "dd", "td")
+_OWN_BLOCKS = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "li", "pre", "figcaption", "button", "address", "tr", "dt", "dd", "td")
 _BLOCK = (
     "log_words", "words", "link_share", "links_by_words", "ends_sentence", "is_sentence", "commas", "furniture", "time",
     "repeated", "short", "capitals",
@@ -111,7 +111,7 @@ def features(found: Blocks) -> tuple[list[list[float]], list[int], list[tuple[in
 def _outwards(found: Blocks, block: Block) -> tuple[int, int, int]:
     containers = found.containers
     own = block.container
-    if containers[own].tag in _OWN and containers[own].parent >= 0:
+    if containers[own].tag in _OWN_BLOCKS and containers[own].parent >= 0:
         own = containers[own].parent
     outer = max(containers[own].parent, 0)
     return own, outer, max(containers[outer].parent, 0)

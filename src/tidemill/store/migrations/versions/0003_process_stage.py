@@ -36,13 +36,9 @@ def _rewrite(table: sa.TableClause, *keys: str) -> None:
 
 
 def upgrade() -> None:
-    spec = sa.column("spec", Jsonb)
-    _rewrite(sa.table("sources", sa.column("id", Id), spec), "id")
-    _rewrite(
-        sa.table("source_versions", sa.column("source_id", Id), sa.column("version", sa.Integer()), spec),
-        "source_id",
-        "version",
-    )
+    identity, version = sa.column("source_id", Id), sa.column("version", sa.Integer())
+    _rewrite(sa.table("sources", sa.column("id", Id), sa.column("spec", Jsonb)), "id")
+    _rewrite(sa.table("source_versions", identity, version, sa.column("spec", Jsonb)), "source_id", "version")
     for name in ("keywords", "entities", "disagreements"):
         op.add_column("documents", _list(name))
     op.add_column("documents", sa.Column("similarity", sa.Float(), nullable=True))
