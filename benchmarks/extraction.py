@@ -32,7 +32,7 @@ from tidemill.process.pipeline import preload, process
 from tidemill.process.steps.registry import steps_in_order
 
 _WORD = re.compile(r"\w+")
-_FETCHED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+_FETCHED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
-from tests.contract.store_house import House, draft, found, opened_house, result_of
+from tests.contract.store_house import SITE, House, draft, found, opened_house, result_of
 
 from tidemill.models.run import RunOptions
 from tidemill.models.visit import Fetched, Visit
-from tidemill.store import admission, captures, events, groups, leases, runs, workers
+from tidemill.store import admission, captures, events, leases, runs, workers
 from tidemill.store.processed import store_batch
+
+DERIVED = ("(subquery", "ranked", "wanted", "json_each")
+"""What is read whole because a query made it itself."""
 
 
 @pytest.fixture
@@ -144,8 +147,8 @@ async def test_storing_a_batch(house: House) -> None:
     token, claimed = await house.claim()
     batch = [(each, result_of(each, [draft("same")])) for each in claimed]
     lines = await plans(house, lambda: store_batch(house.store, token, batch, max_attempts=3))
-    assert scans(lines) == []
-    assert "documents USING INDEX ix_documents_content (source_id=? AND content_hash=?)" in used(lines)
+    assert scans(lines, *DERIVED) == []
+    assert "documents USING INDEX ix_documents_content (content_hash=?)" in used(lines)
     lines = await plans(house, lambda: runs.finish(house.store, run.id, 99))
     assert scans(lines) == []
     assert "visits USING PRIMARY KEY (run_id=?)" not in used(lines)
@@ -162,16 +165,20 @@ async def test_a_run_that_was_crawled_is_ended_without_reading_its_ledger(house:
     assert "visits USING COVERING INDEX ix_visits_open (run_id=?)" in used(await plans(house, complete))
 
 
-async def test_groups_of_equal_documents(house: House) -> None:
-    await house.run({"a": [draft("x")], "b": [draft("x")]})
-
-    async def load() -> None:
-        async with house.store.read() as connection:
-            await groups.load(connection, {(house.source.id, draft("x").content_hash), (house.source.id, "0" * 64)})
-
-    assert "documents USING INDEX ix_documents_content (source_id=? AND content_hash=?)" in used(
-        await plans(house, load)
-    )
+async def test_duplicates_are_found_by_their_keys_and_groups_by_their_content(house: House) -> None:
+    await house.run({path: [draft("x", canonical_url=f"{SITE}a")] for path in "abc"})
+    run = await house.begin("a", "b", "d")
+    await house.crawl(run, {"a": "other", "b": "410", "d": "new"})
+    site = {"a": [draft("y")], "b": [draft("x")], "d": [draft("x", canonical_url=f"{SITE}c", signature=bytes(512))]}
+    lines = await plans(house, lambda: house.process(site))
+    read = used(lines)
+    assert scans(lines, *DERIVED) == []
+    assert "found USING INTEGER PRIMARY KEY (rowid=?)" in read
+    assert "signatures USING COVERING INDEX ix_signatures_bucket (band=? AND bucket=?)" in read
+    assert "documents USING INDEX ix_documents_content (content_hash=?)" in read
+    assert "namer USING INDEX ix_documents_canonical (canonical_url=?)" in read
+    assert "documents USING INDEX ix_documents_original (duplicate_of=?)" in read
+    assert "documents USING INDEX ix_documents_source_state_url (source_id=? AND state=? AND url=?)" in read
 
 
 async def test_the_change_feed_reads_on_from_its_cursor(house: House) -> None:

@@ -146,7 +146,7 @@ def test_every_event_and_flag_is_documented() -> None:
     kinds = [value for name, value in vars(event).items() if name.isupper() and isinstance(value, str)]
     assert len(kinds) > 5
     assert all(f"| `{kind}` |" in page for kind in kinds)
-    for flag in ("charset_misdeclared", "mojibake_repaired", "naive_time", "truncated"):
+    for flag in ("charset_misdeclared", "mojibake_repaired", "zone_assumed", "truncated"):
         assert f"| `{flag}` |" in page
 
 

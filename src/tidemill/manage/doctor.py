@@ -16,8 +16,9 @@ from sqlalchemy import func, select, text
 from tidemill.archive.base import Archive
 from tidemill.crawl.browser.options import find_browser
 from tidemill.errors import Invalid, TidemillError
+from tidemill.process.steps import entities
 from tidemill.search.indexer import Indexer
-from tidemill.settings import BrowserSettings, Settings
+from tidemill.settings import BrowserSettings, ProcessSettings, Settings
 from tidemill.store import schema
 from tidemill.store.engine import Store
 from tidemill.store.tables import captures
@@ -58,6 +59,7 @@ def examine_machine(settings: Settings) -> list[Diagnosis]:
             agent or "crawl.contact_url is empty; site owners cannot ask who is crawling them",
         ),
         _browser(settings.browser),
+        _entities(settings.process),
     ]
 
 
@@ -84,6 +86,14 @@ def _browser(settings: BrowserSettings) -> Diagnosis:
         return Diagnosis("browser", "ok", str(find_browser(settings)))
     except Invalid as error:
         return Diagnosis("browser", "warn", str(error))
+
+
+def _entities(settings: ProcessSettings) -> Diagnosis:
+    lacking = entities.missing(entities.options_of(settings.spacy_models, settings.min_entity_confidence))
+    if not lacking:
+        return Diagnosis("entities", "ok", f"spaCy with {', '.join(settings.spacy_models) or 'no model'}")
+    told = f"{', '.join(lacking)} not installed; only sources with `process.entities` need it (extra `entities`)"
+    return Diagnosis("entities", "ok", told)
 
 
 async def _asked(check: str, look: Callable[[], Awaitable[Diagnosis]]) -> Diagnosis:

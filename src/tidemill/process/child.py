@@ -26,6 +26,7 @@ from tidemill.models.failure import Failure
 from tidemill.process.failures import describe
 from tidemill.process.frames import HEADER, Kind, pack
 from tidemill.process.growth import Growth, limit_memory
+from tidemill.process.steps import entities
 
 MAX_RESULT_BYTES = 256 * 1024 * 1024
 """What one capture may come to."""
@@ -37,11 +38,16 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class ChildOptions:
-    """`preload` is `module:name` of what is called before the first task (or empty)."""
+    """`preload` is `module:name` of what is called before the first task (or empty).
+
+    `spacy_models` are names of models, `min_entity_confidence` is that below which what they find is left out.
+    """
 
     preload: str
     memory_mb: int
     parent_pid: int
+    spacy_models: tuple[str, ...] = ()
+    min_entity_confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ def main(options: ChildOptions) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     source, output = _own_pipes()
     _quieten()
+    entities.configure(entities.options_of(options.spacy_models, options.min_entity_confidence))
     if options.preload:
         _import(options.preload)()
     inbox = _Inbox(SimpleQueue(), threading.Event())

@@ -46,7 +46,13 @@ class WorkerPool:
     def __init__(self, settings: ProcessSettings, *, function: str = PIPELINE, preload: str = PRELOAD) -> None:
         self._settings = settings
         self._function = function
-        self._options = ChildOptions(preload, settings.memory_mb, parent_pid=0)
+        self._options = ChildOptions(
+            preload,
+            settings.memory_mb,
+            parent_pid=0,
+            spacy_models=settings.spacy_models,
+            min_entity_confidence=settings.min_entity_confidence,
+        )
         self._waiting: deque[Task] = deque()
         self._children: set[ChildHandle] = set()
         self._keepers: set[asyncio.Task[None]] = set()

@@ -6,10 +6,11 @@ by the pipeline, before the steps.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from tidemill.models.document import Draft, Json, origin_name
 from tidemill.models.source import ProcessRules
@@ -18,8 +19,8 @@ ORDER = ("selectors", "plugins", "structured", "feed", "ical", "pdf", "text", "i
 """Whose value goes first. What markup says of an article comes after `article`, which has weighed it already."""
 
 MAX_DISAGREEMENTS = 20
-DEFAULT_PREFER: Mapping[str, tuple[str, ...]] = {"title": ("selector", "h1"), "canonical_url": ("selector", "html")}
-"""The heading that readers see is the better title of a page than the name that its markup gives to the thing."""
+DEFAULT_PREFER: Mapping[str, tuple[str, ...]] = {"title": ("selector", "h1", "html", "opengraph")}
+"""What readers see is the better title of a page than the name that its markup gives to the thing."""
 
 _MAX_TEXT_CHARS = 1_000
 _TEXTS = ("title", "author", "language", "summary", "canonical_url", "site_name", "image_url")
@@ -32,6 +33,9 @@ class Found:
 
     extractor: str
     draft: Draft
+
+
+_Identity: TypeAlias = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +71,34 @@ def _rank(one: Found) -> int:
 
 
 def _keyed(drafts: Iterable[Draft]) -> Iterator[tuple[str, Draft]]:
-    """Each draft with its item key; of one thing, described in two ways, with that of the first."""
-    known: dict[tuple[str, str, str], tuple[str, str]] = {}
-    for draft in drafts:
-        key, described_by = draft.item_key, origin_name(draft.provenance.get("title", ""))
+    """Each draft with its item key; of one thing, described in two ways, with that of the first.
+
+    What one way of describing uses for several things (variants of one name) tells nothing of which of them it is.
+    """
+    items = [(draft, _described_by(draft), _identities(draft)) for draft in drafts]
+    used = Counter((by, name) for draft, by, names in items if draft.item_key for name in names)
+    known: dict[_Identity, tuple[str, str]] = {}
+    for draft, by, names in items:
+        key = draft.item_key
         if key:
-            names = list(_identities(draft))
-            same = [known[name] for name in names if name in known and known[name][1] != described_by]
+            telling = [name for name in names if used[by, name] == 1]
+            same = [known[name] for name in telling if name in known and known[name][1] != by]
             key = same[0][0] if same else key
-            for name in names:
-                known.setdefault(name, (key, described_by))
+            for name in telling:
+                known.setdefault(name, (key, by))
         yield key, draft if key == draft.item_key else replace(draft, item_key=key)
 
 
-def _identities(draft: Draft) -> Iterator[tuple[str, str, str]]:
+def _described_by(draft: Draft) -> str:
+    return origin_name(draft.provenance.get("title", ""))
+
+
+def _identities(draft: Draft) -> tuple[_Identity, ...]:
     """What two descriptions of one thing have in common: kind, address or name, and day if it has one."""
-    start = draft.fields.get("start")
+    start, url = draft.fields.get("start"), draft.fields.get("url")
     day = start[:10] if isinstance(start, str) else ""
-    if draft.title:
-        yield draft.kind, _fold(draft.title), day
-    if isinstance(url := draft.fields.get("url"), str):
-        yield draft.kind, url, day
+    addresses = ((draft.kind, url, day),) if isinstance(url, str) else ()
+    return (*addresses, *(((draft.kind, _fold(draft.title), day),) if draft.title else ()))
 
 
 def _merged(drafts: list[Draft], rules: ProcessRules) -> Draft:

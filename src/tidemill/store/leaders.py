@@ -92,7 +92,9 @@ async def _best(graph: Graph, contents: Sequence[Content]) -> tuple[Mapping[Cont
         return {}, set()
     best, several = await near.best_of(graph.connection, sorted({content_hash for _, content_hash in contents}))
     found = _by_content(graph, await graph.load(best.values()))
-    return {content: found[content] for content in contents if content in found}, {content for content in contents if content[1] in several}
+    return {content: found[content] for content in contents if content in found}, {
+        content for content in contents if content[1] in several
+    }
 
 
 async def _renamed(graph: Graph, naming: Sequence[Member]) -> set[Content]:

@@ -41,8 +41,7 @@ _MEMBER = (
 )
 _NODE = (*_MEMBER, documents.c.kind, documents.c.title, documents.c.fields, minhashes.c.signature)
 _BY_KEY = text(
-    """
-    SELECT json_extract(wanted.value, '$[0]') AS band, json_extract(wanted.value, '$[1]') AS bucket, found.document_id
+    """SELECT json_extract(wanted.value, '$[0]') AS band, json_extract(wanted.value, '$[1]') AS bucket, found.document_id
     FROM json_each(:wanted) AS wanted
     JOIN signatures AS found ON found.rowid IN (
         SELECT rowid FROM signatures
@@ -52,8 +51,7 @@ _BY_KEY = text(
     """
 ).columns(band=Integer, bucket=Integer, document_id=signatures.c.document_id.type)
 _NAMED = text(
-    """
-    SELECT value AS url FROM json_each(:urls) WHERE EXISTS (
+    """SELECT value AS url FROM json_each(:urls) WHERE EXISTS (
         SELECT 1 FROM documents
         WHERE canonical_url = value AND url <> value AND state IN ('current', 'duplicate')
     )
@@ -73,7 +71,7 @@ def _two_best() -> Select[Any]:
     place = func.row_number().over(partition_by=(documents.c.content_hash, documents.c.source_id), order_by=merit)
     wanted = and_(documents.c.content_hash.in_(bindparam("hashes", expanding=True)), documents.c.state.in_(LIVE))
     columns = (documents.c.id, documents.c.source_id, documents.c.content_hash, place.label("place"))
-    ranked = select(*columns).where(wanted).subquery()
+    ranked = select(*columns).where(wanted).subquery("ranked")
     return select(ranked).where(ranked.c.place <= 2)
 
 

@@ -107,7 +107,7 @@ _BITS = [
     "<code/>",
     "<em>x</em>",
     "<code><span>y</span></code>",
-    "<em><a href=\"/\">y</a></em>",
+    '<em><a href="/">y</a></em>',
     "<code><em><code>z</code></em></code>",
     "<!",
     "</",

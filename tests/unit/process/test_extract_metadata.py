@@ -137,14 +137,14 @@ def test_times(text: str, time: datetime | None, assumed: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown", "is_naive"),
+    ("text", "shown", "is_assumed"),
     [
         ("2026-06-01T19:00:00-05:00", "2026-06-01T19:00:00-05:00", False),
         ("2026-06-01T19:00:00Z", "2026-06-01T19:00:00+00:00", False),
         ("2026-06-01", "2026-06-01", False),
-        ("2026-06-01T19:00", "2026-06-01T19:00", True),
+        ("2026-06-01T19:00", "2026-06-01T19:00:00+00:00", True),
         ("soon", None, False),
     ],
 )
-def test_event_times_keep_their_zone(text: str, shown: str | None, is_naive: bool) -> None:
-    assert iso_with_zone(text) == (shown, is_naive)
+def test_event_times_keep_their_zone(text: str, shown: str | None, is_assumed: bool) -> None:
+    assert iso_with_zone(text) == (shown, is_assumed)

@@ -1,4 +1,4 @@
-"""The signature of a text: the same in every process and version, blind to case and white space; short texts have none."""
+"""The signature of a text: the same in every process and version, blind to case and space; short texts have none."""
 
 from __future__ import annotations
 

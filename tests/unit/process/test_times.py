@@ -92,7 +92,8 @@ def test_a_date_stays_that_date_in_every_zone(text: str, day: str) -> None:
     "text",
     [
         "", "soon", "last Tuesday", "2026", "2026-13-40", "31 February 2026", "0001-01-01T00:00:00", "10:00",
-        "1712138400", "03/04/2026", "13/13/2026", "April 2026", "3 Brumaire 2026", "April 3, 2026 13:00 pm", "5 May 2026 km walked",
+        "1712138400", "03/04/2026", "13/13/2026", "April 2026", "3 Brumaire 2026", "April 3, 2026 13:00 pm",
+        "5 May 2026 km walked",
         "x" * 1_000_000,
     ],
 )  # fmt: skip

@@ -54,7 +54,10 @@ STORM = "Storm hits the coast"
 EDITED = {
     "a byline": ((STORM, BOILERPLATE), (STORM, BOILERPLATE + "By A. Smith, 3 May 2026, 10:32.")),
     "the site in the title": ((f"{STORM} - Daily", BOILERPLATE), (f"{STORM} | Herald", BOILERPLATE)),
-    "one number put right": (("", BOILERPLATE + "It rained for 3 days."), (STORM, BOILERPLATE + "It rained for 4 days.")),
+    "one number put right": (
+        ("", BOILERPLATE + "It rained for 3 days."),
+        (STORM, BOILERPLATE + "It rained for 4 days."),
+    ),
     "another headline for the same words": ((STORM, BOILERPLATE), ("Rain and wind in the mountains", BOILERPLATE)),
 }
 

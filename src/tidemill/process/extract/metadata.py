@@ -15,7 +15,7 @@ from tidemill.markup import LexborHTMLParser
 from tidemill.models.document import Json
 from tidemill.process.extract.head import Head, read_head
 from tidemill.process.extract.jsonld import Item, ItemStore, text_of, texts_of, types_of
-from tidemill.process.extract.times import parse_aware_time
+from tidemill.process.extract.times import ZONE_ASSUMED, parse_aware_time
 from tidemill.process.extract.titles import choose_title
 
 ARTICLE_TYPES = frozenset((
@@ -118,8 +118,8 @@ class _Picked:
             found, assumed = parse_aware_time(text_of(value) or "")
             if found is not None:
                 self.provenance[name] = origin
-                if assumed and "naive_time" not in self.flags:
-                    self.flags.append("naive_time")
+                if assumed and ZONE_ASSUMED not in self.flags:
+                    self.flags.append(ZONE_ASSUMED)
                 return found
         return None
 

@@ -65,20 +65,28 @@ def extract_structured(page: Page) -> tuple[Draft, ...]:
     main = main_entity(page, entities) if not only_events else None
     own = same_in(page, main, entities) if main is not None else []
     drafts = [_own_draft(page, entity) for entity in own]
-    if not only_events and (main is None or main.kind == PRODUCT) and (tagged := read_opengraph(page)) is not None:
-        drafts.append(tagged)
     others = [entity for entity in entities if all(entity is not one for one in own)]
+    if not only_events and (main is None or main.kind == PRODUCT) and (tagged := _tagged(page, others)) is not None:
+        drafts.append(tagged)
     return (*drafts, *_with_main_text(page, events, only_events), *_other_drafts(page, others, own))
+
+
+def _tagged(page: Page, others: list[Entity]) -> Draft | None:
+    """The product of the meta tags. Shops call lists of products so, too, but have no price for them."""
+    tagged = read_opengraph(page)
+    is_list = tagged is not None and not tagged.fields and any(entity.kind == PRODUCT for entity in others)
+    return None if is_list else tagged
 
 
 def _with_main_text(page: Page, events: tuple[Draft, ...], only_events: bool) -> tuple[Draft, ...]:
     """The events; if the page is the page of one, its main text is that one's content."""
-    if len(events) != 1 or not only_events or not page.main_text.text.strip():
+    is_one = only_events and len({event.item_key for event in events}) == 1
+    if not is_one or not page.main_text.text.strip():
         return events
     only, main = events[0], page.main_text
     provenance = {**only.provenance, "content": "trafilatura", "markdown": "trafilatura"}
     own = replace(only, content=main.text, markdown=main.markdown, provenance=provenance)
-    return (replace(own, language=own.language or page.metadata.language),)
+    return (replace(own, language=own.language or page.metadata.language), *events[1:])
 
 
 def _read(page: Page, entity: Entity) -> Reading:

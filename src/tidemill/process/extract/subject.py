@@ -14,6 +14,7 @@ from tidemill.process.extract.metadata import web_url
 from tidemill.process.extract.page import Page
 from tidemill.process.extract.titles import fold
 
+_ORDER = (RECIPE, JOB, PRODUCT, ARTICLE, FAQ, ORGANIZATION)
 _NONE, _ALONE, _NAMED, _ADDRESSED, _DECLARED = range(5)
 _WORD = re.compile(r"\w+")
 _LEAST_SHARE = 0.6
@@ -31,24 +32,14 @@ def main_entity(page: Page, entities: list[Entity]) -> Entity | None:
     writes about does not.
     """
     found = {kind: _best(page, [entity for entity in entities if entity.kind == kind]) for kind in _ORDER}
-    article = found[ARTICLE]
-    for kind in _ORDER:
-        level, entity = found[kind]
-        if entity is None:
-            continue
-        if (
-            kind in (RECIPE, JOB, PRODUCT)
-            and article[1] is not None
-            and level < (_DECLARED if kind == PRODUCT else _NAMED)
-        ):
-            continue
-        if kind in (RECIPE, JOB, PRODUCT) and page.metadata.is_article and level < _NAMED:
-            continue
-        return entity
+    has_article = found[ARTICLE][1] is not None
+    for kind, (level, entity) in found.items():
+        least = _ALONE
+        if kind in (RECIPE, JOB, PRODUCT) and (has_article or page.metadata.is_article):
+            least = _DECLARED if kind == PRODUCT and has_article else _NAMED
+        if entity is not None and level >= least:
+            return entity
     return None
-
-
-_ORDER = (RECIPE, JOB, PRODUCT, ARTICLE, FAQ, ORGANIZATION)
 
 
 def same_in(page: Page, main: Entity, entities: list[Entity]) -> list[Entity]:

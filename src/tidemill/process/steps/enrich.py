@@ -19,8 +19,8 @@ from tidemill.process.steps.words import count_words
 
 WORDS_PER_MINUTE = 200
 
-_READ_CHARS = 6_000
-"""What a text is about is told by its beginning: some 1,000 words are read for summary and keywords."""
+_READ_CHARS = 5_000
+"""What a text is about is told by its beginning: some 800 words are read for summary and keywords."""
 
 _LEAST_DESCRIPTION_CHARS = 40
 

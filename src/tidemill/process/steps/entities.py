@@ -36,6 +36,11 @@ class EntityOptions:
     min_confidence: float
 
 
+def options_of(models: Iterable[str], min_confidence: float) -> EntityOptions:
+    """The options for models by their names, which begin with their language (`en_core_web_sm`)."""
+    return EntityOptions({name.partition("_")[0]: name for name in models}, min_confidence)
+
+
 class _Span(Protocol):
     text: str
     label_: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tidemill.process.steps.stopwords import STOPWORDS
@@ -106,17 +106,18 @@ def _fold(word: str, language: str) -> str | None:
 
 def _count(read: _Text, head: list[str | None]) -> dict[Phrase, int]:
     """How often each phrase stands in the text: of those that do so twice, or that the title has."""
+    phrases: dict[Phrase, int] = {}
+    before: Phrase = ()
+    for word in read.row:
+        if word is None:
+            before = ()
+            continue
+        before = (*before, word)[-_MAX_WORDS:]
+        for start in range(len(before) - 1):
+            phrases[before[start:]] = phrases.get(before[start:], 0) + 1
+    titles = {tuple(head[start : start + length]) for length in (2, _MAX_WORDS) for start in range(len(head))}
     counts: dict[Phrase, int] = {(word,): read.counts[word] for word in read.first}
-    for length in range(2, _MAX_WORDS + 1):
-        titles = set(_phrases(head, length))
-        for phrase, count in Counter(_phrases(read.row, length)).items():
-            if (count > 1 or phrase in titles) and None not in phrase:
-                counts[tuple(word for word in phrase if word is not None)] = count
-    return counts
-
-
-def _phrases(row: list[str | None], length: int) -> Iterator[tuple[str | None, ...]]:
-    return zip(*(row[start:] for start in range(length)), strict=False)
+    return counts | {phrase: count for phrase, count in phrases.items() if count > 1 or phrase in titles}
 
 
 def _score(phrase: Phrase, count: int, in_title: set[str], names: set[str], read: _Text) -> float:

@@ -17,10 +17,11 @@ from tidemill.process.steps.stopwords import STOPWORDS
 MAX_SUMMARY_CHARS = 300
 
 _LEAST_CHARS, _LEAST_CHARS_UNSPACED = 40, 15
-_MOST_SENTENCES = 60
+_MOST_SENTENCES = 40
 _ENDS = ".!?…。！？｡؟۔।።\"'”’»)」』"
 _END = re.compile(r"[.!?…؟۔।።][\"'”’»)\]]*(?=\s|$)|[。！？｡][」』”’）]*")
 _WORD = re.compile(r"[^\W\d_]{3,}")
+_BEGINNING = re.compile(r"[\"'“‘«(¿¡「『]*[^\W_]")
 _NO_WORDS: frozenset[str] = frozenset()
 _ENOUGH_WORDS = 8.0
 _TITLE_WORD = 1.0
@@ -58,7 +59,8 @@ def shorten(text: str) -> str:
 
 def _is_sentence(text: str) -> bool:
     least = _LEAST_CHARS if " " in text else _LEAST_CHARS_UNSPACED
-    return least <= len(text) <= MAX_SUMMARY_CHARS and text[-1] in _ENDS and not text[0].islower()
+    fits = least <= len(text) <= MAX_SUMMARY_CHARS
+    return fits and text[-1] in _ENDS and not text[0].islower() and bool(_BEGINNING.match(text))
 
 
 def _score(words: set[str], frequency: Counter[str], in_title: set[str]) -> float:

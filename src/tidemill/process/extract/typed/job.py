@@ -29,6 +29,7 @@ def read_job(reading: Reading) -> None:
     """Puts the fields of a job. `remote` is whether it can be done from anywhere."""
     reading.text("title", "title", "name")
     reading.describe("description")
+    reading.put("name", reading.texts.get("title"), "title")
     reading.image("image", "hiringOrganization.logo")
     reading.time("published_at", "datePosted")
     reading.joined("organization", "hiringOrganization", "hiringOrganization.legalName")
@@ -73,9 +74,9 @@ def _read_salary(reading: Reading, value: Json, path: str) -> None:
         return
     inner = next(iter(reading.at("value", value)), None)
     amounts = inner if isinstance(inner, dict) else value
-    exact = number_of(amounts.get("value")) if isinstance(amounts.get("value"), int | float | str) else None
-    low = number_of(amounts.get("minValue"))
-    high = number_of(amounts.get("maxValue"))
+    exact = _amount(amounts.get("value")) if not isinstance(amounts.get("value"), dict | list) else None
+    low = _amount(amounts.get("minValue"))
+    high = _amount(amounts.get("maxValue"))
     if low is None and high is None and exact is None:
         _read_said_salary(reading, line_of(inner) or "", path)
     reading.put("salary_min", low if low is not None else exact, f"{path}.value.minValue")
@@ -101,6 +102,11 @@ def _read_said_salary(reading: Reading, text: str, path: str) -> None:
     reading.put("salary_currency", code[0] if code else next((c for s, c in _SYMBOLS if s in text), None), path)
     words = re.findall("[a-z]+", text.lower())
     reading.put("salary_unit", next((_UNITS[word] for word in words if word in _UNITS), None), path)
+
+
+def _amount(value: Json) -> float | None:
+    """A number, also with a `k` for thousands."""
+    return number_of(_THOUSANDS.sub(r"\g<1>,000", value) if isinstance(value, str) else value)
 
 
 def _unit(value: Json) -> str | None:

@@ -1,0 +1,3 @@
+"""Placeholder."""
+BIAS = 0.0
+WEIGHTS: dict[str, float] = {}
