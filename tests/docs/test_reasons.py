@@ -21,7 +21,10 @@ from tidemill.models.run import RunState
 from tidemill.models.source import KINDS, LOCAL_KINDS
 
 SRC = ROOT / "src" / "tidemill"
-_EXPLAINING = "language-model deadletters reprocess history selectors ledger failures serve verdicts export browser files-and-warc listings politeness recrawl requests scope sources"
+_EXPLAINING = (
+    "language-model deadletters reprocess history selectors ledger failures serve verdicts export browser "
+    "files-and-warc listings politeness recrawl requests scope sources"
+)
 PAGES = tuple(f"docs/howto/{page}.md" for page in _EXPLAINING.split())
 PATTERNS = {"http_<status>": r"http_\d{3}", "missing_<field>": r"missing_\w+"}
 """Families of reasons, as the pages write them, and what belongs to them."""

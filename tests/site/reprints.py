@@ -65,9 +65,11 @@ def _near_copy(slug: str) -> Page:
         article.expected,
         path=f"/reprints/near/{slug}.html",
         must_contain=(_edited(article.expected.must_contain[0]),),
+        outcome="duplicate",
+        documents=0,
+        duplicate_of=article.path,
         near_duplicate_of=article.path,
         canonical=None,
-        later="linked to its original as a near duplicate",
     )
 
     def html(base: str) -> str:

@@ -29,9 +29,9 @@ class Draft:
     `fields` holds what is special to the kind (an event's `start`, `end`, `location`). `keywords` are found in the
     text, `tags` given by the page. `entities` are `{"text", "label", "confidence"}`. `provenance` says for each value
     where it came from, as `origin` writes it; `disagreements` what others gave for it. `problems` are the reasons why
-    it is invalid; empty if it is valid. `content_hash` is equal for equal contents at different URLs; `fingerprint` changes
-    with any visible value. `signature` is what near-duplicates are recognised by (128 MinHashes of 4 bytes); empty for
-    a text too short for that.
+    it is invalid; empty if it is valid. `content_hash` is equal for equal contents at different URLs;
+    `fingerprint` changes with any visible value. `signature` is what near-duplicates are recognised by (128 MinHashes of
+    4 bytes); empty for a text too short for that.
     """
 
     kind: str

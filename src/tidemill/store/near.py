@@ -41,7 +41,8 @@ _MEMBER = (
 )
 _NODE = (*_MEMBER, documents.c.kind, documents.c.title, documents.c.fields, minhashes.c.signature)
 _BY_KEY = text(
-    """SELECT json_extract(wanted.value, '$[0]') AS band, json_extract(wanted.value, '$[1]') AS bucket, found.document_id
+    """SELECT json_extract(wanted.value, '$[0]') AS band, json_extract(wanted.value, '$[1]') AS bucket,
+        found.document_id
     FROM json_each(:wanted) AS wanted
     JOIN signatures AS found ON found.rowid IN (
         SELECT rowid FROM signatures

@@ -89,7 +89,8 @@ class PagePlan:
     def verdict(self) -> tuple[Outcome, str | None]:
         """The outcome of the page, with its reason."""
         if self.stale:
-            return Outcome.UNCHANGED, "older_capture"
+            reason = "older_capture"
+            return Outcome.UNCHANGED, reason
         found = [plan.outcome for plan in self.plans]
         if self.removed:
             found.append(Outcome.CHANGED)

@@ -1,3 +1,0 @@
-"""Placeholder."""
-BIAS = 0.0
-WEIGHTS: dict[str, float] = {}
