@@ -1,4 +1,4 @@
-"""Equal and alike documents across pages and sources: the original depends on what there is, not on how it came."""
+"""Equal and alike documents of all sources: who is the original depends on what there is, not on how it came."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from tidemill.models.source import KINDS, LOCAL_KINDS
 SRC = ROOT / "src" / "tidemill"
 _EXPLAINING = (
     "language-model deadletters reprocess history selectors ledger failures serve verdicts export browser "
-    "files-and-warc listings politeness recrawl requests scope sources"
+    "quality files-and-warc listings politeness recrawl requests scope sources"
 )
 PAGES = tuple(f"docs/howto/{page}.md" for page in _EXPLAINING.split())
 PATTERNS = {"http_<status>": r"http_\d{3}", "missing_<field>": r"missing_\w+"}
@@ -99,7 +99,7 @@ def _strings(*nodes: ast.AST) -> Iterator[str]:
 def documented() -> set[str]:
     """Every slug in backticks on the pages that explain reasons."""
     text = "\n".join(read(page) for page in PAGES)
-    return set(re.findall(r"`([a-z][a-z0-9_]*(?:<\w+>)?)`", text))
+    return set(re.findall(r"`([a-z][a-z0-9_]*(?:<\w+>)?)(?::<\w+>)?`", text))
 
 
 @pytest.mark.parametrize(("slug", "place"), sorted(reasons().items()))

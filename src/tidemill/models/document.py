@@ -30,7 +30,7 @@ class Draft:
     text, `tags` given by the page. `entities` are `{"text", "label", "confidence"}`. `provenance` says for each value
     where it came from, as `origin` writes it; `disagreements` what others gave for it. `problems` are the reasons why
     it is invalid; empty if it is valid. `content_hash` is equal for equal contents at different URLs;
-    `fingerprint` changes with any visible value. `signature` is what near-duplicates are recognised by (128 MinHashes of
+    `fingerprint` changes with any visible value. `signature` is what near-duplicates are recognised by (128 hashes of
     4 bytes); empty for a text too short for that.
     """
 

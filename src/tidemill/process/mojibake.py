@@ -6,6 +6,7 @@ Comes in: text or markup; goes out: the same as it was meant. Called by `Page` a
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 
 import ftfy
 
@@ -30,15 +31,20 @@ def repair_markup(markup: str, body: bytes) -> str:
     """`markup` with mojibake repaired in each run of text between tags. `body` is what it was decoded from."""
     if markup.isascii():
         return markup
-    # In bytes the search is ten times as fast; where each byte is a letter, only the text can be searched.
-    if not (_TRACE.search(markup) if len(body) == len(markup) else _TRACE_IN_UTF8.search(body)):
+    # In the bytes of UTF-8 the search is ten times as fast; what came in another charset is searched as text.
+    if not (_TRACE_IN_UTF8.search(body) if _is_utf8(markup, body) else _TRACE.search(markup)):
         return markup
     return _RUN.sub(lambda run: repair(run[0]), markup)
 
 
+def _is_utf8(markup: str, body: bytes) -> bool:
+    """Whether `body` is `markup` in UTF-8, with or without its mark. No other charset is so long, but by chance."""
+    return len(body) - len(markup.encode("utf-8", "replace")) in (0, len(BOM_UTF8))
+
+
 def repair(text: str) -> str:
     """`text` with mojibake repaired, line by line, wherever ftfy is sure of it. Lines of data (20,000 letters) stay."""
-    if text.isascii() or not _TRACE.search(text):
+    if text.isascii() or not _TRACE_IN_UTF8.search(text.encode("utf-8", "surrogatepass")):
         return text
     return "\n".join(_repair_line(line) for line in text.split("\n"))
 

@@ -55,6 +55,11 @@ def event_wants(event: Happening) -> list[Key]:
     return [(beside[0], _bucket(beside[1].encode())), (_DAY, _bucket(event.day.encode()))]
 
 
+def is_of_event(key: Key) -> bool:
+    """Whether it is a key of events."""
+    return key[0] >= _MOMENT
+
+
 def similarity(one: bytes, other: bytes) -> float:
     """The share of equal hashes in two signatures: an estimate of the Jaccard similarity of their shingles."""
     equal: int = sum(map(eq, _hashes(one), _hashes(other)))

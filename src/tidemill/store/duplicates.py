@@ -6,8 +6,8 @@ standings that are not what the store holds. Called by `processed` and `removal`
 Equal documents are a group; its leader is the best of them by `judge.rank`. Leaders are the nodes of a graph in which
 those alike are joined. In the order of their ranks, a node is an original if none of its neighbours is one already,
 else a duplicate of the best of these. This is a function of what is stored, not of the order in which it came; only
-nodes that a change may touch are judged again. Work is bounded: under one key at most 200 documents are looked at,
-originals first. Where more originals than that share a key, the order of arrival may show.
+nodes that a change may touch are judged again. Work is bounded: under one key at most 50 originals are looked at (1000
+events). Where more originals than that share a key, the order of arrival may show.
 """
 
 from __future__ import annotations
@@ -107,10 +107,10 @@ class _Judgement:
         own, was_original = graph.rank(node), node.is_original and node.id not in self.chosen.fresh
         near_by = sorted(graph.neighbours(node), key=lambda pair: graph.rank(pair[0]))
         node.standing = ORIGINAL
-        for other, alike in near_by:
-            if graph.rank(other) < own and await graph.is_edited(node, other):
-                node.standing = judge.duplicate_of(other.id, alike)
-                break
+        better = {other.id: alike for other, alike in near_by if graph.rank(other) < own}
+        original = await graph.first_edited(node, [graph.nodes[each] for each in better])
+        if original is not None:
+            node.standing = judge.duplicate_of(original.id, better[original.id])
         if node.is_original and not was_original:
             graph.become_original(node)
             self._made.append(node)
@@ -128,7 +128,7 @@ class _Judgement:
                 continue
             present = graph.nodes.get(node.standing.duplicate_of or "")
             is_better = present is None or graph.rank(original) < graph.rank(present)
-            if is_better and await graph.is_edited(node, original):
+            if is_better and await graph.first_edited(node, [original]):
                 node.standing = judge.duplicate_of(original.id, alike)
                 self.judged[node.id] = node
 

@@ -21,7 +21,7 @@ from tidemill.store.templates import Wording, is_template, wording
 
 Content: TypeAlias = tuple[str, str]
 """The pool and the content hash that equal documents share."""
-_MOST_WORDINGS = 256
+_MOST_WORDINGS = 512
 
 
 @dataclass(slots=True)
@@ -122,19 +122,22 @@ class Graph:
             return None
         return likeness(one, other, self._comparisons[one.member.source_id], self._comparisons[other.member.source_id])
 
-    async def is_edited(self, one: Node, other: Node) -> bool:
-        """Whether two that look alike are one text edited, and not one template filled in twice."""
-        if one.event:
-            return True
-        await self._read([one, other])
-        return not is_template(self._wordings[one.id], self._wordings[other.id])
-
-    async def _read(self, pair: Sequence[Node]) -> None:
-        unread = [node for node in pair if node.id not in self._wordings]
-        texts = await near.texts(self.connection, [node.id for node in unread if node.text is None])
-        for node in unread:
-            self._wordings[node.id] = wording(node.title, texts[node.id] if node.text is None else node.text)
-        for node in pair:
-            self._wordings.move_to_end(node.id)
+    async def first_edited(self, node: Node, others: Sequence[Node]) -> Node | None:
+        """The first of others that look alike which is the same text edited, and not the same template filled in."""
+        if node.event or not others:
+            return others[0] if others else None
+        await self._read([node, *others])
+        own = self._wordings[node.id]
+        found = next((other for other in others if not is_template(own, self._wordings[other.id])), None)
         while len(self._wordings) > _MOST_WORDINGS:
             self._wordings.popitem(last=False)
+        return found
+
+    async def _read(self, nodes: Sequence[Node]) -> None:
+        unread = [node for node in nodes if node.id not in self._wordings]
+        missing = [node.id for node in unread if node.text is None]
+        texts = await near.texts(self.connection, missing) if missing else {}
+        for node in unread:
+            self._wordings[node.id] = wording(node.title, texts[node.id] if node.text is None else node.text)
+        for node in nodes:
+            self._wordings.move_to_end(node.id)

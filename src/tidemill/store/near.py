@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Integer, RowMapping, Select, String, and_, bindparam, delete, func, insert, select, text
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    RowMapping,
+    Select,
+    String,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.document import DocumentState
@@ -24,7 +37,8 @@ from tidemill.store.many import execute_many
 from tidemill.store.tables import documents, minhashes, signatures, sources
 
 LIVE = (DocumentState.CURRENT.value, DocumentState.DUPLICATE.value)
-_MOST_IN_BUCKET = 200
+_MOST_ALIKE = 50
+_MOST_EVENTS = 1000
 _MOST_AT_ONCE = 500
 _DEFAULT = ProcessRules()
 _MEMBER = (
@@ -41,8 +55,7 @@ _MEMBER = (
 )
 _NODE = (*_MEMBER, documents.c.kind, documents.c.title, documents.c.fields, minhashes.c.signature)
 _BY_KEY = text(
-    """SELECT json_extract(wanted.value, '$[0]') AS band, json_extract(wanted.value, '$[1]') AS bucket,
-        found.document_id
+    """SELECT found.band, found.bucket, found.document_id
     FROM json_each(:wanted) AS wanted
     JOIN signatures AS found ON found.rowid IN (
         SELECT rowid FROM signatures
@@ -50,7 +63,7 @@ _BY_KEY = text(
         ORDER BY rowid LIMIT :most
     )
     """
-).columns(band=Integer, bucket=Integer, document_id=signatures.c.document_id.type)
+).columns(band=Integer, bucket=BigInteger, document_id=signatures.c.document_id.type)
 _NAMED = text(
     """SELECT value AS url FROM json_each(:urls) WHERE EXISTS (
         SELECT 1 FROM documents
@@ -202,14 +215,18 @@ async def best_of(connection: AsyncConnection, hashes: Collection[str]) -> tuple
 async def by_keys(
     connection: AsyncConnection, of_originals: Iterable[Key] = (), of_duplicates: Iterable[Key] = ()
 ) -> dict[Key, list[str]]:
-    """The leaders that are originals under these keys, and those that are none under those: at most 200 of each."""
+    """The leaders that are originals under these keys, and those that are none under those.
+
+    At most 50 of each under one key, 1000 of events, since on a Saturday at eight there may be many.
+    """
     wanted = {*of_originals, *((band, bucket + 1) for band, bucket in of_duplicates)}
-    if not wanted:
-        return {}
-    given = {"wanted": orjson.dumps(sorted(wanted)).decode(), "most": _MOST_IN_BUCKET}
+    of_events = {key for key in wanted if buckets.is_of_event(key)}
     found: dict[Key, list[str]] = {}
-    for row in await connection.execute(_BY_KEY, given):
-        found.setdefault((row.band, row.bucket & ~1), []).append(row.document_id)
+    for keys, most in ((wanted - of_events, _MOST_ALIKE), (of_events, _MOST_EVENTS)):
+        if keys:
+            given = {"wanted": orjson.dumps(sorted(keys)).decode(), "most": most}
+            for row in await connection.execute(_BY_KEY, given):
+                found.setdefault((row.band, row.bucket & ~1), []).append(row.document_id)
     return found
 
 

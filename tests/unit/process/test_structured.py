@@ -245,7 +245,7 @@ def test_a_list_gives_its_products_but_not_mere_links() -> None:
     teaser = {"@type": "Article", "headline": "News", "url": "/news", "description": "Much has happened."}
     drafts = documents(listed(rye, link, teaser), title="All flours", body=BODY.replace("Stone flour", "All flours"))
     assert [(draft.kind, draft.title) for draft in drafts] == [("article", "All flours"), ("product", "Rye")]
-    assert drafts[1].fields["url"] == "https://mill.example/rye"
+    assert drafts[1].fields["url"] == drafts[1].canonical_url == "https://mill.example/rye"
 
 
 def test_item_keys_are_told_by_the_thing_not_by_its_place() -> None:

@@ -75,6 +75,7 @@ def _draft(page: Page, store: ItemStore, item: Item, syntax: str, type_name: str
         return None
     if isinstance(url, str):
         reading.texts["canonical_url"] = url
+        reading.provenance["canonical_url"] = reading.provenance["url"]
     return reading.draft("event", _item_key(str(url or reading.texts["title"]), start))
 
 

@@ -27,7 +27,7 @@ from tidemill.process.extract.times import ZONE_ASSUMED, parse_aware_time, zone_
 from tidemill.process.extract.zones import in_zone
 
 _VERSION = f"1.{PDFIUM_INFO.build}"
-_TIME = re.compile(r"D?:?(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:(Z)|([+-])(\d{2})'?(\d{2})?)?")
+_TIME = re.compile(r"D?:?(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:(Z)(?:00'?00)?|([+-])(\d{2})'?(\d{2})?)?")
 _UNTITLED = re.compile(
     r"untitled.*|(?:new )?document ?\d*|doc\d*|print|layout ?\d*|slide \d+|no slide title|powerpoint presentation"
     r"|.*\.(?:docx?|indd|pdf|xlsx?|pptx?|tex|qxd|odt|rtf)|microsoft \w+ - .*",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
 
@@ -19,19 +19,20 @@ SOFT_BREAK = "\ufffe"
 """What pdfium writes in place of a hyphen at the end of a line, which it joins to the next one."""
 
 _HYPHEN_AT_END = re.compile(r"[^\W\d_][-\u2010\u00ad]$")
-_BROKEN_WORD = re.compile(rf"([^\W\d_]+){SOFT_BREAK}\s*(\w+)")
-_COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
+_BROKEN_WORD = re.compile(rf"(?<![^\W\d_])([^\W\d_]++){SOFT_BREAK}\s*+(\w++)")
+_COMPOUND = re.compile(r"(?<![^\W\d_])[^\W\d_]++-[^\W\d_]++")
 _SENTENCE_END = re.compile(r"[.!?:;…][\"'”’»)\]]*$")
 _ITEM = re.compile(r"(?:[•‣◦▪●○■□–—*·]|-|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+\S")
 _BULLET = re.compile(r"^[•‣◦▪●○■□·]\s+")
 _NUMBER = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]")
 _SAME_SIZE, _HEADING_SIZE = 0.08, 1.15
+_TAIL_CHARS = 20
 _GAP, _FULL = 1.35, 0.75
-_PROSE_WIDTH = 18  # A line of prose is at least that many times as wide as high.
+_PROSE_WIDTH = 15  # A line of prose is at least that many times as wide as high.
 _NEIGHBOURS = 8
 _MAX_HEADING_CHARS, _MAX_HEADING_SHARE, _MAX_LEVELS = 200, 0.3, 4
-_FURNITURE_LINES, _FURNITURE_PAGES, _FURNITURE_SHARE = 2, 3, 0.3
+_FURNITURE_LINES, _FURNITURE_PAGES, _FURNITURE_SHARE, _MAX_FURNITURE_CHARS = 2, 3, 0.3, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,24 @@ class Block:
     level: int = 0
     page: int = 0
     size: float = 0.0
+
+
+@dataclass(slots=True)
+class _Paragraph:
+    """A block while its lines are put together: a paragraph may go on over any number of pages."""
+
+    page: int
+    size: float
+    parts: list[str] = field(default_factory=list)
+
+    def add(self, text: str) -> None:
+        """Join more text to it, with a mark where a hyphen stood between them."""
+        before = self.parts[-1] if self.parts else "\n"
+        if _HYPHEN_AT_END.search(before[-2:]) and text[:1].islower():
+            self.parts[-1] = before[:-1] + SOFT_BREAK
+        elif not before.endswith(("\n", SOFT_BREAK)):
+            self.parts.append(" ")
+        self.parts.append(text)
 
 
 def without_furniture(pages: Sequence[PdfPage]) -> list[PdfPage]:
@@ -59,15 +78,23 @@ def without_furniture(pages: Sequence[PdfPage]) -> list[PdfPage]:
 def blocks_of(pages: Sequence[PdfPage]) -> list[Block]:
     """The text of the pages in their order."""
     body = _body_size(line for page in pages for line in page.lines)
-    blocks: list[Block] = []
+    found: list[_Paragraph] = []
     for number, page in enumerate(pages, 1):
-        found = [Block(_joined(lines), 0, number, lines[0].size) for lines in _paragraphs(page.lines)]
-        if blocks and found and _goes_on(blocks[-1], found[0]):
-            blocks[-1] = replace(blocks[-1], text=_together(blocks[-1].text, found.pop(0).text))
-        blocks += found
-    compounds = {word.lower() for block in blocks for word in _COMPOUND.findall(block.text)}
-    mended = [replace(block, text=_mended(block.text, compounds)) for block in blocks]
-    return _with_levels(mended, body)
+        for place, lines in enumerate(_paragraphs(page.lines)):
+            paragraph = _Paragraph(number, lines[0].size)
+            for line in lines:
+                paragraph.add(line.text)
+            if found and place == 0 and _goes_on(found[-1], paragraph):
+                found[-1].add("".join(paragraph.parts))
+            else:
+                found.append(paragraph)
+    texts = ["".join(paragraph.parts).strip() for paragraph in found]
+    compounds = {word.lower() for text in texts for word in _COMPOUND.findall(text)}
+    blocks = [
+        Block(_mended(text, compounds), 0, paragraph.page, paragraph.size)
+        for text, paragraph in zip(texts, found, strict=True)
+    ]
+    return _with_levels(blocks, body)
 
 
 def is_bullet(text: str) -> bool:
@@ -90,6 +117,8 @@ def _outermost(page: PdfPage) -> list[Line]:
 
 def _furniture_key(text: str) -> str:
     """What is equal on each page of a running head: all but its number. Rows of numbers are no heads."""
+    if len(text) > _MAX_FURNITURE_CHARS:
+        return ""
     numbers = len(_NUMBER.findall(text))
     if numbers > 2 or (numbers == 2 and not _LETTERS.search(text) and "/" not in text):
         return ""
@@ -113,8 +142,8 @@ def _paragraphs(lines: Sequence[Line]) -> Iterator[list[Line]]:
         if paragraph and _begins(paragraph, line, pitch, is_full=_is_full(lines, place - 1)):
             yield paragraph
             paragraph = []
-        # A line that is not full ends where its writer wanted it to end.
-        if paragraph and not _is_full(lines, place - 1):
+        # A line that is not full ends where its writer wanted it to end, if it is not the last of its column.
+        if paragraph and line.y <= paragraph[-1].y and not _is_full(lines, place - 1):
             paragraph[-1] = replace(paragraph[-1], text=paragraph[-1].text + "\n")
         paragraph.append(line)
     if paragraph:
@@ -124,7 +153,7 @@ def _paragraphs(lines: Sequence[Line]) -> Iterator[list[Line]]:
 def _begins(paragraph: Sequence[Line], line: Line, pitch: float, *, is_full: bool) -> bool:
     """Whether a line begins a new paragraph."""
     last = paragraph[-1]
-    ended = _SENTENCE_END.search(last.text) is not None
+    ended = _ends_sentence(last.text)
     if _ITEM.match(line.text) and (not is_full or ended or _BULLET.match(line.text)):
         return True
     if not line.size or not last.size:
@@ -150,26 +179,14 @@ def _is_full(lines: Sequence[Line], place: int) -> bool:
     return width >= _PROSE_WIDTH * line.size and line.right - line.left >= _FULL * width
 
 
-def _joined(lines: Sequence[Line]) -> str:
-    text = lines[0].text
-    for line in lines[1:]:
-        text = _together(text, line.text)
-    return text.strip()
-
-
-def _together(before: str, after: str) -> str:
-    """Two lines of a paragraph as one, with a mark where a hyphen stood between them."""
-    if before.endswith("\n"):
-        return before + after
-    if _HYPHEN_AT_END.search(before) and after[:1].islower():
-        return before[:-1] + SOFT_BREAK + after
-    return before + after if before.endswith(SOFT_BREAK) else f"{before} {after}"
-
-
-def _goes_on(before: Block, after: Block) -> bool:
+def _goes_on(before: _Paragraph, after: _Paragraph) -> bool:
     """Whether a paragraph goes on on the next page."""
     same = before.size and after.size and abs(before.size - after.size) <= _SAME_SIZE * before.size
-    return bool(same) and not _SENTENCE_END.search(before.text) and after.text[:1].islower()
+    return bool(same) and not _ends_sentence(before.parts[-1]) and after.parts[0][:1].islower()
+
+
+def _ends_sentence(text: str) -> bool:
+    return _SENTENCE_END.search(text[-_TAIL_CHARS:]) is not None
 
 
 def _mended(text: str, compounds: set[str]) -> str:

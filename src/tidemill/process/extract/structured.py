@@ -122,12 +122,20 @@ def _other_drafts(page: Page, entities: Iterable[Entity], own: list[Entity]) -> 
             draft = _titled(page, entity, reading).draft(entity.kind)
             if not draft.title or (draft.kind == ARTICLE and _is_page_title(page, draft.title)):
                 continue
-            found[entity.syntax, _identity(page, entity, draft)].append(draft)
+            found[entity.syntax, _identity(page, entity, draft)].append(_with_address(draft))
     return [
         replace(draft, item_key=_item_key(draft, identity, of_several=len({one.title for one in drafts}) > 1))
         for (_, identity), drafts in found.items()
         for draft in drafts
     ]
+
+
+def _with_address(draft: Draft) -> Draft:
+    """An item's `url` is its address."""
+    url = draft.fields.get("url")
+    if not isinstance(url, str):
+        return draft
+    return replace(draft, canonical_url=url, provenance={**draft.provenance, "canonical_url": draft.provenance["url"]})
 
 
 def _is_page_title(page: Page, title: str) -> bool:

@@ -24,6 +24,8 @@ MAX_CHARS = 20_000
 _BEAM_WIDTH = 8
 _BEAM_DENSITY = 0.01
 _RULE_CONFIDENCE = 1.0
+_PUNCTUATION = "'’\"“”.,;:()[] "
+_PEOPLE = frozenset(("PERSON", "PER"))
 _NUMBERS = frozenset(("CARDINAL", "ORDINAL", "QUANTITY", "PERCENT"))
 """Labels of mere numbers, which name nothing."""
 
@@ -41,6 +43,13 @@ def options_of(models: Iterable[str], min_confidence: float) -> EntityOptions:
     return EntityOptions({name.partition("_")[0]: name for name in models}, min_confidence)
 
 
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    text: str
+    label: str
+    confidence: float
+
+
 class _Span(Protocol):
     text: str
     label_: str
@@ -51,6 +60,7 @@ class _Span(Protocol):
 class _Document(Protocol):
     @property
     def ents(self) -> Iterable[_Span]: ...
+    def set_ents(self, entities: list[_Span], *, default: str) -> None: ...
 
 
 class _Recognizer(Protocol):
@@ -65,7 +75,7 @@ class _Language(Protocol):
     def pipe_names(self) -> list[str]: ...
     @property
     def meta(self) -> Mapping[str, object]: ...
-    def __call__(self, text: str) -> _Document: ...
+    def pipe(self, texts: Iterable[str]) -> Iterable[_Document]: ...
     def get_pipe(self, name: str) -> object: ...
 
 
@@ -106,8 +116,8 @@ def find_entities(draft: Draft) -> Draft:
     model = _models.of(draft.language)
     if model is None:
         return replace(draft, flags=tuple(dict.fromkeys((*draft.flags, UNAVAILABLE))))
-    document = model(draft.content[:MAX_CHARS])
-    entities = _united(_weighed(model, document), _models.options.min_confidence)
+    paragraphs = [line for line in draft.content[:MAX_CHARS].split("\n") if line]
+    entities = _united(_weighed(model, list(model.pipe(paragraphs))), _models.options.min_confidence)
     flags = tuple(flag for flag in draft.flags if flag != UNAVAILABLE)
     if not entities:
         return replace(draft, entities=(), flags=flags)
@@ -115,41 +125,63 @@ def find_entities(draft: Draft) -> Draft:
     return replace(draft, entities=entities, flags=flags, provenance={**draft.provenance, "entities": by})
 
 
-def _weighed(model: _Language, document: _Document) -> Iterator[tuple[str, str, float]]:
-    """Each name that the model has found: text, label, confidence.
+def _weighed(model: _Language, paragraphs: list[_Document]) -> Iterator[_Mention]:
+    """Each name that the model has found.
 
     spaCy itself gives no probabilities. A name's confidence is the share that the readings which have it hold of the
-    weight of all readings that a beam search keeps: of the same model, but on the text once more. What rules have found
-    is sure.
+    weight of all readings that a beam search keeps, by the same model and paragraph by paragraph (in a long text all
+    that is left of the beam differs at its end only). What rules have found is sure.
     """
-    scores: Mapping[tuple[int, int, str], float] = {}
-    if "ner" in model.pipe_names:
+    found = [[(span.text, span.label_, span.start, span.end) for span in paragraph.ents] for paragraph in paragraphs]
+    scores: list[Mapping[tuple[int, int, str], float]] = [{} for _ in paragraphs]
+    if paragraphs and "ner" in model.pipe_names:
+        for paragraph in paragraphs:
+            paragraph.set_ents([], default="missing")  # A name that is set already is taken for certain.
         recognizer = cast(_Recognizer, model.get_pipe("ner"))
-        beams = recognizer.beam_parse([document], beam_width=_BEAM_WIDTH, beam_density=_BEAM_DENSITY)
-        scores = recognizer.scored_ents(beams)[0]
-    has_rules = any("ruler" in name for name in model.pipe_names)
-    for span in document.ents:
-        confidence = scores.get((span.start, span.end, span.label_), _RULE_CONFIDENCE if has_rules else 0.0)
-        yield span.text, span.label_, confidence
+        beams = recognizer.beam_parse(paragraphs, beam_width=_BEAM_WIDTH, beam_density=_BEAM_DENSITY)
+        scores = recognizer.scored_ents(beams)
+    by_rule = _RULE_CONFIDENCE if any("ruler" in name for name in model.pipe_names) else 0.0
+    for names, score in zip(found, scores, strict=True):
+        for text, label, start, end in names:
+            yield _Mention(_name(text), label, min(score.get((start, end, label), by_rule), 1.0))
 
 
-def _united(found: Iterable[tuple[str, str, float]], least: float) -> tuple[dict[str, Json], ...]:
-    """Mentions of one name are one entity, as sure as the surest of them."""
-    best: dict[tuple[str, str], tuple[str, float]] = {}
-    for raw, label, confidence in found:
-        text = " ".join(raw.split()).strip("'’\"“”.,;:()[] ")
-        text = text.removesuffix("'s").removesuffix("’s")
-        key = (text.casefold(), label)
-        if not text or label in _NUMBERS or confidence < least:
-            continue
-        if key not in best or best[key][1] < confidence:
-            best[key] = (best[key][0] if key in best else text, confidence)
-    entities: list[dict[str, Json]] = [
-        {"text": text, "label": label, "confidence": round(min(confidence, 1.0), 3)}
-        for (_, label), (text, confidence) in best.items()
-    ]
-    entities.sort(key=lambda entity: -cast(float, entity["confidence"]))
-    return tuple(entities[:MAX_ENTITIES])
+def _name(text: str) -> str:
+    text = " ".join(text.split()).strip(_PUNCTUATION)
+    return text.removesuffix("'s").removesuffix("’s")
+
+
+def _united(mentions: Iterable[_Mention], least: float) -> tuple[dict[str, Json], ...]:
+    """Mentions of one name are one entity: with the label that has most weight, as sure as the surest of them.
+
+    Part of a person's full name is a mention of that person.
+    """
+    by_name: dict[str, list[_Mention]] = {}
+    for mention in mentions:
+        if mention.text and mention.label not in _NUMBERS and mention.confidence >= least:
+            by_name.setdefault(mention.text.casefold(), []).append(mention)
+    best = [_best(named) for named in by_name.values()]
+    people = [f" {mention.text.casefold()} " for mention in best if mention.label in _PEOPLE]
+    whole = [mention for mention in best if mention.label not in _PEOPLE or not _is_part(mention.text, people)]
+    whole.sort(key=lambda mention: -mention.confidence)
+    return tuple(
+        {"text": mention.text, "label": mention.label, "confidence": round(mention.confidence, 3)}
+        for mention in whole[:MAX_ENTITIES]
+    )
+
+
+def _best(mentions: list[_Mention]) -> _Mention:
+    weights: dict[str, float] = {}
+    for mention in mentions:
+        weights[mention.label] = weights.get(mention.label, 0.0) + mention.confidence
+    label = max(weights, key=lambda name: (weights[name], name))
+    confidence = max(mention.confidence for mention in mentions if mention.label == label)
+    return replace(mentions[0], label=label, confidence=confidence)
+
+
+def _is_part(name: str, people: list[str]) -> bool:
+    part = f" {name.casefold()} "
+    return any(part in person and part != person for person in people)
 
 
 def _load(name: str) -> _Language | None:
@@ -161,6 +193,5 @@ def _load(name: str) -> _Language | None:
 
 
 def _is_installed(name: str) -> bool:
-    """A model is a package, or a folder."""
     is_installed = cast(Callable[[str], bool], importlib.import_module("spacy").util.is_package)
     return is_installed(name)

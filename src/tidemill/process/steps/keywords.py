@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tidemill.process.steps.stopwords import STOPWORDS
@@ -105,19 +105,29 @@ def _fold(word: str, language: str) -> str | None:
 
 
 def _count(read: _Text, head: list[str | None]) -> dict[Phrase, int]:
-    """How often each phrase stands in the text: of those that do so twice, or that the title has."""
+    """How often each phrase stands in the text and the title: of those that do so twice."""
     phrases: dict[Phrase, int] = {}
+    for phrase in _phrases_of(read.row):
+        if len(phrase) > 1:
+            phrases[phrase] = phrases.get(phrase, 0) + 1
+    counts: dict[Phrase, int] = {(word,): read.counts[word] for word in read.first}
+    counts |= {phrase: count for phrase, count in phrases.items() if count > 1}
+    for phrase in _phrases_of(head):
+        if phrase in counts or phrase in phrases:
+            counts[phrase] = counts.get(phrase, phrases.get(phrase, 0)) + 1
+    return counts
+
+
+def _phrases_of(row: list[str | None]) -> Iterator[Phrase]:
+    """Each word, and what it makes with the one or two before it."""
     before: Phrase = ()
-    for word in read.row:
+    for word in row:
         if word is None:
             before = ()
             continue
         before = (*before, word)[-_MAX_WORDS:]
-        for start in range(len(before) - 1):
-            phrases[before[start:]] = phrases.get(before[start:], 0) + 1
-    titles = {tuple(head[start : start + length]) for length in (2, _MAX_WORDS) for start in range(len(head))}
-    counts: dict[Phrase, int] = {(word,): read.counts[word] for word in read.first}
-    return counts | {phrase: count for phrase, count in phrases.items() if count > 1 or phrase in titles}
+        for start in range(len(before)):
+            yield before[start:]
 
 
 def _score(phrase: Phrase, count: int, in_title: set[str], names: set[str], read: _Text) -> float:

@@ -52,6 +52,11 @@ def _is_end(line: str, start: int, end: re.Match[str], language: str | None) -> 
         return True
     words = line[max(start, end.start() - _LONGEST) : end.start()].split()
     word = words[-1].lstrip(_OPENING) if words else ""
-    if word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isupper() and word != "I"):
+    if word.lower() in _ABBREVIATIONS or _is_initials(word):
         return False
     return not (word.isdecimal() and len(word) <= 2 and language in _ORDINAL_LANGUAGES)
+
+
+def _is_initials(word: str) -> bool:
+    """`J`, `J.R`, `U.S`; the word I is none."""
+    return word.isupper() and word != "I" and all(len(part) == 1 for part in word.split("."))
