@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 
-BENCHMARKS = ("extraction", "verdicts", "crawl_against_peers", "scale", "recrawl", "crawl_to_searchable")
+BENCHMARKS = ("extraction", "verdicts", "crawl_against_peers", "scale", "recrawl", "crawl_to_searchable", "duplicates")
 
 
 def main() -> None:

@@ -262,7 +262,7 @@ class Desk:
         ):
             fetched = [Fetched(v, capture=captured(v.run_id, v.page_id, v.source_id, v.url)) for v in visits]
             await ledger.record(self.store, entry, fetched, HostPolicy(interval_s=lambda _: 0.0))
-        return await self._store(drafts) / count * 1000
+        return await self._store(drafts) / max(count, 1) * 1000
 
     async def _store(self, drafts: Iterator[Draft]) -> float:
         spent = 0.0

@@ -2,69 +2,31 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sqlalchemy import event, select
-from tests.contract.store_house import SITE, House, opened_store, result_of
+from tests.contract.duplicate_house import (
+    CAPTURE,
+    RULES,
+    THRESHOLD,
+    happening,
+    opened_houses,
+    page,
+    prose,
+    standings,
+    states,
+)
+from tests.contract.store_house import SITE, House, result_of
 
 from tidemill.models.capture import Capture
-from tidemill.models.document import Draft
-from tidemill.models.source import ProcessRules, SourceSpec
+from tidemill.models.document import Draft, Processed
+from tidemill.models.source import ProcessRules
 from tidemill.process.steps.deduplicate import fingerprint
-from tidemill.store import captures, ledger, near, runs, sources, tables, workers
-from tidemill.store.alike import likeness
+from tidemill.store import ledger, tables
 from tidemill.store.processed import store_batch, store_reprocessed
-from tidemill.store.templates import is_template, wording
-
-CAPTURE = Capture("", "", "", "", SITE, datetime(2026, 1, 1, tzinfo=UTC), 200, "text/html", "", "", 0)
-THRESHOLD = 0.7
-RULES = ProcessRules(near_duplicates=THRESHOLD)
-Place: TypeAlias = "tuple[int, str]"
-"""Which source, and the path of a page."""
-
-
-def prose(seed: int, *edits: int, words: int = 200) -> str:
-    """A text of these many words; each edit replaces one word in twenty of them, always the same ones."""
-    chosen = random.Random(seed)
-    text = [f"w{seed}x{chosen.randrange(5000)}" for _ in range(words)]
-    for edit in edits:
-        for place in random.Random(1000 * seed + edit).sample(range(words), words // 20):
-            text[place] = f"edit{edit}"
-    return " ".join(text)
-
-
-def page(text: str, *, title: str = "A title", rules: ProcessRules = RULES, **values: object) -> Draft:
-    """A draft as the process stage hands it on."""
-    draft = Draft(kind="article", title=title, content=text, markdown=text, **values)  # type: ignore[arg-type]
-    return fingerprint(draft, rules, CAPTURE)
-
-
-def happening(title: str, start: str, place: str | None = None, item: str = "1") -> Draft:
-    """A draft of an event."""
-    fields = {"start": start, **({"location": place} if place else {})}
-    return fingerprint(Draft(kind="event", item_key=item, title=title, fields=fields), RULES, CAPTURE)
-
-
-@asynccontextmanager
-async def opened_houses(folder: Path, *rules: ProcessRules) -> AsyncIterator[list[House]]:
-    """One store with as many sources as there are rules, and one worker for all."""
-    async with opened_store(folder / "tidemill.db") as store:
-        worker = await workers.register(store, "crawler")
-        applied = [
-            (await sources.apply(store, SourceSpec(name=f"s{number}", start=(SITE,), process=each)))[0]
-            for number, each in enumerate(rules)
-        ]
-        yield [House(store, source, worker) for source in applied]
-        await workers.leave(store, worker)
 
 
 @pytest.fixture
@@ -76,28 +38,6 @@ async def houses(tmp_path: Path) -> AsyncIterator[list[House]]:
 @pytest.fixture
 def house(houses: list[House]) -> House:
     return houses[0]
-
-
-async def standings(houses: Sequence[House]) -> dict[str, tuple[str, str | None, float | None]]:
-    """State, original and similarity of each live document, by `source/path#item`."""
-    kept = tables.documents.c
-    number = {house.source.id: n for n, house in enumerate(houses)}
-    columns = (kept.id, kept.source_id, kept.url, kept.item_key, kept.state, kept.duplicate_of, kept.similarity)
-    async with houses[0].store.read() as connection:
-        rows = (await connection.execute(select(*columns).where(kept.state.in_(near.LIVE)))).all()
-    names = {
-        row.id: f"{number[row.source_id]}/{row.url.removeprefix(SITE)}" + (f"#{row.item_key}" if row.item_key else "")
-        for row in rows
-    }
-    return {
-        names[row.id]: (row.state, names[row.duplicate_of] if row.duplicate_of else None, row.similarity)
-        for row in rows
-    }
-
-
-async def states(houses: Sequence[House]) -> dict[str, str]:
-    """`current` or the name of the original, by document."""
-    return {name: original or state for name, (state, original, _) in (await standings(houses)).items()}
 
 
 async def reasons(house: House, run: Any) -> dict[str, str | None]:
@@ -149,7 +89,7 @@ async def test_what_another_names_as_canonical_is_the_original_of_what_is_alike(
 
 
 async def test_two_pages_of_one_template_are_two_documents(houses: list[House], house: House) -> None:
-    weather = {
+    weather: dict[str, Sequence[Draft] | int] = {
         town: [page(f"{prose(1)} Weather of {town}: {n}1 and {n}7 degrees, {n}5 mm", title=f"Weather in {town}")]
         for n, town in enumerate(["leeds", "york"], 1)
     }
@@ -173,7 +113,7 @@ async def test_documents_of_one_page_are_not_compared_by_their_words(houses: lis
 
 
 async def test_a_product_is_not_compared_by_its_words(houses: list[House], house: House) -> None:
-    products = {
+    products: dict[str, Sequence[Draft] | int] = {
         path: [fingerprint(Draft(kind="product", content=prose(1, n)), RULES, CAPTURE)] for n, path in enumerate("ab")
     }
     await house.run(products)
@@ -289,7 +229,9 @@ async def test_reprocessing_decides_as_processing_does_and_leaves_the_ledger_alo
     run = await house.run({"a": [page(prose(1))], "b": [page(prose(2))], "c": [page(prose(3))]})
     before = (await house.outcomes(run), [await house.page_row(path) for path in "abc"])
     drafts = {"a": page(prose(1), author="Someone"), "b": page(prose(1, 1)), "c": page(prose(3))}
-    batch = [(each, result_of(each, [drafts[each.url.removeprefix(SITE)]])) for each in await stored_captures(house)]
+    batch = [
+        (each, Processed(each.id, (drafts[each.url.removeprefix(SITE)],))) for each in await stored_captures(house)
+    ]
     assert await store_reprocessed(house.store, batch) == {"changed": 1, "duplicate": 1, "unchanged": 1}
     assert await states(houses) == {"0/a": "current", "0/b": "0/a", "0/c": "current"}
     assert (await house.outcomes(run), [await house.page_row(path) for path in "abc"]) == before
@@ -303,142 +245,7 @@ async def test_reprocessing_takes_what_a_page_showed_last_and_nothing_that_is_go
 ) -> None:
     await house.run({"a": [page(prose(1))], "b": [page(prose(2))], "c": [page(prose(3))]})
     await house.run({"a": [page(prose(4))], "b": 410, "c": 304})
-    batch = [(each, result_of(each, [page(prose(9), title=each.id)])) for each in await stored_captures(house)]
+    batch = [(each, Processed(each.id, (page(prose(9), title=each.id),))) for each in await stored_captures(house)]
     assert len(batch) == 4
     assert sum((await store_reprocessed(house.store, batch)).values()) == 2
     assert set(await states(houses)) == {"0/a", "0/c"}
-
-
-# --- the law ----------------------------------------------------------------------------------------------------------
-
-TEXTS = [
-    prose(1),
-    prose(1, 1),
-    prose(1, 2),
-    prose(1, 1, 2),
-    prose(1, 3),
-    prose(1, 2, 3),
-    prose(2),
-    prose(2, 1),
-    "short",
-]
-PLACES: list[Place] = [(source, path) for source in (0, 1) for path in "abcd"]
-SHOWN = st.none() | st.tuples(st.sampled_from(range(len(TEXTS))), st.none() | st.sampled_from("abcd"))
-HISTORY = st.lists(st.dictionaries(st.sampled_from(PLACES), SHOWN, min_size=1, max_size=6), min_size=1, max_size=4)
-
-
-def shown(given: tuple[int, str | None]) -> Draft:
-    text, canonical = given
-    return page(TEXTS[text], canonical_url=f"{SITE}{canonical}" if canonical else None)
-
-
-async def expected(houses: Sequence[House]) -> dict[str, tuple[str, str | None, float | None]]:
-    """Who must be what, by comparing everything that the store holds with everything."""
-    async with houses[0].store.read() as connection:
-        rows = (
-            (await connection.execute(select(tables.documents).where(tables.documents.c.state.in_(near.LIVE))))
-            .mappings()
-            .all()
-        )
-        rules = await near.comparisons(connection, [house.source.id for house in houses])
-        named = await near.named(connection, [row["url"] for row in rows])
-    number = {house.source.id: n for n, house in enumerate(houses)}
-    ordered = sorted(rows, key=lambda row: (row["url"] not in named, row["url"], row["item_key"], row["id"]))
-    leaders: dict[tuple[str, str], Any] = {}
-    originals: list[Any] = []
-    found: dict[str, tuple[str, str | None, float | None]] = {}
-    standing: dict[str, tuple[Any, float] | None] = {}
-    for row in ordered:
-        node = node_of(row)
-        content = (rules[row["source_id"]].pool, row["content_hash"])
-        name = f"{number[row['source_id']]}/{row['url'].removeprefix(SITE)}"
-        if content in leaders:
-            leader = leaders[content]
-            follows = standing[leader["id"]] or (leader, 1.0)
-        else:
-            leaders[content] = row
-            beside = (
-                (o, likeness(node, node_of(o), rules[row["source_id"]], rules[o["source_id"]])) for o in originals
-            )
-            near_by = [
-                (o, alike)
-                for o, alike in beside
-                if alike and not set(node.wants()).isdisjoint(node_of(o).near_keys()) and not template(row, o)
-            ]
-            follows = standing[row["id"]] = near_by[0] if near_by else None
-            if follows is None:
-                originals.append(row)
-        if follows is None:
-            found[name] = ("current", None, None)
-        else:
-            original = follows[0]
-            found[name] = (
-                "duplicate",
-                f"{number[original['source_id']]}/{original['url'].removeprefix(SITE)}",
-                follows[1],
-            )
-    return found
-
-
-def node_of(row: Any) -> near.Node:
-    signature = page(row["content"]).signature
-    return near.node(near.member_of(row), row["kind"], row["title"], row["fields"], signature)
-
-
-def template(one: Any, other: Any) -> bool:
-    return is_template(wording(one["title"], one["content"]), wording(other["title"], other["content"]))
-
-
-async def told(
-    houses: Sequence[House], history: Sequence[dict[Place, tuple[int, str | None] | None]], rng: random.Random
-) -> None:
-    """Let the sources show this, run by run; batches are of any size, and some are begun, given back and done later."""
-    for step in history:
-        for number, house in enumerate(houses):
-            site = {path: given for (source, path), given in step.items() if source == number}
-            run = await house.begin(*site)
-            await house.crawl(
-                run, {path: repr(given) if given else 410 for path, given in site.items()}, limit=rng.randint(1, 5)
-            )
-            drafts = {path: [shown(given)] for path, given in site.items() if given}
-            while (await captures.backlog(house.store))[0]:
-                token, claimed = await house.claim(rng.randint(1, 4))
-                rng.shuffle(claimed)
-                kept = [each for each in claimed if rng.random() < 0.8]
-                batch = [(each, result_of(each, drafts[each.url.removeprefix(SITE)])) for each in kept]
-                await killed_before_commit(house, token, batch, rng)
-                await store_batch(house.store, token, batch, max_attempts=3)
-                await captures.release(house.store, token, [each.id for each in claimed if each not in kept])
-            await runs.finish(house.store, run.id, 10**6)
-
-
-class Killed(Exception):
-    """The process died before its transaction was committed."""
-
-
-async def killed_before_commit(house: House, token: str, batch: Any, rng: random.Random) -> None:
-    """Sometimes all of it is computed and written, and then the power fails."""
-    if rng.random() < 0.7 or not batch:
-        return
-
-    def die(_connection: Any) -> None:
-        raise Killed
-
-    engine = house.store.writer.sync_engine
-    event.listen(engine, "commit", die)
-    try:
-        with pytest.raises(Killed):
-            await store_batch(house.store, token, batch, max_attempts=3)
-    finally:
-        event.remove(engine, "commit", die)
-
-
-@settings(max_examples=40)
-@given(HISTORY, st.integers(0, 2**32))
-async def test_it_depends_on_what_there_is_and_not_on_how_it_came(
-    history: list[dict[Place, tuple[int, str | None] | None]], seed: int
-) -> None:
-    with TemporaryDirectory() as folder:
-        async with opened_houses(Path(folder), RULES, RULES) as houses:
-            await told(houses, history, random.Random(seed))
-            assert await standings(houses) == await expected(houses)

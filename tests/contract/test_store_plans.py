@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import event
 from tests.contract.store_house import SITE, House, draft, found, opened_house, result_of
 
+from tidemill.models.document import Draft
+from tidemill.models.failure import Failure
 from tidemill.models.run import RunOptions
 from tidemill.models.visit import Fetched, Visit
 from tidemill.store import admission, captures, events, leases, runs, workers
@@ -169,7 +171,11 @@ async def test_duplicates_are_found_by_their_keys_and_groups_by_their_content(ho
     await house.run({path: [draft("x", canonical_url=f"{SITE}a")] for path in "abc"})
     run = await house.begin("a", "b", "d")
     await house.crawl(run, {"a": "other", "b": "410", "d": "new"})
-    site = {"a": [draft("y")], "b": [draft("x")], "d": [draft("x", canonical_url=f"{SITE}c", signature=bytes(512))]}
+    site: dict[str, Sequence[Draft] | Failure] = {
+        "a": [draft("y")],
+        "b": [draft("x")],
+        "d": [draft("x", canonical_url=f"{SITE}c", signature=bytes(512))],
+    }
     lines = await plans(house, lambda: house.process(site))
     read = used(lines)
     assert scans(lines, *DERIVED) == []

@@ -111,7 +111,7 @@ def test_reason_is_documented(slug: str, place: str) -> None:
 
 def test_the_search_for_reasons_finds_what_it_should() -> None:
     found = reasons()
-    expected = "robots_unreachable same_bytes trap older_capture exact_content no_text empty_content wrong_language"
+    expected = "robots_unreachable same_bytes trap older_capture no_text empty_content wrong_language"
     expected += " sitemap run_cancelled limit no_documents unsupported_media_type out_of_memory key_in_query disk_full"
     expected += " feed json_api files warc lastmod nofollow noindex canonical host_down retry_budget source_deleted"
     expected += (

@@ -72,7 +72,7 @@ PROCESS_FIELDS: Mapping[str, About] = MappingProxyType(
         "process.checks.*.one_of": About("any", "the texts that it may be"),
         "process.schema": About("none", "JSON schema that the document, as it is exported, must satisfy"),
         "process.near_duplicates": About(
-            "`0.9`", "similarity from which texts count as the same; `null`: only equal ones do", 0.5, 1
+            "`0.75`", "similarity from which texts count as the same; `null`: only equal ones do", 0.5, 1
         ),
         "process.across_sources": About("`true`", "look for duplicates in other sources, too"),
         "process.entities": About("`false`", "find names of people, places and organisations (needs the extra)"),

@@ -111,7 +111,7 @@ class ProcessRules:
     required: tuple[str, ...] = ()
     checks: Mapping[str, CheckRule] = field(default_factory=dict)
     schema: Mapping[str, Any] = field(default_factory=dict)
-    near_duplicates: float | None = 0.9
+    near_duplicates: float | None = 0.75
     across_sources: bool = True
     entities: bool = False
     llm: LanguageModelRules = field(default_factory=LanguageModelRules)

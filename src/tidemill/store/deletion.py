@@ -11,22 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.document import DocumentState
-from tidemill.models.event import DOCUMENT_REMOVED, RUN_FINISHED
+from tidemill.models.event import RUN_FINISHED
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.run import RunState
-from tidemill.store import events
+from tidemill.store import events, removal
 from tidemill.store import sources as source_store
 from tidemill.store.engine import Store
-from tidemill.store.rows import old_version
 from tidemill.store.tables import (
     IS_OPEN,
     captures,
     dead_letters,
-    document_versions,
     documents,
     pages,
     runs,
@@ -115,22 +113,13 @@ async def _end_runs(connection: AsyncConnection, source_id: str, now: datetime) 
 
 
 async def _remove_documents(connection: AsyncConnection, source_id: str, now: datetime) -> int:
-    """Remove some documents. None of their duplicates takes over, as it does when a page goes: all of them go."""
+    """Remove some documents, duplicates first; of those in other sources the best takes over from each that goes."""
     live = and_(documents.c.source_id == source_id, documents.c.state.in_(_LIVE))
-    rows = (await connection.execute(select(documents).where(live).limit(_AT_ONCE))).mappings().all()
+    some = select(documents).where(live).order_by(documents.c.state.desc()).limit(_AT_ONCE)
+    rows = (await connection.execute(some)).mappings().all()
     if not rows:
         return 0
-    await connection.execute(insert(document_versions), [old_version(row, now) for row in rows])
-    gone = {
-        "state": DocumentState.REMOVED.value,
-        "duplicate_of": None,
-        "version": documents.c.version + 1,
-        "updated_at": now,
-    }
-    await connection.execute(update(documents).where(documents.c.id.in_([row["id"] for row in rows])).values(gone))
-    shown = [row["id"] for row in rows if row["state"] == DocumentState.CURRENT.value]
-    lines = [events.line(DOCUMENT_REMOVED, now, source_id=source_id, document_id=each) for each in shown]
-    await events.append(connection, lines)
+    await removal.remove(connection, rows, run_id=None, now=now)
     await connection.execute(update(pages).where(pages.c.id.in_({row["page_id"] for row in rows})).values(_FORGOTTEN))
     return len(rows)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidemill.store import judge, leaders, near
+from tidemill.store import judge, keyed, leaders, near
 from tidemill.store.graph import Content, Graph
 from tidemill.store.judge import ORIGINAL, Member, Rank, Standing
 from tidemill.store.leaders import Leaders
@@ -54,10 +54,10 @@ async def settle(
     chosen = await leaders.choose(graph, entered, left, naming)
     judgement = _Judgement(graph, chosen)
     await judgement.hold()
-    await near.remember(connection, chosen.unwritten)
+    await keyed.remember(connection, chosen.unwritten)
     unwritten = {node.id for node in chosen.unwritten}
     turned = [node for node in judgement.judged.values() if node.standing.state is not node.member.standing.state]
-    await near.mark(connection, [node for node in turned if node.id not in unwritten])
+    await keyed.mark(connection, [node for node in turned if node.id not in unwritten])
     return await _standings(graph, chosen, list(judgement.judged.values()), entered)
 
 
@@ -100,7 +100,7 @@ class _Judgement:
     async def _dependents(self, originals: Iterable[str]) -> list[Node]:
         """The leaders that the store holds to be duplicates of these."""
         wanted = sorted(set(originals))
-        return await self.graph.load(await near.leaders_named_by(self.graph.connection, wanted)) if wanted else []
+        return await self.graph.load(await keyed.leaders_named_by(self.graph.connection, wanted)) if wanted else []
 
     async def _judge(self, node: Node) -> None:
         graph = self.graph

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidemill.store import judge, near
+from tidemill.store import judge, keyed, near
 from tidemill.store.alike import likeness
 from tidemill.store.buckets import Key
 from tidemill.store.judge import Member, Rank
@@ -72,7 +72,7 @@ class Graph:
         """Find the originals that may be alike to these nodes, and whatever leads under the keys in `also`."""
         wants = {node.id: node.wants() for node in nodes}
         keys = (key for own in wants.values() for key in own)
-        found = await near.by_keys(self.connection, (*also, *keys), also)
+        found = await keyed.by_keys(self.connection, (*also, *keys), also)
         for identifier, own in wants.items():
             self._beside[identifier] = {other for key in own for other in found.get(key, ())}
         await self.load(sorted({other for each in found.values() for other in each}))
@@ -81,7 +81,7 @@ class Graph:
     async def duplicates_near(self, nodes: Collection[Node]) -> list[tuple[Node, Node, float]]:
         """The duplicates that look alike to one of these nodes: each with that node and its similarity."""
         wants = {node.id: node.wants() for node in nodes}
-        found = await near.by_keys(self.connection, (), (key for own in wants.values() for key in own))
+        found = await keyed.by_keys(self.connection, (), (key for own in wants.values() for key in own))
         await self.load(sorted({other for each in found.values() for other in each}))
         return [
             (other, node, similarity)

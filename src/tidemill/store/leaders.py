@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tidemill.store import near
+from tidemill.store import keyed, near
 from tidemill.store.buckets import content_key
 from tidemill.store.graph import Content, Graph
 from tidemill.store.judge import Member
@@ -35,7 +35,7 @@ class Leaders:
 async def choose(graph: Graph, entered: Sequence[Node], left: Sequence[Member], naming: Sequence[Member]) -> Leaders:
     """The leaders of all groups that these touch. Rows of those that lead no more are gone when this returns."""
     members = [*(node.member for node in entered), *left]
-    stored = await near.leaders_among(graph.connection, sorted({each.id for each in members}))
+    stored = await keyed.leaders_among(graph.connection, sorted({each.id for each in members}))
     contents = {each.id: graph.content(each) for each in left}
     signatures = {contents[each]: signature for each, signature in stored.items() if each in contents}
     renamed = await _renamed(graph, naming)
@@ -61,7 +61,7 @@ async def choose(graph: Graph, entered: Sequence[Node], left: Sequence[Member], 
             chosen.unwritten.append(leader)
             outgoing |= {led.id} if led else set()
         graph.sign(leader, signature)
-    await near.forget(graph.connection, outgoing)
+    await keyed.forget(graph.connection, outgoing)
     leading = {node.id for node in chosen.by_content.values()}
     beaten = {node.id for nodes in (*coming.values(), *best.values()) for node in nodes}
     graph.followers = (outgoing | beaten) - leading

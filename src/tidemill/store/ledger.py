@@ -20,7 +20,7 @@ from tidemill.models.document import DocumentState
 from tidemill.models.host import HostPolicy
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.visit import Fetched, Found, LedgerEntry
-from tidemill.store import admission, hosts, removal
+from tidemill.store import admission, hosts, judge, removal
 from tidemill.store import captures as captures_store
 from tidemill.store.admission import Entry, Saved
 from tidemill.store.due import Due, due_of
@@ -199,10 +199,13 @@ async def _unchanged_by_documents(connection: AsyncConnection, batch: Sequence[F
     same = [fetched.visit.page_id for fetched in batch if fetched.outcome is Outcome.UNCHANGED]
     if not same:
         return list(batch)
-    columns = (documents.c.page_id, documents.c.state, documents.c.problems)
+    columns = (documents.c.page_id, documents.c.state, documents.c.problems, documents.c.similarity)
     standing: dict[str, dict[str, list[str]]] = {}
+    similar: dict[str, list[float | None]] = {}
     for row in await connection.execute(select(*columns).where(documents.c.page_id.in_(same))):
         standing.setdefault(row.page_id, {})[row.state] = row.problems
+        if row.state == DocumentState.DUPLICATE.value:
+            similar.setdefault(row.page_id, []).append(row.similarity)
     last = select(pages.c.id, pages.c.last_outcome, pages.c.last_reason).where(pages.c.id.in_(same))
     before = {row.id: (row.last_outcome, row.last_reason) for row in await connection.execute(last)}
 
@@ -216,7 +219,7 @@ async def _unchanged_by_documents(connection: AsyncConnection, batch: Sequence[F
         if set(held) == {DocumentState.INVALID}:
             return replace(fetched, outcome=Outcome.INVALID, reason=held[DocumentState.INVALID][0])
         if DocumentState.CURRENT not in held and DocumentState.DUPLICATE in held:
-            return replace(fetched, outcome=Outcome.DUPLICATE, reason="exact_content")
+            return replace(fetched, outcome=Outcome.DUPLICATE, reason=judge.reason_of(similar[fetched.visit.page_id]))
         return fetched
 
     return [settled(fetched) for fetched in batch]

@@ -1,7 +1,7 @@
-"""The leaders of groups of equal documents, as nodes of the graph of what is alike, and how they are found again.
+"""The leaders of groups of equal documents, as nodes of the graph of what is alike, and how they are read.
 
-In: identifiers or keys. Out: nodes, texts, rules of sources. Called by `duplicates`, inside its transaction; all of its
-SQL that has to do with `signatures` and `minhashes` is here.
+In: identifiers, contents, URLs. Out: nodes, members, texts, rules of sources. Called by `graph`, `leaders` and
+`duplicates`, inside their transaction.
 """
 
 from __future__ import annotations
@@ -12,16 +12,12 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
-    BigInteger,
-    Integer,
     RowMapping,
     Select,
     String,
     and_,
     bindparam,
-    delete,
     func,
-    insert,
     select,
     text,
 )
@@ -33,12 +29,9 @@ from tidemill.store import buckets
 from tidemill.store.buckets import Key
 from tidemill.store.event_matches import Happening, happening
 from tidemill.store.judge import Member, Standing
-from tidemill.store.many import execute_many
-from tidemill.store.tables import documents, minhashes, signatures, sources
+from tidemill.store.tables import documents, minhashes, sources
 
 LIVE = (DocumentState.CURRENT.value, DocumentState.DUPLICATE.value)
-_MOST_ALIKE = 50
-_MOST_EVENTS = 1000
 _MOST_AT_ONCE = 500
 _DEFAULT = ProcessRules()
 _MEMBER = (
@@ -54,16 +47,6 @@ _MEMBER = (
     documents.c.similarity,
 )
 _NODE = (*_MEMBER, documents.c.kind, documents.c.title, documents.c.fields, minhashes.c.signature)
-_BY_KEY = text(
-    """SELECT found.band, found.bucket, found.document_id
-    FROM json_each(:wanted) AS wanted
-    JOIN signatures AS found ON found.rowid IN (
-        SELECT rowid FROM signatures
-        WHERE band = json_extract(wanted.value, '$[0]') AND bucket = json_extract(wanted.value, '$[1]')
-        ORDER BY rowid LIMIT :most
-    )
-    """
-).columns(band=Integer, bucket=BigInteger, document_id=signatures.c.document_id.type)
 _NAMED = text(
     """SELECT value AS url FROM json_each(:urls) WHERE EXISTS (
         SELECT 1 FROM documents
@@ -90,13 +73,6 @@ def _two_best() -> Select[Any]:
 
 
 _TWO_BEST = _two_best()
-_ADD_KEY = insert(signatures)
-_ADD_SIGNATURE = insert(minhashes)
-_MARK = (
-    signatures.update()
-    .where(signatures.c.document_id == bindparam("b_id"))
-    .values(bucket=signatures.c.bucket.op("/")(2) * 2 + bindparam("b_flag"))
-)
 
 
 @dataclass(slots=True, eq=False)
@@ -212,81 +188,13 @@ async def best_of(connection: AsyncConnection, hashes: Collection[str]) -> tuple
     return best, shared
 
 
-async def by_keys(
-    connection: AsyncConnection, of_originals: Iterable[Key] = (), of_duplicates: Iterable[Key] = ()
-) -> dict[Key, list[str]]:
-    """The leaders that are originals under these keys, and those that are none under those.
-
-    At most 50 of each under one key, 1000 of events, since on a Saturday at eight there may be many.
-    """
-    wanted = {*of_originals, *((band, bucket + 1) for band, bucket in of_duplicates)}
-    of_events = {key for key in wanted if buckets.is_of_event(key)}
-    found: dict[Key, list[str]] = {}
-    for keys, most in ((wanted - of_events, _MOST_ALIKE), (of_events, _MOST_EVENTS)):
-        if keys:
-            given = {"wanted": orjson.dumps(sorted(keys)).decode(), "most": most}
-            for row in await connection.execute(_BY_KEY, given):
-                found.setdefault((row.band, row.bucket & ~1), []).append(row.document_id)
-    return found
-
-
 async def named(connection: AsyncConnection, urls: Iterable[str]) -> set[str]:
     """Those of these URLs that a document of another URL names as its canonical one."""
     given = {"urls": orjson.dumps(sorted(set(urls))).decode()}
     return set((await connection.execute(_NAMED, given)).scalars())
 
 
-async def leaders_among(connection: AsyncConnection, identifiers: Collection[str]) -> dict[str, bytes]:
-    """Those of these documents that lead a group, in whatever state, with their signatures."""
-    keyed = signatures.outerjoin(minhashes, minhashes.c.document_id == signatures.c.document_id)
-    statement = (
-        select(signatures.c.document_id, minhashes.c.signature)
-        .select_from(keyed)
-        .where(signatures.c.document_id.in_(identifiers), signatures.c.band == buckets.CONTENT)
-    )
-    return {row.document_id: row.signature or b"" for row in await connection.execute(statement)}
-
-
-async def leaders_named_by(connection: AsyncConnection, originals: Sequence[str]) -> list[str]:
-    """The leaders that are duplicates of these documents."""
-    leads = and_(signatures.c.document_id == documents.c.id, signatures.c.band == buckets.CONTENT)
-    led = select(signatures.c.band).where(leads).exists()
-    found: list[str] = []
-    for at in range(0, len(originals), _MOST_AT_ONCE):
-        of_these = documents.c.duplicate_of.in_(originals[at : at + _MOST_AT_ONCE])
-        found += (await connection.execute(select(documents.c.id).where(of_these, led))).scalars()
-    return found
-
-
 async def texts(connection: AsyncConnection, identifiers: Collection[str]) -> dict[str, str]:
     """The texts of these documents."""
     statement = select(documents.c.id, documents.c.content).where(documents.c.id.in_(identifiers))
     return {row.id: row.content for row in await connection.execute(statement)}
-
-
-async def forget(connection: AsyncConnection, identifiers: Collection[str]) -> None:
-    """These documents lead no group any more."""
-    if identifiers:
-        await connection.execute(delete(signatures).where(signatures.c.document_id.in_(identifiers)))
-        await connection.execute(delete(minhashes).where(minhashes.c.document_id.in_(identifiers)))
-
-
-async def remember(connection: AsyncConnection, leaders: Sequence[Node]) -> None:
-    """Write down under which keys these leaders are found."""
-    keys = [
-        {"document_id": each.id, "band": band, "bucket": bucket + (not each.is_original)}
-        for each in leaders
-        for band, bucket in (buckets.content_key(each.member.content_hash), *each.near_keys())
-    ]
-    if keys:
-        await execute_many(connection, _ADD_KEY, keys)
-    signed = [{"document_id": each.id, "signature": each.signature} for each in leaders if each.signature]
-    if signed:
-        await execute_many(connection, _ADD_SIGNATURE, signed)
-
-
-async def mark(connection: AsyncConnection, leaders: Sequence[Node]) -> None:
-    """Write down whether these leaders are originals."""
-    if leaders:
-        rows = [{"b_id": each.id, "b_flag": int(not each.is_original)} for each in leaders]
-        await connection.execute(_MARK, rows)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.crawl.discover import bounds
 from tidemill.crawl.discover.json_api import at_path, read_api
 from tidemill.crawl.discover.listing import Listed, Listing
 from tidemill.errors import Permanent
+from tidemill.markup import bounds
 from tidemill.models.source import ApiRules
 
 URL = "https://api.example/v1/articles?size=2"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.crawl.discover import bounds
 from tidemill.crawl.discover.listing import Listed, Listing
 from tidemill.crawl.discover.sitemap import read_sitemap
 from tidemill.errors import Permanent
+from tidemill.markup import bounds
 
 NAMESPACE = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
 ONE = f"<urlset {NAMESPACE}><url><loc> http://a/1 </loc><lastmod>2026-01-01</lastmod></url><url><loc>http://a/2</loc></url></urlset>"

@@ -230,6 +230,11 @@ def test_what_is_no_feed_is_said_to_be_none(body: bytes, reason: str) -> None:
     assert caught.value.reason == reason
 
 
+def test_elements_that_html_does_not_have_are_only_their_text() -> None:
+    entry = "<title>x</title><content type='xhtml'><a:b>one</a:b><c-03T10:00Z>two</c-03T10:00Z></content>"
+    assert one(atom(entry)).content == "one\ntwo"
+
+
 def test_entities_are_not_resolved() -> None:
     bomb = (
         '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c SYSTEM "file:///etc/passwd">]>'

@@ -252,6 +252,14 @@ def test_a_rule_that_no_day_fulfils_is_given_up_after_some_steps(rule: str) -> N
     assert budget.left > -100
 
 
+@pytest.mark.parametrize(
+    "rule", ["FREQ=NEVER", "FREQ=DAILY;UNTIL=101010", "FREQ=DAILY;UNTIL=P1D", "FREQ=YEARLY;BYMONTH=5L", "BYDAY=MO"]
+)
+def test_a_rule_that_nobody_understands_makes_no_series(rule: str) -> None:
+    found = one("SUMMARY:x", "DTSTART:20260105", f"RRULE:{rule}")
+    assert set(found.fields) == {"start", "all_day"}
+
+
 def test_all_series_of_a_calendar_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ical, "STEPS_OF_CALENDAR", 3_000)
     events = [event(f"UID:{n}", f"SUMMARY:{n}", "DTSTART:20260105", "RRULE:FREQ=DAILY") for n in range(9)]

@@ -15,11 +15,11 @@ from urllib.parse import urljoin
 
 import orjson
 
-from tidemill.crawl.discover.bounds import check_json
 from tidemill.crawl.discover.dates import latest, read_feed_time
 from tidemill.crawl.discover.listing import Listed, Listing
-from tidemill.crawl.discover.xml import elements, local_name, without_margin
 from tidemill.errors import Permanent
+from tidemill.markup.bounds import check_json
+from tidemill.markup.xml import elements, local_name, without_margin
 
 if TYPE_CHECKING:
     from lxml import etree

@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, quote, unquote_plus, urljoin, urlsplit, urlu
 
 import orjson
 
-from tidemill.crawl.discover.bounds import check_json
 from tidemill.crawl.discover.listing import Listed, Listing
 from tidemill.errors import Invalid, Permanent
+from tidemill.markup.bounds import check_json
 from tidemill.models.document import Json
 from tidemill.models.source import ApiRules
 from tidemill.models.url import url_key

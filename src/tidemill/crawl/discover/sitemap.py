@@ -14,8 +14,8 @@ from datetime import datetime
 from tidemill.crawl.discover.dates import read_w3c_time
 from tidemill.crawl.discover.feed import is_xml_feed, read_feed
 from tidemill.crawl.discover.listing import Listed, Listing
-from tidemill.crawl.discover.xml import elements, local_name, without_margin
 from tidemill.errors import Permanent
+from tidemill.markup.xml import elements, local_name, without_margin
 
 _GZIP = b"\x1f\x8b"
 _ENTRIES = frozenset({"url", "sitemap"})

@@ -49,6 +49,7 @@ _BASES = 3  # A link lies in its entry, that in a feed or channel; what is neste
 _MAIL_AND_NAME = re.compile(r"[^\s()]+@[^\s()]+\s*\((.+)\)\s*")
 _MAIL = re.compile(r"[^\s()]+@[^\s()]+")
 _MAX_ENCLOSURES = 50
+_HTML_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9]{0,19}")
 _ROOT = re.compile(rb"<(?:rss|feed|rdf:rdf)\b", re.IGNORECASE)
 
 
@@ -173,7 +174,8 @@ def _inner(element: etree._Element) -> str:
 
     for part in element.iter():
         if isinstance(part.tag, str):
-            part.tag = part.tag.rpartition("}")[2]
+            local = part.tag.rpartition("}")[2]
+            part.tag = local if _HTML_NAME.fullmatch(local) else "span"  # The parser reads more than it writes.
     etree.cleanup_namespaces(element)
     parts = (str(etree.tostring(child, method="html", encoding="unicode")) for child in element)
     return html.escape(element.text or "", quote=False) + "".join(parts)

@@ -96,14 +96,17 @@ def _numbers(text: str, least: int, most: int) -> frozenset[int]:
 
 
 def _by_day(text: str) -> frozenset[tuple[int, int]]:
-    found = (_BY_DAY.fullmatch(part.strip()) for part in text.split(",") if part.strip())
+    """Days of the week, each with its number in its month or year. Raises `ValueError`."""
+    found = [_BY_DAY.fullmatch(part.strip()) for part in text.split(",") if part.strip()]
+    if None in found:
+        raise ValueError(f"no days of the week: {text!r:.200}")
     return frozenset((int(each[1] or 0), _DAYS.index(each[2])) for each in found if each)
 
 
-def _until(text: str) -> datetime | None:
+def _until(text: str) -> datetime:
     found = _UNTIL.fullmatch(text)
     if found is None:
-        return None
+        raise ValueError(f"no time: UNTIL={text!r:.200}")
     *parts, mark = found.groups()
     numbers = [int(part) if part else None for part in parts]
     year, month, day, hour, minute, second = numbers

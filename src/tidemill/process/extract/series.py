@@ -33,10 +33,16 @@ def rule_of(event: Event) -> str | None:
     value = event.value("RRULE")
     if not isinstance(value, vRecur):
         return None
-    text = str(value.to_ical(), "utf-8")  # type: ignore[no-untyped-call]
     try:
+        text = str(value.to_ical(), "utf-8")  # type: ignore[no-untyped-call]
         parse_rule(text)
-    except (ValueError, OverflowError):
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+    ):  # The library keeps what it cannot write.
         return None
     return text
 

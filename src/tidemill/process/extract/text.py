@@ -15,11 +15,11 @@ from tidemill.process.extract.registry import TEXT, handles
 _MAX_TITLE_CHARS = 120
 _SPECIAL = re.compile(r"([\\`*_\[\]<>~|]|&(?=#?[a-zA-Z0-9]{1,32};))")
 _INDENTED = re.compile(r"^(?: {4,}|[ ]*\t[ \t]*)", re.MULTILINE)  # would be a block of code
-_LINE_END = re.compile(r"(?<=[^\s\\])[ \t]*\r?\n(?=[^\n]*\S)(?![ \t]*\r?\n)")
+_LINE_END = re.compile(r"(?<=\S)[ \t]*\r?\n(?=[^\n]*\S)(?![ \t]*\r?\n)")
 _EMPTY_LINES = re.compile(r"\r?\n(?:[ \t]*\r?\n)+")
 _COLUMNS = re.compile(r"^(?: {4}|\t)|\S {3,}\S|\S\t+\S", re.MULTILINE)
 _TICKS = re.compile(r"`+")
-_BLOCK = re.compile(r"^([^\S\n]*)(#{1,6}\s|[-+=]|\d+[.)]\s)", re.MULTILINE)
+_BLOCK = re.compile(r"^([^\S\n]*)(#{1,6}(?=\s|$)|[-+=]|\d+[.)](?=\s|$))", re.MULTILINE)
 
 
 @handles(*TEXT)
