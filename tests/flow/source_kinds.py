@@ -53,7 +53,9 @@ class Place:
         """Write a source down and apply it; `start` are paths of the site unless they are paths of this machine."""
         start = [f"{self.site.base_url}{each}" if each.startswith("/api") else each for each in spec.pop("start")]
         file = self.folder / f"{name}.yaml"
-        file.write_text(yaml.safe_dump({"name": name, "start": start, **spec}, sort_keys=False))
+        # The sources of one place show the same pages: each is to keep its own documents.
+        process = {"across_sources": False, **spec.pop("process", {})}
+        file.write_text(yaml.safe_dump({"name": name, "start": start, **spec, "process": process}, sort_keys=False))
         self.tidemill("sources", "apply", str(file)).expect(0)
 
     def crawl(self, name: str, *arguments: str) -> Crawl:
