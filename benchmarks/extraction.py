@@ -31,7 +31,7 @@ from tidemill.process.extract.structured import extract_structured
 from tidemill.process.pipeline import preload, process
 from tidemill.process.steps.registry import steps_in_order
 
-_WORD = re.compile(r"\w+")
+WORD = re.compile(r"\w+")
 _FETCHED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -64,7 +64,7 @@ class Score:
 
 def word_f1(found: str, truth: str) -> float:
     """Harmonic mean of precision and recall over the bags of lower-case words."""
-    given, wanted = Counter(_WORD.findall(found.lower())), Counter(_WORD.findall(truth.lower()))
+    given, wanted = Counter(WORD.findall(found.lower())), Counter(WORD.findall(truth.lower()))
     if not given and not wanted:
         return 1.0
     common = sum((given & wanted).values())
@@ -138,12 +138,17 @@ def stages(pages: list[dict[str, Any]]) -> dict[str, float]:
         timed("decode", lambda page=page: page.text)
         timed("parse (lexbor, guarded)", lambda page=page: page.tree)
         timed("metadata", lambda page=page: page.metadata)
-        timed("main text (trafilatura, htmldate)", lambda page=page: page.main_text)
+        timed("blocks", lambda page=page: page.measures)
+        timed("main text", lambda page=page: page.main_text)
+        timed("dates", lambda page=page: page.dates)
         drafts: tuple[Draft, ...] = timed("drafts", lambda page=page: extract_structured(page) + extract_article(page))
         for step in steps:
             name = f"step {getattr(step, '__name__', '?')}"
             drafts = timed(
-                name, lambda step=step, drafts=drafts: tuple(step(draft, ProcessRules()) for draft in drafts)
+                name,
+                lambda step=step, drafts=drafts, capture=page.capture: tuple(
+                    step(draft, ProcessRules(), capture) for draft in drafts
+                ),
             )
     return {name: 1000 * seconds / len(pages) for name, seconds in spent.items()}
 

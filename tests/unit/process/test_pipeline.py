@@ -55,7 +55,7 @@ def test_an_article_has_text_markdown_and_all_that_follows_from_them() -> None:
     assert draft.summary is not None
     assert draft.summary.split(". ")[0] in " ".join(draft.content.split())
     assert (draft.problems, draft.flags) == ((), ())
-    assert draft.provenance["content"] == "trafilatura"
+    assert draft.provenance["content"] == "blocks@1"
     assert len(draft.content_hash) == len(draft.fingerprint) == 64
 
 

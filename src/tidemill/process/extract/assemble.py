@@ -12,7 +12,7 @@ from datetime import datetime, tzinfo
 
 from tidemill.models.document import Draft, Json
 from tidemill.process.extract.fragments import plain_text, rich_text
-from tidemill.process.extract.metadata import web_url
+from tidemill.process.extract.links import web_url
 from tidemill.process.extract.page import Page
 from tidemill.process.extract.paths import KIND
 from tidemill.process.extract.text import as_markdown

@@ -18,7 +18,7 @@ from tidemill.process.extract.feed_entry import Entry, Feed
 from tidemill.process.extract.feed_json import read_json_feed
 from tidemill.process.extract.feed_xml import read_xml_feed
 from tidemill.process.extract.fragments import plain_text, rich_text
-from tidemill.process.extract.metadata import web_url
+from tidemill.process.extract.links import web_url
 from tidemill.process.extract.page import Page
 from tidemill.process.extract.registry import handles
 from tidemill.process.extract.text import first_line

@@ -10,7 +10,9 @@ import html
 import re
 
 from tidemill.markup import parse_html
-from tidemill.process.extract.metadata import web_url
+from tidemill.process.extract.links import web_url
+from tidemill.process.extract.maintext import read_fragment
+from tidemill.process.extract.text import as_markdown
 from tidemill.process.extract.visible import text_of_node
 
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
@@ -20,7 +22,6 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _LINK = re.compile(r"\s(?:href|src)\s*=", re.IGNORECASE)
-_KEPT_SHARE = 0.7
 
 
 def is_html(text: str) -> bool:
@@ -58,14 +59,9 @@ def with_absolute_links(markup: str, base_url: str) -> str:
 
 
 def rich_text(text: str, url: str) -> tuple[str, str]:
-    """A text that may be HTML, plain and as markdown. What trafilatura takes for no content is kept nevertheless."""
-    from tidemill.process.extract.maintext import read_main_text  # the rules of sources need not wait for its libraries
-    from tidemill.process.extract.text import as_markdown
-
+    """A text that may be HTML, plain and as markdown. Raises `Permanent` if its markup would hang a parser."""
+    if is_html(text):
+        shown = read_fragment(text, url)
+        return shown.text, shown.markdown
     plain = plain_text(text)
-    if not is_html(text):
-        return plain, as_markdown(plain)
-    main = read_main_text(f"<html><body><article>{text}</article></body></html>", lambda: text, url, None)
-    if len(main.text.split()) < _KEPT_SHARE * len(plain.split()):
-        return plain, as_markdown(plain)
-    return main.text, main.markdown
+    return plain, as_markdown(plain)

@@ -13,26 +13,26 @@ from selectolax.lexbor import LexborNode
 from tidemill.markup import LexborHTMLParser
 
 _SELECTOR = (
-    "html, title, h1, meta, link[rel=canonical], script[type='application/ld+json'], [rel=author], [itemprop=author], "
-    "[itemprop=datePublished], time[pubdate]"
+    "html, title, h1, meta, link[rel=canonical], script[type='application/ld+json'], [rel~=author], "
+    "[itemprop~=author], [itemprop~=datePublished], [itemprop~=dateModified], [itemprop~=dateCreated], time[pubdate]"
 )
 _UNCLOSED = re.compile(r"</?(?:meta|link|script|style|base|head|body|html|h1)\b", re.IGNORECASE)
 _MAX_TEXT_CHARS = 500
 _MAX_HEADING_CHARS = 300
+_MAX_NAME_CHARS = 60
 
 
 @dataclass(slots=True)
 class Head:
-    """Raw strings as the page gives them."""
+    """Raw strings as the page gives them. `marked` are those of elements with an `itemprop` or `rel`, by that name."""
 
     language: str | None = None
     title: str | None = None
     headings: list[str] = field(default_factory=list)
     canonical: str | None = None
-    published: str | None = None
-    authors: list[str] = field(default_factory=list)
     json_blocks: list[str] = field(default_factory=list)
     values: dict[str, list[str]] = field(default_factory=dict)
+    marked: dict[str, list[str]] = field(default_factory=dict)
 
     def meta(self, name: str) -> str | None:
         """The first value of the meta tag `name` (or `property`, or `itemprop`); names are in lower case."""
@@ -84,10 +84,21 @@ def _read_meta(head: Head, attributes: dict[str, str | None]) -> None:
 
 def _read_marked(head: Head, node: LexborNode) -> None:
     attributes = node.attributes
-    if attributes.get("itemprop") == "datePublished" or node.tag == "time":
-        head.published = head.published or attributes.get("datetime") or attributes.get("content") or _text(node)
-    elif 0 < len(text := _text(node)) <= 60 and text not in head.authors and not head.authors:
-        head.authors.append(text)
+    names = (attributes.get("itemprop") or "").split()
+    for name in ("datePublished", "dateModified", "dateCreated"):
+        if name in names or (name == "datePublished" and "pubdate" in attributes):
+            value = attributes.get("datetime") or attributes.get("content") or _text(node)
+            head.marked.setdefault(name, []).append(value.strip())
+            return
+    name = "author" if "author" in names else "rel=author"
+    inner = node.css_first("[itemprop~=name]") if name == "author" else None
+    text = _marked_name(inner) if inner is not None else _text(node)
+    if 0 < len(text) <= _MAX_NAME_CHARS and text not in head.marked.get(name, ()):
+        head.marked.setdefault(name, []).append(text)
+
+
+def _marked_name(node: LexborNode) -> str:
+    return " ".join((node.attributes.get("content") or "").split()) or _text(node)
 
 
 def _is_in_svg(node: LexborNode) -> bool:

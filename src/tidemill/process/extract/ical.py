@@ -15,7 +15,7 @@ from tidemill.errors import Permanent
 from tidemill.models.document import Draft, Json, origin
 from tidemill.process.extract.calendar_parts import Calendar, Event, cut, events_of
 from tidemill.process.extract.fragments import plain_text
-from tidemill.process.extract.metadata import web_url
+from tidemill.process.extract.links import web_url
 from tidemill.process.extract.page import Page
 from tidemill.process.extract.recurrence_rule import Budget
 from tidemill.process.extract.registry import CALENDAR, handles

@@ -1,121 +1,71 @@
-"""The text that a page is about, as plain text and as markdown, by one run of trafilatura.
+"""The text that a page is about, as plain text and as markdown: those of its blocks that are likely content.
 
-Comes in: decoded HTML that the guard has passed; goes out: `MainText`. Called through `Page.main_text`. Pages on which
-trafilatura finds nothing, or so little that it gives up their structure, are asked once more in another way.
+Comes in: the blocks of a page; goes out: `MainText`. Called through `Page.main_text`, and for fragments of HTML of
+which all is content.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from urllib.parse import urljoin
+from functools import lru_cache
 
-from htmldate import find_date
-from lxml.etree import strip_elements, strip_tags
-from lxml.html import HtmlElement
-from trafilatura import bare_extraction, load_html
-from trafilatura.settings import Document, Extractor
-from trafilatura.xml import xmltotxt
+from tidemill.markup import parse_html
+from tidemill.models.document import origin
+from tidemill.process.extract.blocks import Blocks, read_blocks
+from tidemill.process.extract.links import web_url
+from tidemill.process.extract.measures import Measures
+from tidemill.process.extract.render import render
+from tidemill.process.extract.scores import score_blocks
+from tidemill.process.extract.signals import UNSEEN
 
-from tidemill.errors import Permanent
+ORIGIN = origin("blocks", "1")
+"""Its version is changed with the rules and weights, when the same page may give another text."""
 
-_SHORT_CHARS = 250  # Below this trafilatura falls back to bare strings, each text node on a line of its own.
-_KEPT_SHARE = 0.6
-_NOT_CONTENT = ("nav", "footer", "aside", "form", "script", "style", "noscript", "template", "svg", "head")
-_ABSOLUTE = ("http://", "https://", "mailto:")
-PERMALINKS = frozenset("¶#§🔗⚓")
-_INLINE = frozenset((
-    "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd",
-    "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr",
-))  # fmt: skip
+_FEW_WORDS = 25
+_EASIER = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class MainText:
-    """`published_at` is htmldate's, looked for only if it was asked for; midnight UTC of its day."""
+    """The same words in the same order, twice."""
 
     text: str
     markdown: str
-    published_at: datetime | None = None
 
 
-def read_main_text(html: str, normalised: Callable[[], str], url: str, date_before: datetime | None) -> MainText:
-    """The main text of `html`, and its date if `date_before` (when it was fetched) says to look for one.
+def find_main_text(found: Blocks, measures: Measures, base_url: str, *, is_article: bool) -> MainText:
+    """The content of a page, with its links made absolute; empty only if the page shows nothing."""
+    return MainText(*render(found, _choose(found, measures, is_article=is_article), _absolute_from(base_url)))
 
-    `normalised` gives the same page with all its tags, for markup that trafilatura does not take for a page. Comments
-    of readers are left out. Raises `Permanent` (`nesting_too_deep`) if it nests too deeply for the extractor.
+
+def read_fragment(markup: str, base_url: str) -> MainText:
+    """All that a piece of HTML shows. Raises `Permanent` if it would hang a parser."""
+    found = read_blocks(parse_html(markup).body)
+    return MainText(*render(found, range(len(found.blocks)), _absolute_from(base_url)))
+
+
+def least_score(prose: float, *, is_article: bool) -> float:
+    """From which score on a block is taken for content.
+
+    Where a page is mostly prose, other things are seldom content; in a page of lists and cards nothing else is. So the
+    bar rises with the share of `prose`: to the middle for what calls itself an article, to somewhat less for others.
     """
-    try:
-        tree = load_html(html)
-        if tree is None and (tree := load_html(normalised())) is None:
-            return MainText("", "")
-        published_at = _find_date(tree, url, date_before) if date_before is not None else None
-        _prepare(tree, url)
-        text, markdown = _extract(tree, url)
-    except RecursionError as error:
-        raise Permanent(f"{url} nests too deeply to find its main text", reason="nesting_too_deep") from error
-    return MainText(text, markdown, published_at)
+    return min(0.0, 4.0 * prose - 1.5) if is_article else min(-0.3, 2.2 * prose - 1.5)
 
 
-def _prepare(tree: HtmlElement, url: str) -> None:
-    """Links lead where they lead from this page, and the marks by which headings link to themselves are gone."""
-    for anchor in list(tree.iter("a")):
-        href = anchor.get("href", "").strip()
-        if href.startswith("#") and anchor.text_content().strip() in PERMALINKS:
-            anchor.drop_tree()
-        elif url and href and not href.startswith(_ABSOLUTE):
-            with suppress(ValueError):  # what is no URL stays as it is
-                anchor.set("href", urljoin(url, href))
+def _choose(found: Blocks, measures: Measures, *, is_article: bool) -> list[int]:
+    """The blocks above the bar; of a page that seems to have hardly any, all but navigation and the like."""
+    scores, prose = score_blocks(found, measures)
+    least = least_score(prose, is_article=is_article)
+    chosen = [index for index, score in enumerate(scores) if score > least]
+    if sum(measures.words[index] for index in chosen) >= _FEW_WORDS:
+        return chosen
+    seen = [index for index, block in enumerate(found.blocks) if not measures.bits[block.container] & UNSEEN]
+    more = [index for index in seen if scores[index] > least - _EASIER]
+    few = sum(measures.words[index] for index in more) < _FEW_WORDS
+    return (seen if few else more) or list(range(len(found.blocks)))
 
 
-def _extract(tree: HtmlElement, url: str) -> tuple[str, str]:
-    text, markdown = _run(tree, _options(url))
-    if not text.strip():
-        text, markdown = _run(tree, _options(url, recall=True))
-    elif len(text) < _SHORT_CHARS:
-        options = _options(url)
-        options.min_extracted_size = 1
-        shaped = _run(tree, options)
-        if len(shaped[0].split()) >= _KEPT_SHARE * len(text.split()):
-            return shaped
-    if not text.strip():
-        text = markdown = _visible_text(tree)
-    return text, markdown
-
-
-def _options(url: str, *, recall: bool = False) -> Extractor:
-    options = Extractor(url=url, comments=False, formatting=True, links=True, images=False, tables=True, recall=recall)
-    options.format = "markdown"  # Any but "python", which would render a text that is not wanted.
-    return options
-
-
-def _run(tree: HtmlElement, options: Extractor) -> tuple[str, str]:
-    """Both renderings of one extraction; the plain one without the targets of links."""
-    document = bare_extraction(tree, options=options)
-    if not isinstance(document, Document) or document.body is None:
-        return "", ""
-    plain = deepcopy(document.body)
-    strip_tags(plain, "ref")
-    return xmltotxt(plain, False), xmltotxt(document.body, True)
-
-
-def _visible_text(tree: HtmlElement) -> str:
-    """All that a reader sees beside navigation and forms, each block on a line of its own."""
-    visible = deepcopy(tree)
-    strip_elements(visible, *_NOT_CONTENT, with_tail=False)
-    for element in visible.iter():
-        if element.tag not in _INLINE:
-            element.text = f"\n{element.text or ''}"
-            element.tail = f"\n{element.tail or ''}"
-    lines = (" ".join(line.split()) for line in visible.text_content().split("\n"))
-    return "\n".join(line for line in lines if line)
-
-
-def _find_date(tree: HtmlElement, url: str, date_before: datetime) -> datetime | None:
-    # htmldate takes today for its latest date; the day of the fetch makes the answer a function of the capture.
-    latest = (date_before + timedelta(days=1)).strftime("%Y-%m-%d")
-    found = find_date(tree, extensive_search=False, original_date=True, url=url or None, max_date=latest)
-    return datetime.strptime(found, "%Y-%m-%d").replace(tzinfo=UTC) if found else None
+def _absolute_from(base_url: str) -> Callable[[str], str | None]:
+    return lru_cache(maxsize=1024)(lambda link: web_url(base_url, link) if link else None)

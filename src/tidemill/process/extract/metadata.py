@@ -6,16 +6,17 @@ Comes in: the tree; goes out: `Metadata`, each value with its origin. Called thr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from tidemill.markup import LexborHTMLParser
-from tidemill.models.document import Json
+from tidemill.models.document import Json, origin
+from tidemill.process.extract.authors import join_authors
+from tidemill.process.extract.choices import Candidate, disagreements, preferred, ranked
 from tidemill.process.extract.head import Head, read_head
 from tidemill.process.extract.jsonld import Item, ItemStore, text_of, texts_of, types_of
-from tidemill.process.extract.times import ZONE_ASSUMED, parse_aware_time
+from tidemill.process.extract.links import web_url
 from tidemill.process.extract.titles import choose_title
 
 ARTICLE_TYPES = frozenset((
@@ -27,67 +28,79 @@ ARTICLE_TYPES = frozenset((
 _PAGE_TYPES = frozenset(
     ["WebPage", "ItemPage", "AboutPage", "FAQPage", "QAPage", "MedicalWebPage", "CollectionPage", "ProfilePage"]
 )
-_PUBLISHED_META = (
-    "article:published_time", "og:article:published_time", "datepublished", "date", "pubdate", "publishdate",
-    "publish-date", "publish_date", "parsely-pub-date", "sailthru.date", "dc.date.issued", "dc.date", "dcterms.created",
-    "dcterms.issued", "citation_publication_date", "article.published", "published_date",
-    "cxenseparse:recs:publishtime",
-)  # fmt: skip
-_MODIFIED_META = ("article:modified_time", "og:updated_time", "datemodified", "last-modified", "dcterms.modified")
+_DISCUSSION_TYPES = frozenset(("DiscussionForumPosting", "QAPage"))
+_DISCUSSION_URL = re.compile(
+    r"forum|/threads?/|/topics?/|/t/|viewtopic|showthread|/questions?/|discuss|community\.|/comments/|/posts?/\d|boards?\.",
+    re.IGNORECASE,
+)
+_DISCUSSION_SOFTWARE = re.compile(
+    r"discourse|xenforo|vbulletin|phpbb|vanilla|invision|flarum|simple machines|smf|mybb", re.IGNORECASE
+)
 _AUTHOR_META = (
-    "author", "article:author", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "citation_author",
-    "byl", "twitter:creator_name",
+    "author", "article:author", "parsely-author", "sailthru.author", "dc.creator", "dc.contributor.author",
+    "dcterms.creator", "citation_author", "byl", "byline", "article.author", "article:author_name", "og:author",
+    "twitter:creator_name", "cxenseparse:author", "authors",
 )  # fmt: skip
-_TAG_META = ("article:tag", "keywords", "news_keywords", "parsely-tags")
+_TAG_META = ("article:tag", "keywords", "news_keywords", "parsely-tags", "sailthru.tags")
 _LANGUAGE = re.compile(r"([a-zA-Z]{2})(?:[-_]|$)")
-_BY = re.compile(r"^(?:by|von|por|par|di|door)[:\s]\s*", re.IGNORECASE)
 _MAX_TAGS = 30
-_MAX_AUTHOR_CHARS = 200
+_MAX_TAG_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Values as found, `None` where there is none; `provenance` names the origin of each. Times are in UTC."""
+    """Values as found, `None` where there is none; `provenance` names the origin of each.
 
+    `own` is the item that describes the page itself (`{}` if none does), `locale` the language with its region.
+    `is_discussion`: what others write is its content. `disagreements` are as in `Draft`.
+    """
+
+    head: Head
     items: ItemStore
+    own: Item
     is_article: bool
+    is_discussion: bool = False
     title: str | None = None
     heading: str | None = None
     author: str | None = None
-    published_at: datetime | None = None
-    modified_at: datetime | None = None
     language: str | None = None
+    locale: str | None = None
     description: str | None = None
     canonical_url: str | None = None
     site_name: str | None = None
     image_url: str | None = None
     tags: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
     provenance: dict[str, str] = field(default_factory=dict)
+    disagreements: tuple[dict[str, Json], ...] = ()
+
+    @property
+    def own_type(self) -> str:
+        """By what name `own` is known."""
+        return _type_name(self.own)
 
 
-def read_metadata(tree: LexborHTMLParser, url: str, base_url: str) -> Metadata:
+def read_metadata(
+    tree: LexborHTMLParser, url: str, base_url: str, prefer: Mapping[str, Sequence[str]] | None = None
+) -> Metadata:
     """All that the page says of itself. Nothing here fails: what cannot be read is not there."""
     head = read_head(tree)
     items = ItemStore(head.json_blocks)
     own = _own_item(items, url)
-    picked = _Picked(base_url)
+    picked = _Picked(base_url, prefer or {})
     _pick_texts(picked, head, own, items, url)
     _pick_links(picked, head, own, items)
-    is_article = bool(types_of(own) & ARTICLE_TYPES) or head.meta("og:type") == "article"
-    created = own.get("datePublished") if is_article else None  # Of a mere web page it is when the site was built.
-    dates = [("jsonld", created), *_metas(head, _PUBLISHED_META), ("html", head.published)]
-    published = picked.time("published_at", dates)
-    modified = picked.time("modified_at", [("jsonld", own.get("dateModified")), *_metas(head, _MODIFIED_META)])
+    is_article = bool(types_of(own) & ARTICLE_TYPES) or (head.meta("og:type") or "").lower() == "article"
     return Metadata(
+        head=head,
         items=items,
+        own=own,
         is_article=is_article,
+        is_discussion=_is_discussion(items, head, url),
         heading=head.headings[0] if len(head.headings) == 1 else None,
-        published_at=published,
-        modified_at=modified,
+        locale=head.language or head.meta("og:locale"),
         tags=_tags(picked, head, own),
-        flags=tuple(picked.flags),
         provenance=picked.provenance,
+        disagreements=tuple(picked.disagreements),
         **picked.texts,
     )
 
@@ -95,67 +108,78 @@ def read_metadata(tree: LexborHTMLParser, url: str, base_url: str) -> Metadata:
 class _Picked:
     """Collects the first good value of each field together with where it came from."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, prefer: Mapping[str, Sequence[str]]) -> None:
         self.base_url = base_url
+        self.prefer = prefer
         self.texts: dict[str, str] = {}
         self.provenance: dict[str, str] = {}
-        self.flags: list[str] = []
+        self.disagreements: list[dict[str, Json]] = []
 
     def text(self, name: str, candidates: Iterable[tuple[str, Json]]) -> None:
-        for origin, value in candidates:
-            if found := text_of(value):
-                self.texts[name], self.provenance[name] = found, origin
-                return
+        given = [Candidate(found, at) for at, value in candidates if (found := text_of(value))]
+        self.choose(name, ranked(name, given, self.prefer), recorded=name == "language")
 
     def link(self, name: str, candidates: Iterable[tuple[str, Json]]) -> None:
-        for origin, value in candidates:
-            if found := web_url(self.base_url, text_of(value)):
-                self.texts[name], self.provenance[name] = found, origin
-                return
+        given = [
+            Candidate(found, at)
+            for at, value in candidates
+            if (found := web_url(self.base_url, text_of(value))) and not _is_root(found, self.base_url)
+        ]
+        self.choose(name, ranked(name, given, self.prefer), recorded=name == "canonical_url")
 
-    def time(self, name: str, candidates: Iterable[tuple[str, Json]]) -> datetime | None:
-        for origin, value in candidates:
-            found, assumed = parse_aware_time(text_of(value) or "")
-            if found is not None:
-                self.provenance[name] = origin
-                if assumed and ZONE_ASSUMED not in self.flags:
-                    self.flags.append(ZONE_ASSUMED)
-                return found
-        return None
+    def choose(self, name: str, candidates: list[Candidate[str]], *, recorded: bool = True) -> None:
+        """Takes the first of what is in its order, and records what the others say."""
+        if candidates:
+            self.texts[name], self.provenance[name] = candidates[0].value, candidates[0].origin
+            self.disagreements += disagreements(name, candidates) if recorded else ()
 
 
 def _pick_texts(picked: _Picked, head: Head, own: Item, items: ItemStore, url: str) -> None:
     site = text_of(items.resolve(own.get("publisher")))
-    picked.text(
-        "site_name",
-        [("opengraph", head.meta("og:site_name")), ("jsonld", site), ("meta", head.meta("application-name"))],
+    kind = _type_name(own)
+    names = [(_og("og:site_name"), head.meta("og:site_name")), (_jsonld(kind, "publisher"), site)]
+    picked.text("site_name", [*names, (_meta("application-name"), head.meta("application-name"))])
+    declared = [
+        (text, at)
+        for at, text in (
+            (_jsonld(kind, "headline"), text_of(own.get("headline")) or text_of(own.get("name"))),
+            (_og("og:title"), head.meta("og:title")),
+            (origin("html", "1", "title"), head.title),
+        )
+        if text
+    ]
+    titles = choose_title(head.headings, declared, picked.texts.get("site_name"), url)
+    picked.choose("title", preferred("title", [Candidate(*title) for title in titles if title[0]], picked.prefer))
+    descriptions = (
+        (_jsonld(kind, "description"), own.get("description")),
+        (_og("og:description"), head.meta("og:description")),
+        (_meta("description"), head.meta("description")),
     )
-    if found := choose_title(
-        text_of(own.get("headline")) or text_of(own.get("name")), head, picked.texts.get("site_name"), url
-    ):
-        picked.texts["title"], picked.provenance["title"] = found
-    description = [("jsonld", own.get("description")), ("opengraph", head.meta("og:description"))]
-    picked.text("description", [*description, ("meta", head.meta("description"))])
-    language = next(
-        (code for code in (_language(text_of(own.get("inLanguage"))), _language(head.language)) if code), None
+    picked.text("description", descriptions)
+    languages = (
+        (_jsonld(kind, "inLanguage"), _language(text_of(own.get("inLanguage")))),
+        (origin("html", "1", "html[lang]"), _language(head.language)),
+        (_og("og:locale"), _language(head.meta("og:locale"))),
     )
-    picked.text("language", [("html", language)])
-    for origin, names in _author_candidates(head, own, items):
-        if author := _author(names):
-            picked.texts["author"], picked.provenance["author"] = author, origin
-            return
+    picked.text("language", languages)
+    authors = [
+        Candidate(joined, at)
+        for at, given in _author_candidates(head, own, items, kind)
+        if (joined := join_authors(given, picked.texts.get("site_name")))
+    ]
+    picked.choose("author", ranked("author", authors, picked.prefer))
 
 
 def _pick_links(picked: _Picked, head: Head, own: Item, items: ItemStore) -> None:
-    picked.link("canonical_url", [("html", head.canonical), ("opengraph", head.meta("og:url"))])
+    canonical = [(origin("html", "1", "link[rel=canonical]"), head.canonical), (_og("og:url"), head.meta("og:url"))]
+    picked.link("canonical_url", canonical)
     image = items.resolve(own.get("image"))
     if isinstance(image, list) and image:
         image = items.resolve(image[0])
     if isinstance(image, dict):
         image = image.get("url") or image.get("contentUrl")
-    picked.link(
-        "image_url", [("opengraph", head.meta("og:image")), ("jsonld", image), ("meta", head.meta("twitter:image"))]
-    )
+    images = [(_og("og:image"), head.meta("og:image")), (_jsonld(_type_name(own), "image"), image)]
+    picked.link("image_url", [*images, (_meta("twitter:image"), head.meta("twitter:image"))])
 
 
 def _own_item(items: ItemStore, url: str) -> Item:
@@ -170,6 +194,14 @@ def _own_item(items: ItemStore, url: str) -> Item:
     return {}
 
 
+def _is_discussion(items: ItemStore, head: Head, url: str) -> bool:
+    if any(types_of(item) & _DISCUSSION_TYPES for item in items.top):
+        return True
+    return (
+        _DISCUSSION_URL.search(url) is not None or _DISCUSSION_SOFTWARE.search(head.meta("generator") or "") is not None
+    )
+
+
 def _same_page(item: Item, url: str) -> bool:
     addresses = [item.get("url"), item.get("@id"), item.get("mainEntityOfPage")]
     given = [value.get("@id") if isinstance(value, dict) else value for value in addresses]
@@ -177,35 +209,32 @@ def _same_page(item: Item, url: str) -> bool:
 
 
 def _bare(url: str) -> str:
-    return url.partition("#")[0].partition("://")[2].removeprefix("www.").rstrip("/")
+    return url.partition("#")[0].partition("?")[0].partition("://")[2].removeprefix("www.").rstrip("/")
 
 
-def _metas(head: Head, names: tuple[str, ...]) -> list[tuple[str, Json]]:
-    return [("opengraph" if ":" in name else "meta", head.meta(name)) for name in names]
+def _is_root(url: str, base_url: str) -> bool:
+    """Whether a canonical URL is a site's front page, but the page is none: a mistake of its template."""
+    return not urlsplit(url).path.strip("/") and not urlsplit(url).query and bool(urlsplit(base_url).path.strip("/"))
 
 
-def _author_candidates(head: Head, own: Item, items: ItemStore) -> Iterable[tuple[str, list[str]]]:
-    given = items.resolve(own.get("author"))
-    members = given if isinstance(given, list) else [given]
-    yield "jsonld", texts_of([items.resolve(member) for member in members])
+def _author_candidates(head: Head, own: Item, items: ItemStore, kind: str) -> Iterator[tuple[str, list[str]]]:
+    for name in ("author", "creator"):
+        given = items.resolve(own.get(name))
+        members = given if isinstance(given, list) else [given]
+        yield _jsonld(kind, name), texts_of([items.resolve(member) for member in members])
     for name in _AUTHOR_META:
-        yield "meta", head.metas(name)
-    yield "html", list(head.authors)
-
-
-def _author(names: list[str]) -> str | None:
-    clean = [_BY.sub("", name).strip(" ,;|") for name in names if "://" not in name and "@" not in name]
-    joined = ", ".join(dict.fromkeys(name for name in clean if name))
-    return joined if 0 < len(joined) <= _MAX_AUTHOR_CHARS else None
+        yield _og(name) if name.startswith(("og:", "article:")) else _meta(name), head.metas(name)
+    yield origin("microdata", "1", "author"), head.marked.get("author", [])
+    yield origin("html", "1", "[rel=author]"), head.marked.get("rel=author", [])[:1]
 
 
 def _tags(picked: _Picked, head: Head, own: Item) -> tuple[str, ...]:
-    sources = [("jsonld", texts_of(own.get("keywords"))), *(("meta", head.metas(name)) for name in _TAG_META)]
-    for origin, texts in sources:
-        parts = [part.strip() for text in texts for part in text.split(",")]
-        tags = tuple(dict.fromkeys(part for part in parts if 0 < len(part) <= 60))[:_MAX_TAGS]
-        if tags:
-            picked.provenance["tags"] = origin
+    declared = (_jsonld(_type_name(own), "keywords"), texts_of(own.get("keywords")))
+    for at, texts in (declared, *((_og(name) if ":" in name else _meta(name), head.metas(name)) for name in _TAG_META)):
+        parts = [part.strip(" #\"'") for text in texts for part in text.split(",")]
+        folded = {part.casefold(): part for part in reversed(parts) if 0 < len(part) <= _MAX_TAG_CHARS}
+        if tags := tuple(reversed(folded.values()))[:_MAX_TAGS]:
+            picked.provenance["tags"] = at
             return tags
     return ()
 
@@ -215,13 +244,17 @@ def _language(text: str | None) -> str | None:
     return found[1].lower() if found else None
 
 
-def web_url(base_url: str, link: str | None) -> str | None:
-    """`link` as an absolute http(s) URL, `None` if it is none."""
-    if not link:
-        return None
-    try:
-        joined = urljoin(base_url, link.strip())
-        parts = urlsplit(joined)
-    except ValueError:
-        return None
-    return joined if parts.scheme in ("http", "https") and parts.netloc else None
+def _type_name(own: Item) -> str:
+    return min(types_of(own), key=lambda name: (name not in ARTICLE_TYPES, name), default="Thing")
+
+
+def _jsonld(kind: str, name: str) -> str:
+    return origin("jsonld", "1", f"{kind}.{name}")
+
+
+def _og(name: str) -> str:
+    return origin("opengraph", "1", name)
+
+
+def _meta(name: str) -> str:
+    return origin("meta", "1", name)

@@ -14,8 +14,12 @@ from tidemill.errors import Permanent
 from tidemill.markup import LexborHTMLParser, decode, parse_html
 from tidemill.models.capture import Capture
 from tidemill.models.source import ProcessRules
-from tidemill.process.extract.maintext import MainText, read_main_text
+from tidemill.process.extract.blocks import Blocks, read_blocks
+from tidemill.process.extract.dates import DateFinder, Dates, Reader
+from tidemill.process.extract.maintext import MainText, find_main_text
+from tidemill.process.extract.measures import Measures
 from tidemill.process.extract.metadata import Metadata, read_metadata
+from tidemill.process.extract.times import zone_of
 from tidemill.process.mojibake import MOJIBAKE, repair_markup
 
 _BINARY_SHARE = 0.01
@@ -65,16 +69,37 @@ class Page:
     @cached_property
     def metadata(self) -> Metadata:
         """What the page says of itself in JSON-LD, OpenGraph and meta tags."""
-        return read_metadata(self.tree, self.url, self.base_url)
+        return read_metadata(self.tree, self.url, self.base_url, self.rules.prefer)
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """All that the page shows, block by block."""
+        return read_blocks(self.tree.body)
+
+    @cached_property
+    def measures(self) -> Measures:
+        """Sums over the blocks."""
+        return Measures(self.blocks)
 
     @cached_property
     def main_text(self) -> MainText:
         """The text that the page is about, without navigation and the like."""
-        tree = self.tree  # The guard of the one parser protects the other.
-        wants_date = self.metadata.published_at is None and (self.metadata.is_article or _is_named_page(self.url))
-        return read_main_text(
-            self.text, lambda: tree.html or "", self.url, self.capture.fetched_at if wants_date else None
-        )
+        said = self.metadata
+        is_article = said.is_article and not said.is_discussion
+        return find_main_text(self.blocks, self.measures, self.base_url, is_article=is_article)
+
+    @cached_property
+    def dates(self) -> Dates:
+        """When the page was published and changed. What it only shows is read if it declares nothing."""
+        said = self.metadata
+        finder = DateFinder(Reader(zone_of(self.rules), self.capture.fetched_at, said.locale))
+        finder.add_declared(said.head, said.own, said.own_type, is_article=said.is_article)
+        if not finder.is_sure:
+            finder.add_url(self.url)
+            finder.add_shown(self.blocks, self.measures, said.title or "")
+        if not finder.published and (said.is_article or said.is_discussion or _is_named_page(self.url)):
+            finder.add_scripts(self.text)
+        return finder.found()
 
     @cached_property
     def _decoded(self) -> tuple[str, tuple[str, ...]]:
@@ -98,7 +123,7 @@ def _with_repaired_text(markup: str, body: bytes, flags: tuple[str, ...]) -> tup
 def _is_named_page(url: str) -> bool:
     """Whether the URL looks like that of one article (`/2026/05/…`, `/a-title-of-words`).
 
-    Other pages are not asked for a date: the dates that they show are seldom their own.
+    The scripts of other pages are not asked for a date: those that they hold are seldom their own.
     """
     return _ARTICLE_PATH.search(url) is not None
 

@@ -25,6 +25,7 @@ from tidemill.process.extract.entities import (
 )
 from tidemill.process.extract.events import read_events, shows_only_events
 from tidemill.process.extract.jsonld import text_of
+from tidemill.process.extract.maintext import ORIGIN
 from tidemill.process.extract.page import Page
 from tidemill.process.extract.registry import HTML, handles
 from tidemill.process.extract.subject import main_entity, same_in
@@ -84,7 +85,7 @@ def _with_main_text(page: Page, events: tuple[Draft, ...], only_events: bool) ->
     if not is_one or not page.main_text.text.strip():
         return events
     only, main = events[0], page.main_text
-    provenance = {**only.provenance, "content": "trafilatura", "markdown": "trafilatura"}
+    provenance = {**only.provenance, "content": ORIGIN, "markdown": ORIGIN}
     own = replace(only, content=main.text, markdown=main.markdown, provenance=provenance)
     return (replace(own, language=own.language or page.metadata.language), *events[1:])
 

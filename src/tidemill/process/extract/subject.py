@@ -10,7 +10,7 @@ import re
 from tidemill.models.document import Json
 from tidemill.process.extract.entities import ARTICLE, FAQ, JOB, ORGANIZATION, PRODUCT, RECIPE, Entity
 from tidemill.process.extract.jsonld import text_of
-from tidemill.process.extract.metadata import web_url
+from tidemill.process.extract.links import web_url
 from tidemill.process.extract.page import Page
 from tidemill.process.extract.titles import fold
 

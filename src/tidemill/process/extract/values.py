@@ -17,7 +17,7 @@ import orjson
 from tidemill.markup.safe_html import safe_html
 from tidemill.models.document import Json
 from tidemill.process.extract.fragments import with_absolute_links
-from tidemill.process.extract.metadata import web_url
+from tidemill.process.extract.links import web_url
 from tidemill.process.extract.times import iso_with_zone
 
 WHEN = "when"

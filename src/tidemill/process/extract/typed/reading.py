@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from tidemill.models.document import Draft, Json, origin
 from tidemill.process.extract.jsonld import Item, ItemStore
-from tidemill.process.extract.metadata import web_url
+from tidemill.process.extract.links import web_url
 from tidemill.process.extract.page import Page
 from tidemill.process.extract.text import as_markdown
 from tidemill.process.extract.times import ZONE_ASSUMED, iso_with_zone, parse_aware_time, zone_of

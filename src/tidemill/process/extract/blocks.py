@@ -1,0 +1,272 @@
+"""A page as a list of blocks (paragraphs, headings, list items, table rows, code) within their containers.
+
+Comes in: the lexbor tree, which is only read; goes out: `Blocks`. Called by `maintext`, which chooses among the blocks,
+and by `render`, which writes those that were chosen. Nothing here recurses: pages nest as deep as their authors like.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from selectolax.lexbor import LexborNode
+
+_UNREAD = frozenset((
+    "script", "style", "template", "svg", "select", "option", "iframe", "textarea", "input", "object", "embed",
+    "canvas", "video", "audio", "map", "datalist", "math", "picture", "source", "img", "link", "meta", "progress",
+    "meter", "head", "title", "base", "frameset", "col", "colgroup", "-comment", "_comment", "-doctype",
+))  # fmt: skip
+_INLINE = frozenset((
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins",
+    "kbd", "label", "mark", "nobr", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub",
+    "sup", "time", "tt", "u", "var", "wbr",
+))  # fmt: skip
+_EMPHASIS = {"b": "**", "strong": "**", "i": "*", "em": "*", "code": "`", "kbd": "`", "samp": "`", "tt": "`"}
+_PERMALINKS = frozenset("¶#§🔗⚓")
+_NOT_DATA = "table, h1, h2, h3, pre, form, blockquote, p + p"
+_MAX_CELL_CHARS = 250
+_MAX_CELLS = 5_000
+_CODE_LANGUAGE = re.compile(r"\b(?:language|lang|highlight-source|brush:)[-:\s]*([\w+#-]{1,20})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where inline markup begins or ends: `sign` is `**`, `*`, `` ` ``, `a` (to `href`), `|` (a cell) or `br`."""
+
+    sign: str
+    opens: bool = True
+    href: str = ""
+
+
+Part: TypeAlias = "str | Mark"
+_BREAK = Mark("br")
+_CELL = Mark("|")
+_END_OF_LINK = Mark("a", opens=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A block-level element: its place (index of its parent, -1 for the body's) and what it says of itself."""
+
+    parent: int
+    tag: str
+    names: str
+    role: str
+    is_hidden: bool
+    is_aria_hidden: bool
+    item_property: str
+    number: int = 0
+    """Of an item in an ordered list: its number, counted from 1; 0 if it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of text that no block-level element interrupts; `text` has its white space folded, but for code."""
+
+    text: str
+    parts: list[Part]
+    link_chars: int
+    container: int
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeMark:
+    """A `<time datetime>`: in which block it stands (or before which, if nothing is shown of it) and in what."""
+
+    block: int
+    value: str
+    container: int
+
+
+@dataclass(slots=True)
+class Blocks:
+    """All blocks in the order of the page, and the containers that they point into."""
+
+    containers: list[Container] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    times: list[TimeMark] = field(default_factory=list)
+
+    def container(self, block: Block) -> Container:
+        """What `block` stands in."""
+        return self.containers[block.container]
+
+
+def read_blocks(body: LexborNode | None) -> Blocks:
+    """The blocks of `body`: everything that has text, navigation and hidden parts included."""
+    reader = _Reader()
+    if body is not None:
+        reader.read(body)
+    return reader.found
+
+
+class _Reader:
+    """The walk: what is open, and the parts of the block that is being read."""
+
+    def __init__(self) -> None:
+        self.found = Blocks([Container(-1, "body", "", "", False, False, "")])
+        self.parts: list[Part] = []
+        self.open_marks: list[Mark] = []
+        self.link_chars = 0
+        self.links = 0
+        self.has_text = False
+        self.row_depth = 0
+        self.counts: dict[int, int] = {}
+
+    def read(self, body: LexborNode) -> None:
+        current = 0
+        left: list[tuple[LexborNode, int, Mark | None, bool]] = []
+        node = body.child
+        while True:
+            if node is None:
+                if not left:
+                    break
+                parent, outer, mark, is_block = left.pop()
+                self._leave(current, parent.tag or "", mark, is_block)
+                current, node = outer, parent.next
+                continue
+            tag = node.tag or ""
+            if tag == "-text":
+                self._add_text(node.text_content or "")
+            elif tag == "br":
+                self.parts.append(_BREAK)
+            elif tag == "pre" and not self.row_depth:
+                self._add_code(node, current)
+            elif tag not in _UNREAD and not self._is_permalink(node, tag):
+                outer = current
+                mark = self._mark(node, tag)
+                is_block = tag not in _INLINE
+                if tag == "time" and (value := node.attributes.get("datetime")):
+                    self.found.times.append(TimeMark(len(self.found.blocks), value.strip(), current))
+                if is_block:
+                    current = self._enter(node, tag, current)
+                if (child := node.child) is not None:
+                    left.append((node, outer, mark, is_block))
+                    node = child
+                    continue
+                self._leave(current, tag, mark, is_block)
+                current = outer
+            node = node.next
+        self._flush(0)
+
+    def _add_text(self, text: str) -> None:
+        self.parts.append(text)
+        if not self.has_text and not text.isspace():
+            self.has_text = True
+        if self.links:
+            self.link_chars += len(text.strip())
+
+    def _mark(self, node: LexborNode, tag: str) -> Mark | None:
+        """Notes the beginning of inline markup."""
+        if tag == "a":
+            self.links += 1
+            mark = Mark("a", href=(node.attributes.get("href") or "").strip())
+        elif tag in _EMPHASIS:
+            mark = Mark(_EMPHASIS[tag])
+        else:
+            return None
+        self.parts.append(mark)
+        self.open_marks.append(mark)
+        return mark
+
+    def _enter(self, node: LexborNode, tag: str, current: int) -> int:
+        """Ends the block before a block-level element; within a row of a table only its cells are told apart."""
+        if self.row_depth:
+            self.row_depth += 1
+            self.parts.append(_CELL if tag in ("td", "th") else " ")
+            return current
+        self._flush(current)
+        number = 0
+        if tag == "li" and self.found.containers[current].tag == "ol":
+            number = self.counts[current] = self.counts.get(current, 0) + 1
+        self.found.containers.append(_container(node, tag, current, number))
+        index = len(self.found.containers) - 1
+        if tag == "tr" and self._is_data(node, current):
+            self.row_depth = 1
+        return index
+
+    def _leave(self, current: int, tag: str, mark: Mark | None, is_block: bool) -> None:
+        if mark is not None:
+            self.open_marks.remove(mark)
+            self.parts.append(Mark(mark.sign, opens=False))
+            self.links -= tag == "a"
+        if not is_block:
+            return
+        if self.row_depth:
+            self.row_depth -= 1
+            if self.row_depth:
+                self.parts.append(" ")
+                return
+        self._flush(current)
+
+    def _flush(self, container: int) -> None:
+        """Makes a block of what was read. Markup that is still open goes on in the next one."""
+        if self.has_text:
+            text = " ".join("".join([_plain(part) for part in self.parts]).split())
+            if text:
+                ends = [Mark(mark.sign, opens=False) for mark in reversed(self.open_marks)]
+                link_chars = min(self.link_chars, len(text))
+                self.found.blocks.append(Block(text, [*self.parts, *ends], link_chars, container))
+        self.parts = list(self.open_marks)
+        self.link_chars = 0
+        self.has_text = False
+
+    def _add_code(self, node: LexborNode, current: int) -> None:
+        self._flush(current)
+        text = (node.text(deep=True) or "").strip("\n").rstrip()
+        if text.strip():
+            self.found.containers.append(_container(node, "pre", current, 0))
+            index = len(self.found.containers) - 1
+            self.found.blocks.append(Block(text, [text], 0, index, _code_language(node)))
+
+    def _is_permalink(self, node: LexborNode, tag: str) -> bool:
+        """Whether this is a mark by which a heading links to itself."""
+        if tag != "a" or not (node.attributes.get("href") or "").lstrip().startswith("#"):
+            return False
+        return (node.text(deep=True) or "").strip() in _PERMALINKS
+
+    def _is_data(self, row: LexborNode, table: int) -> bool:
+        """Whether the table of `row` holds data, one answer for all its rows; others only arrange the page."""
+        while self.found.containers[table].tag not in ("table", "body"):
+            table = self.found.containers[table].parent
+        if (known := self.counts.get(-table - 1)) is None:
+            element = row.parent
+            while element is not None and element.tag not in ("table", "body"):
+                element = element.parent
+            known = self.counts[-table - 1] = int(element is not None and _holds_data(element))
+        return bool(known)
+
+
+def _plain(part: Part) -> str:
+    if isinstance(part, str):
+        return part
+    return " " if part.sign in ("br", "|") else ""
+
+
+def _holds_data(table: LexborNode) -> bool:
+    if table.attributes.get("role") == "presentation" or table.css_first(_NOT_DATA) is not None:
+        return False
+    cells = table.css("td, th")
+    if len(cells) > _MAX_CELLS:
+        return True
+    return bool(cells) and len(table.text(deep=True) or "") / len(cells) < _MAX_CELL_CHARS
+
+
+def _container(node: LexborNode, tag: str, parent: int, number: int) -> Container:
+    said = node.attributes
+    if not said:
+        return Container(parent, tag, "", "", False, False, "", number)
+    is_hidden = "hidden" in said or "display:none" in (said.get("style") or "").replace(" ", "")
+    names = f"{(said.get('class') or '')[:300]} {(said.get('id') or '')[:60]}"
+    role, item_property = (said.get("role") or "").lower(), said.get("itemprop") or ""
+    return Container(parent, tag, names, role, is_hidden, said.get("aria-hidden") == "true", item_property, number)
+
+
+def _code_language(node: LexborNode) -> str:
+    inner = node.css_first("code")
+    names = " ".join(
+        (element.attributes.get("class") or "")[:200] for element in (node, inner, node.parent) if element is not None
+    )
+    found = _CODE_LANGUAGE.search(names)
+    return found[1].lower() if found else ""
