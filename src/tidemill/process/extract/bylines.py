@@ -28,8 +28,8 @@ _DAY = re.compile(
 )
 _HAS_YEAR = re.compile(r"(?:19|20)\d\d")
 _PUBLISHED = re.compile(
-    r"\b(?:published|publication date|posted|written|created|first aired|publi[ée]e?|publicad[oa]|ver[öo]ffentlicht|"
-    r"erstellt|pubblicat[oa]|geplaatst|gepubliceerd|submitted|asked|started)\b|公開|发布|發布",
+    r"\b(?:publish(?:ed)?|publication date|posted|written|created|first aired|publi[ée]e?|publicad[oa]|"
+    r"ver[öo]ffentlicht|erstellt|pubblicat[oa]|geplaatst|gepubliceerd|submitted|asked|started)\b|公開|发布|發布",
     re.IGNORECASE,
 )
 _UPDATED = re.compile(
@@ -50,6 +50,8 @@ _BYLINE_WORDS = 14
 _BYLINE_CHARS = 100
 _LABELLED_WORDS = 30
 _LABEL_CHARS = 40
+_LONE_WORDS = 6
+_DAYS_OF_A_LIST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,14 @@ class _Shown:
     is_mark: bool
 
 
-def find_shown_days(found: Blocks, measures: Measures, title: str) -> list[ShownDay]:
-    """The days that the page shows for itself, the likeliest first."""
+def find_shown_days(
+    found: Blocks, measures: Measures, title: str, *, is_text: bool, is_discussion: bool
+) -> list[ShownDay]:
+    """The days that the page shows for itself, the likeliest first.
+
+    Far from the title only those of a text (`is_text`) or a discussion are its own. What shows several days at its
+    beginning lists other pages.
+    """
     if not found.blocks:
         return []
     start, first = _beginning(found, measures, title)
@@ -84,9 +92,20 @@ def find_shown_days(found: Blocks, measures: Measures, title: str) -> list[Shown
     plain = [one for one in own if one.block in window and (one.is_mark or one.words <= _BYLINE_WORDS)]
     plain.sort(key=lambda one: one.block < start)  # What follows the title goes before what precedes it.
     near = [one for one in labelled if one.block in window]
+    if len({one.text for one in plain}) >= _DAYS_OF_A_LIST and not is_discussion:
+        plain = []
     days = [ShownDay(one.text, "near title") for one in (*near, *plain)]
-    days += [ShownDay(one.text, "labelled") for one in labelled if one not in near]
+    if is_text or is_discussion:
+        days += [ShownDay(one.text, "labelled") for one in labelled if one not in near]
+    if not days and is_discussion:
+        days += [ShownDay(one.text, "first post") for one in _marked_after(found, start)][:1]
+    if not days and is_text and len({one.text for one in own}) == 1:
+        days += [ShownDay(one.text, "only day") for one in own if one.words <= _LONE_WORDS][:1]
     return days + [ShownDay(one.text, "updated", is_update=True) for one in shown if _is_update(one)]
+
+
+def _marked_after(found: Blocks, start: int) -> Iterator[_Shown]:
+    return (one for one in _all_days(found) if one.is_mark and one.block > start)
 
 
 def _beginning(found: Blocks, measures: Measures, title: str) -> tuple[int, int]:
@@ -115,7 +134,12 @@ def _all_days(found: Blocks) -> Iterator[_Shown]:
         words = count_words(block.text)
         before = found.blocks[index - 1].text if index else ""
         label = before if _is_label(before) else ""
-        if (mark := marks.get(index)) is not None and words <= _LABELLED_WORDS:
+        mark = marks.get(index)
+        if (
+            mark is not None
+            and words <= _LABELLED_WORDS
+            and (mark.value[:4].isdecimal() or not _DAY.search(block.text))
+        ):
             yield _Shown(index, mark.value, f"{label} {block.text}", words, is_mark=True)
         elif words <= _LABELLED_WORDS and _HAS_YEAR.search(block.text):
             yield from _days_in(block, index, label, words)

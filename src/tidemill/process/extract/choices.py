@@ -17,7 +17,7 @@ from tidemill.process.extract.titles import fold
 ORDER: Mapping[str, tuple[str, ...]] = {
     "title": ("h1", "jsonld", "opengraph", "html"),
     "author": ("jsonld", "opengraph", "meta", "microdata", "html", "byline"),
-    "published_at": ("jsonld", "opengraph", "meta", "microdata", "url", "shown", "webpage", "script", "updated"),
+    "published_at": ("jsonld", "opengraph", "meta", "microdata", "url", "shown", "webpage", "updated"),
     "modified_at": ("jsonld", "opengraph", "meta", "microdata", "shown"),
     "canonical_url": ("html", "opengraph", "jsonld"),
     "language": ("jsonld", "html", "meta", "opengraph"),

@@ -33,10 +33,6 @@ _MODIFIED_META = (
     "article:updated_time", "lastmod", "updated", "revised",
 )  # fmt: skip
 _IN_URL = re.compile(r"/((?:19|20)\d\d)[/-](0?[1-9]|1[0-2])[/-](0?[1-9]|[12]\d|3[01])(?=[/\-_.+?#]|$)")
-_IN_SCRIPT = re.compile(
-    r"(?:\\?\"|&quot;)(?:datePublished|first_publication_date|publishedAt|published_at|publishDate|publish_date|publicationDate|"
-    r"firstPublishedAt|date_published|publishedDate|published_date)(?:\\?\"|&quot;)\s*:\s*(?:\\?\"|&quot;)((?:19|20)\d\d-\d\d-\d\d[^\"\\&]{0,30})"
-)
 _SLASHED = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})$")
 _CJK = re.compile(r"(\d{4})\s?年\s?(\d{1,2})\s?月\s?(\d{1,2})\s?日")
 _MONTH_FIRST = re.compile(r"^[a-z]{2}[-_](?:US|PH|PR)\b", re.IGNORECASE)
@@ -98,15 +94,17 @@ class DateFinder:
         return any(origin_name(one.origin) != "webpage" for one in self.published)
 
     def found(self) -> Dates:
-        """What was collected."""
-        return Dates(self.published, self.modified, self.zone_assumed)
+        """What was collected. When a mere web page was made counts only if the page shows that day, too."""
+        shown = {one.value.date() for one in (*self.published, *self.modified) if _is_shown(one)}
+        kept = [one for one in self.published if origin_name(one.origin) != "webpage" or one.value.date() in shown]
+        return Dates(kept, self.modified, self.zone_assumed)
 
-    def add_declared(self, head: Head, own: Item, type_name: str, *, is_article: bool) -> None:
-        """JSON-LD, meta tags and marked elements. When a mere web page was made says little of what it tells today."""
+    def add_declared(self, head: Head, own: Item, type_name: str, *, is_text: bool) -> None:
+        """JSON-LD, meta tags and marked elements; `is_text`: someone wrote it, so that it was published once."""
         created = [(text_of(own.get("datePublished")), f"{type_name}.datePublished")]
-        if is_article:
+        if is_text:
             created.append((text_of(own.get("dateCreated")), f"{type_name}.dateCreated"))
-        self._add(self.published, "jsonld" if is_article else "webpage", created)
+        self._add(self.published, "jsonld" if is_text else "webpage", created)
         self._add_metas(self.published, _metas(head, _PUBLISHED_META))
         others = [name for name in head.values if name not in _PUBLISHED_META and _OTHER_PUBLISHED.search(name)]
         self._add_metas(self.published, _metas(head, others))
@@ -123,20 +121,15 @@ class DateFinder:
         if found := _IN_URL.search(url):
             self._add(self.published, "url", [(f"{found[1]}-{int(found[2]):02}-{int(found[3]):02}", "")])
 
-    def add_shown(self, found: Blocks, measures: Measures, title: str) -> None:
-        """What the page shows. If that is only when it was updated, then it was published like this on that day."""
-        for day in find_shown_days(found, measures, title):
-            if day.is_update:
-                self._add(self.modified, "shown", [(day.text, day.rule)])
-                self._add(self.published, "updated", [(day.text, "shown")])
-            else:
+    def add_shown(self, found: Blocks, measures: Measures, title: str, *, is_text: bool, is_discussion: bool) -> None:
+        """What the page shows. If a text says only when it was updated, then it was published like this on that day."""
+        days = find_shown_days(found, measures, title, is_text=is_text, is_discussion=is_discussion)
+        for day in days:
+            if not day.is_update:
                 self._add(self.published, "shown", [(day.text, day.rule)])
-
-    def add_scripts(self, markup: str) -> None:
-        """The date in the state of a page's scripts, if it is the only one there."""
-        values = set(_IN_SCRIPT.findall(markup))
-        if len({value[:10] for value in values}) == 1:
-            self._add(self.published, "script", [(min(values), "")])
+            else:
+                self._add(self.modified, "shown", [(day.text, day.rule)])
+                self._add(self.published, "updated", [(day.text, "shown")] if is_text or is_discussion else [])
 
     def _add_metas(self, to: list[Candidate[datetime]], given: Iterable[tuple[str, str, str]]) -> None:
         for name, value, rule in given:
@@ -148,6 +141,10 @@ class DateFinder:
             if time is not None:
                 to.append(Candidate(time, origin(name, "1", rule)))
                 self.zone_assumed |= assumed
+
+
+def _is_shown(one: Candidate[datetime]) -> bool:
+    return origin_name(one.origin) in ("shown", "updated")
 
 
 def _metas(head: Head, names: Iterable[str]) -> Iterator[tuple[str, str, str]]:

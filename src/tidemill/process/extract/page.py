@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from tidemill.errors import Permanent
 from tidemill.markup import LexborHTMLParser, decode, parse_html
@@ -18,13 +18,16 @@ from tidemill.process.extract.blocks import Blocks, read_blocks
 from tidemill.process.extract.dates import DateFinder, Dates, Reader
 from tidemill.process.extract.maintext import MainText, find_main_text
 from tidemill.process.extract.measures import Measures
-from tidemill.process.extract.metadata import Metadata, read_metadata
+from tidemill.process.extract.metadata import ARTICLE_TYPES, Metadata, read_metadata
 from tidemill.process.extract.times import zone_of
 from tidemill.process.mojibake import MOJIBAKE, repair_markup
 
 _BINARY_SHARE = 0.01
 _BINARY_WINDOW = 65_536
-_ARTICLE_PATH = re.compile(r"/(?:19|20)\d\d/\d\d?/|/[^/?#]*(?:-[^/?#-]+){3}[^/?#]*/?(?:[?#]|$)")
+_ARTICLE_PATH = re.compile(
+    r"/(?:19|20)\d\d/\d\d?/|/(?:blogs?|news|articles?|posts?|story|stories)/[^?#]*\w-\w|"
+    r"/[^/?#]*(?:-[^/?#-]+){3}[^/?#]*/?(?:[?#]|$)"
+)
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,17 @@ class Page:
         """When the page was published and changed. What it only shows is read if it declares nothing."""
         said = self.metadata
         finder = DateFinder(Reader(zone_of(self.rules), self.capture.fetched_at, said.locale))
-        finder.add_declared(said.head, said.own, said.own_type, is_article=said.is_article)
+        if _is_front_page(self.url):
+            return finder.found()
+        finder.add_declared(
+            said.head, said.own, said.own_type, is_text=said.own_type in ARTICLE_TYPES or bool(said.author)
+        )
         if not finder.is_sure:
+            is_text = said.is_article or said.author is not None or _is_named_page(self.url)
             finder.add_url(self.url)
-            finder.add_shown(self.blocks, self.measures, said.title or "")
-        if not finder.published and (said.is_article or said.is_discussion or _is_named_page(self.url)):
-            finder.add_scripts(self.text)
+            finder.add_shown(
+                self.blocks, self.measures, said.title or "", is_text=is_text, is_discussion=said.is_discussion
+            )
         return finder.found()
 
     @cached_property
@@ -121,11 +129,14 @@ def _with_repaired_text(markup: str, body: bytes, flags: tuple[str, ...]) -> tup
 
 
 def _is_named_page(url: str) -> bool:
-    """Whether the URL looks like that of one article (`/2026/05/…`, `/a-title-of-words`).
-
-    The scripts of other pages are not asked for a date: those that they hold are seldom their own.
-    """
+    """Whether the URL looks like that of one article (`/2026/05/…`, `/blog/…`, `/a-title-of-words`)."""
     return _ARTICLE_PATH.search(url) is not None
+
+
+def _is_front_page(url: str) -> bool:
+    """Whether the URL is a site's first page, which is not published once: the dates there are those of other pages."""
+    parts = urlsplit(url)
+    return bool(parts.netloc) and not parts.path.strip("/") and not parts.query
 
 
 def _join(base: str, link: str) -> str:

@@ -37,11 +37,12 @@ _DATES = (
     re.compile(r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})(?!\d)"),
     re.compile(rf"{_DAY}[\s\-]+(?:de\s+|of\s+)?(?P<month>{_WORD})\.?,?[\s\-]+(?:del?\s+)?{_YEAR}(?!\d)"),
     re.compile(rf"(?P<month>{_WORD})\.?\s+{_DAY},?\s+(?P<year>\d{{4}})(?!\d)"),
+    re.compile(rf"(?P<year>\d{{4}})\s+(?P<month>{_WORD})\.?\s+(?P<day>\d{{1,2}})(?![\d:])"),
     re.compile(r"(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.\s?(?P<year>\d{4})(?!\d)"),
     re.compile(r"(?P<day>\d{1,2})(?P<mark>[/\-])(?P<month>\d{1,2})(?P=mark)(?P<year>\d{4})(?!\d)"),
 )
 _YEAR_LAST = re.compile(rf"(?P<month>{_WORD})\s+(?P<day>\d{{1,2}})\s+(?P<rest>\d.*)\s(?P<year>\d{{4}})")  # asctime
-_GAP = re.compile(r"(?:[\s,T|·–—-]|(?:at|um|alle|ore|às|as|à|a las|a la|kl\.?)\s)*", re.IGNORECASE)
+_GAP = re.compile(r"(?:[\s,T|@·–—-]|(?:at|um|alle|ore|às|as|à|a las|a la|kl\.?)\s)*", re.IGNORECASE)
 _CLOCK = re.compile(
     r"(?P<hour>\d{1,2})(?:[:.h](?P<minute>\d{2})(?!\d))?(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
     r"(?:\s?(?P<half>[ap])\.?\s?m\b\.?)?(?P<word>\s?(?:uhr|hrs?|horas|h)\b\.?)?",
@@ -63,7 +64,7 @@ class Spelled:
 
 def read_spelled(text: str) -> Spelled | None:
     """What `text` says; `None` if it is no time, or a day that may be two (`03/04/2026`)."""
-    text = " ".join(text.split())
+    text = " ".join(text.split()).removeprefix("on ")
     if len(text) > _MAX_CHARS:
         return None
     text = _without_weekday(text)
