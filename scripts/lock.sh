@@ -18,8 +18,11 @@ compile() {
 }
 
 mkdir -p requirements
-compile requirements/run.txt --extra browser pyproject.toml
-compile requirements/dev.txt --constraint requirements/run.txt --extra browser --group dev pyproject.toml
+extras="--extra browser --extra postgres --extra redis --extra rabbitmq --extra s3"
+# shellcheck disable=SC2086
+compile requirements/run.txt $extras pyproject.toml
+# shellcheck disable=SC2086
+compile requirements/dev.txt --constraint requirements/run.txt $extras --group dev pyproject.toml
 compile requirements/bench.txt --constraint requirements/dev.txt benchmarks/peers/requirements.in
 
 if grep -n '://' requirements/*.txt; then

