@@ -13,6 +13,7 @@ from tidemill.errors import Permanent, Transient
 from tidemill.net.codecs import ENCODINGS, CodecError, open_codec
 
 _MIB = 1024 * 1024
+_LEAST_BITE = 1024
 _STEP = _MIB  # the most that is inflated between two looks at the limits
 _RATIO_FROM = _MIB  # small bodies may be as repetitive as they like
 _MOST_MEMBERS = 1024  # each further member costs a copy of what follows it
@@ -93,22 +94,28 @@ class Inflater:
         self._codec = open_codec(encoding)
         self._max_bytes = max_bytes
         self._max_inflation = max_inflation
+        # So small that a bomb is known for one before it is too large, however much of it arrives at once.
+        self._bite = max(_LEAST_BITE, max_bytes // (2 * max_inflation))
         self._parts: list[bytes] = []
         self._members = 1
         self._spent = False
         self.received = self.size = 0
 
     def feed(self, data: bytes) -> None:
-        self.received += len(data)
-        if self.received > self._max_bytes:  # what inflates to nothing would never reach the other limits
-            raise too_large(self._max_bytes)
         try:
-            while data and not self._spent:
-                data = self._feed_member(data)
+            for start in range(0, len(data), self._bite):
+                self._feed_bite(data[start : start + self._bite])
         except CodecError as error:
             raise Permanent(
                 f"the body is not the {self._encoding} that Content-Encoding promises ({error})", reason="bad_encoding"
             ) from error
+
+    def _feed_bite(self, data: bytes) -> None:
+        self.received += len(data)
+        if self.received > self._max_bytes:  # what inflates to nothing would never reach the other limits
+            raise too_large(self._max_bytes)
+        while data and not self._spent:
+            data = self._feed_member(data)
 
     def finish(self) -> bytes:
         if not self._codec.ended and self.received:
