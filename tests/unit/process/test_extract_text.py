@@ -67,7 +67,7 @@ def test_its_title_is_its_first_line_or_else_the_name_of_its_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["\n" * 500_000 + "x", " " * 500_000 + "x", "x\n \n" * 200_000, "x" * 20_000_000, "`" * 500_000]
+    "text", ["\n" * 500_000 + "x", " " * 500_000 + "x", "x\n \n" * 200_000, "x" * 2_000_000, "`" * 500_000]
 )
 def test_it_takes_time_in_proportion_to_its_length(text: str) -> None:
     began = time.process_time()
