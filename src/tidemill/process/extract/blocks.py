@@ -24,10 +24,12 @@ _INLINE = frozenset((
 ))  # fmt: skip
 _EMPHASIS = {"b": "**", "strong": "**", "i": "*", "em": "*", "code": "`", "kbd": "`", "samp": "`", "tt": "`"}
 _PERMALINKS = frozenset("¶#§🔗⚓")
+_LINES = frozenset(("div", "li", "p", "tr"))
 _MOST_OF_PERMALINK = 8
-_NOT_DATA = "table, h1, h2, h3, pre, form, blockquote, p + p"
+_NOT_DATA = frozenset(("table", "h1", "h2", "h3", "pre", "form", "blockquote"))
 _MAX_CELL_CHARS = 250
-_MAX_CELLS = 5_000
+_MAX_STYLE_CHARS = 2_000
+_MAX_NUMBER = 999_999_999  # of an item, in CommonMark
 _CODE_LANGUAGE = re.compile(r"\b(?:language|lang|highlight-source|brush:)[-:\s]*([\w+#-]{1,20})", re.IGNORECASE)
 
 
@@ -57,7 +59,7 @@ class Container(NamedTuple):
     is_aria_hidden: bool
     item_property: str
     number: int = 0
-    """Of an item in an ordered list: its number, counted from 1; 0 if it has none."""
+    """Of an item in an ordered list: its number; 0 if it has none."""
 
 
 class Block(NamedTuple):
@@ -189,8 +191,10 @@ class _Reader:
             return current
         self._flush(current)
         number = 0
-        if tag == "li" and self.found.containers[current].tag == "ol":
-            number = self.counts[current] = self.counts.get(current, 0) + 1
+        if tag == "ol":
+            self.counts[len(self.found.containers)] = _number(said.get("start"), 1) - 1
+        elif tag == "li" and self.found.containers[current].tag == "ol":
+            number = self.counts[current] = _number(said.get("value"), self.counts[current] + 1)
         self.found.containers.append(_container(said, tag, current, number))
         index = len(self.found.containers) - 1
         if tag == "tr" and self._is_data(node, current):
@@ -228,7 +232,7 @@ class _Reader:
 
     def _add_code(self, node: LexborNode, current: int) -> None:
         self._flush(current)
-        text = (node.text(deep=True) or "").strip("\n").rstrip()
+        text = _code_of(node).strip("\n").rstrip()
         if text.strip():
             self.found.containers.append(_container(node.attributes, "pre", current, 0))
             index = len(self.found.containers) - 1
@@ -259,21 +263,55 @@ def _is_permalink(link: LexborNode, said: dict[str, str | None]) -> bool:
 
 
 def _holds_data(table: LexborNode) -> bool:
-    if table.attributes.get("role") == "presentation" or table.css_first(_NOT_DATA) is not None:
+    """Whether its cells hold values, and no pages: no table, heading, code or form, and one paragraph at most."""
+    if table.attributes.get("role") == "presentation":
         return False
-    cells = table.css("td, th")
-    if len(cells) > _MAX_CELLS:
-        return True
-    return bool(cells) and len(table.text(deep=True) or "") / len(cells) < _MAX_CELL_CHARS
+    cells = chars = 0
+    for node in table.traverse(include_text=True):
+        tag = node.tag or ""
+        if tag == "-text":
+            chars += len(node.text_content or "")
+        elif tag in ("td", "th"):
+            cells += 1
+        elif (tag in _NOT_DATA and node.mem_id != table.mem_id) or (tag == "p" and _follows_paragraph(node)):
+            return False
+    return cells > 0 and chars / cells < _MAX_CELL_CHARS
+
+
+def _follows_paragraph(node: LexborNode) -> bool:
+    before = node.prev
+    if before is not None and before.tag == "-text":
+        before = before.prev
+    return before is not None and before.tag == "p"
+
+
+def _number(said: str | None, otherwise: int) -> int:
+    """A number that a list gives, if a list in markdown can have it."""
+    text = (said or "").strip()
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else otherwise
+    return number if 0 < number <= _MAX_NUMBER else 0
 
 
 def _container(said: dict[str, str | None], tag: str, parent: int, number: int) -> Container:
     if not said:
         return Container(parent, tag, "", "", False, False, "", number)
-    is_hidden = "hidden" in said or "display:none" in (said.get("style") or "").replace(" ", "")
+    style = said.get("style") or ""
+    is_hidden = "hidden" in said or "display:none" in "".join(style[:_MAX_STYLE_CHARS].lower().split())
     names = f"{(said.get('class') or '')[:300]} {(said.get('id') or '')[:60]}"
     role, item_property = (said.get("role") or "").lower(), said.get("itemprop") or ""
     return Container(parent, tag, names, role, is_hidden, said.get("aria-hidden") == "true", item_property, number)
+
+
+def _code_of(pre: LexborNode) -> str:
+    """The text of `<pre>`. Its lines may also end with `<br>`, or be elements of their own."""
+    texts: list[str] = []
+    for node in pre.traverse(include_text=True):
+        tag = node.tag or ""
+        if tag == "-text":
+            texts.append(node.text_content or "")
+        elif tag == "br" or (tag in _LINES and texts and not texts[-1].endswith("\n")):
+            texts.append("\n")
+    return "".join(texts)
 
 
 def _code_language(node: LexborNode) -> str:
