@@ -139,7 +139,8 @@ def test_any_markup_can_be_read(markup: str) -> None:
 
 @pytest.mark.parametrize(
     "markup",
-    ["<blockquote>" * 2_000 + "<p>x" * 5_000, "<ul><li>x" * 1_000 + "<p>x" * 5_000, "<p>" + "<code>`x`</code>!" * 10_000,
+    ["<blockquote>" * 2_000 + "<p>x" * 5_000, "<ul><li>x" * 1_000 + "<p>x" * 5_000,
+     "<p>" + "<code>`x`</code>!" * 10_000,
      "<p>" + "`*_&amp;" * 30_000, "<pre>" + "`" * 300_000 + "</pre>", "<table>" + "<tr><td>a<td>b" * 5_000],
     ids=["quotes", "lists", "code", "signs", "ticks", "rows"],
 )  # fmt: skip

@@ -71,6 +71,7 @@ def _names_in(text: str) -> list[str]:
     parts = _BETWEEN.split(text)
     if _is_list(text):
         parts = [member for part in parts for member in part.split(",")]
+        parts = [*parts[:1], *(part for part in parts[1:] if not _AFTER.match(f" {part.strip()}"))]  # roles
     cleaned = (_AFTER.sub("", part.strip(" ,;|·•-–—")).strip(" ,;|·•-–—") for part in parts)
     return [name for name in cleaned if 1 < len(name) <= _MAX_NAME_CHARS]
 

@@ -54,6 +54,11 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", text)
 
 
+def _escape_beside_code(text: str) -> str:
+    """As `escape`, but no backtick is left that a reader of single lines might take for the end of code."""
+    return escape(text).replace("\\`", "&#96;")
+
+
 class _Inline:
     """What is open. Only marks that will be written have a frame; of the others nothing is kept."""
 
@@ -66,9 +71,10 @@ class _Inline:
 
     def write(self, parts: list[Part]) -> str:
         following = _following(parts)
+        escaped = _escape_beside_code if any(isinstance(part, Mark) and part.sign == "`" for part in parts) else escape
         for index, part in enumerate(parts):
             if isinstance(part, str):
-                self._add(_Piece(part.replace(_BREAK, " ") if "`" in self.signs else escape(part)))
+                self._add(_Piece(part.replace(_BREAK, " ") if "`" in self.signs else escaped(part)))
             elif part.sign == "br":
                 self._add(_Piece(_BREAK))
             elif part.sign != "|" and part.opens:
