@@ -67,7 +67,7 @@ def example_of(given: dict[str, Any]) -> Example:
     found = page.blocks
     measures, said = page.measures, page.metadata
     flags = [[measures.bits[block.container] >> place & 1 for place in range(len(FLAGS))] for block in found.blocks]
-    rows = np.hstack([_matrix(read_features(found, measures), len(FEATURES)), _matrix(flags, len(FLAGS))])
+    rows = np.hstack([_matrix(list(read_features(found, measures)), len(FEATURES)), _matrix(flags, len(FLAGS))])
     truth = WORD.findall((given["truth"].get("main_content") or "").lower())
     words = [WORD.findall(block.text.lower()) for block in found.blocks]
     labels = _labels(words, truth)

@@ -18,7 +18,6 @@ _BY = re.compile(
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(r"\s*(?:[;|]|\band\b|\s&\s|\by\b(?=\s[A-ZÁÉÍÓÚ])|\bund\b|\bet\b(?=\s[A-ZÉ]))\s*")
-_LIST = re.compile(r"^[^,]+\s[^,]+(?:,\s*[^,]+\s[^,]+)+$")
 _AFTER = re.compile(
     r"(?:\s*[,|(–—•·-]\s*|\s+)(?:(?:senior|staff|chief|managing|associate|contributing|guest|deputy|news|lead|freelance|"
     r"executive|political|technology|science)\s+)*"
@@ -70,10 +69,17 @@ def _names_in(text: str) -> list[str]:
         return []
     text = _BY.sub("", " ".join(text.split()))
     parts = _BETWEEN.split(text)
-    if _LIST.match(text):
+    if _is_list(text):
         parts = [member for part in parts for member in part.split(",")]
+        parts = [*parts[:1], *(part for part in parts[1:] if not _AFTER.match(f" {part.strip()}"))]  # roles
     cleaned = (_AFTER.sub("", part.strip(" ,;|·•-–—")).strip(" ,;|·•-–—") for part in parts)
     return [name for name in cleaned if 1 < len(name) <= _MAX_NAME_CHARS]
+
+
+def _is_list(text: str) -> bool:
+    """Whether commas stand between names; behind a single word stands a role, or what a degree is called."""
+    members = text.split(",")
+    return len(members) > 1 and all(" " in member.strip() for member in members)
 
 
 def _is_name(text: str) -> bool:

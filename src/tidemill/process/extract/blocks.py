@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from selectolax.lexbor import LexborNode
 
@@ -24,14 +24,16 @@ _INLINE = frozenset((
 ))  # fmt: skip
 _EMPHASIS = {"b": "**", "strong": "**", "i": "*", "em": "*", "code": "`", "kbd": "`", "samp": "`", "tt": "`"}
 _PERMALINKS = frozenset("¶#§🔗⚓")
-_NOT_DATA = "table, h1, h2, h3, pre, form, blockquote, p + p"
+_LINES = frozenset(("div", "li", "p", "tr"))
+_MOST_OF_PERMALINK = 8
+_NOT_DATA = frozenset(("table", "h1", "h2", "h3", "pre", "form", "blockquote"))
 _MAX_CELL_CHARS = 250
-_MAX_CELLS = 5_000
+_MAX_STYLE_CHARS = 2_000
+_MAX_NUMBER = 999_999_999  # of an item, in CommonMark
 _CODE_LANGUAGE = re.compile(r"\b(?:language|lang|highlight-source|brush:)[-:\s]*([\w+#-]{1,20})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """Where inline markup begins or ends: `sign` is `**`, `*`, `` ` ``, `a` (to `href`), `|` (a cell) or `br`."""
 
     sign: str
@@ -42,11 +44,11 @@ class Mark:
 Part: TypeAlias = "str | Mark"
 _BREAK = Mark("br")
 _CELL = Mark("|")
-_END_OF_LINK = Mark("a", opens=False)
+_OPENING = {tag: Mark(sign) for tag, sign in _EMPHASIS.items()}
+_CLOSING = {sign: Mark(sign, opens=False) for sign in (*_EMPHASIS.values(), "a")}
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """A block-level element: its place (index of its parent, -1 for the body's) and what it says of itself."""
 
     parent: int
@@ -57,11 +59,10 @@ class Container:
     is_aria_hidden: bool
     item_property: str
     number: int = 0
-    """Of an item in an ordered list: its number, counted from 1; 0 if it has none."""
+    """Of an item in an ordered list: its number; 0 if it has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A run of text that no block-level element interrupts; `text` has its white space folded, but for code."""
 
     text: str
@@ -71,8 +72,7 @@ class Block:
     language: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TimeMark:
+class TimeMark(NamedTuple):
     """A `<time datetime>`: in which block it stands (or before which, if nothing is shown of it) and in what."""
 
     block: int
@@ -102,12 +102,17 @@ def read_blocks(body: LexborNode | None) -> Blocks:
 
 
 class _Reader:
-    """The walk: what is open, and the parts of the block that is being read."""
+    """The walk: what is open, and the parts of the block that is being read.
+
+    `open_marks` holds each sign once: emphasis within the same emphasis and links within links mean nothing.
+    """
 
     def __init__(self) -> None:
         self.found = Blocks([Container(-1, "body", "", "", False, False, "")])
         self.parts: list[Part] = []
+        self.texts: list[str] = []
         self.open_marks: list[Mark] = []
+        self.open_signs: set[str] = set()
         self.link_chars = 0
         self.links = 0
         self.has_text = False
@@ -116,115 +121,122 @@ class _Reader:
 
     def read(self, body: LexborNode) -> None:
         current = 0
-        left: list[tuple[LexborNode, int, Mark | None, bool]] = []
+        left: list[tuple[LexborNode, int, str, Mark | None, bool]] = []
         node = body.child
         while True:
             if node is None:
                 if not left:
                     break
-                parent, outer, mark, is_block = left.pop()
-                self._leave(current, parent.tag or "", mark, is_block)
-                current, node = outer, parent.next
+                node, outer, tag, mark, is_block = left.pop()
+                self._leave(current, tag, mark, is_block)
+                current, node = outer, node.next
                 continue
             tag = node.tag or ""
             if tag == "-text":
                 self._add_text(node.text_content or "")
             elif tag == "br":
-                self.parts.append(_BREAK)
+                self._add_break(_BREAK)
             elif tag == "pre" and not self.row_depth:
                 self._add_code(node, current)
-            elif tag not in _UNREAD and not self._is_permalink(node, tag):
-                outer = current
-                mark = self._mark(node, tag)
-                is_block = tag not in _INLINE
-                if tag == "time" and (value := node.attributes.get("datetime")):
-                    self.found.times.append(TimeMark(len(self.found.blocks), value.strip(), current))
-                if is_block:
-                    current = self._enter(node, tag, current)
-                if (child := node.child) is not None:
-                    left.append((node, outer, mark, is_block))
-                    node = child
-                    continue
-                self._leave(current, tag, mark, is_block)
-                current = outer
+            elif tag not in _UNREAD:
+                said = node.attributes if tag not in _EMPHASIS else {}
+                if tag != "a" or not _is_permalink(node, said):
+                    outer, mark, is_block = current, self._mark(tag, said), tag not in _INLINE
+                    if tag == "time" and (value := said.get("datetime")):
+                        self.found.times.append(TimeMark(len(self.found.blocks), value.strip(), current))
+                    if is_block:
+                        current = self._enter(node, tag, said, current)
+                    if (child := node.child) is not None:
+                        left.append((node, outer, tag, mark, is_block))
+                        node = child
+                        continue
+                    self._leave(current, tag, mark, is_block)
+                    current = outer
             node = node.next
         self._flush(0)
 
     def _add_text(self, text: str) -> None:
         self.parts.append(text)
+        self.texts.append(text)
         if not self.has_text and not text.isspace():
             self.has_text = True
         if self.links:
             self.link_chars += len(text.strip())
 
-    def _mark(self, node: LexborNode, tag: str) -> Mark | None:
-        """Notes the beginning of inline markup."""
+    def _add_break(self, part: Part) -> None:
+        self.parts.append(part)
+        self.texts.append(" ")
+
+    def _mark(self, tag: str, said: dict[str, str | None]) -> Mark | None:
+        """Notes the beginning of inline markup; `None` if it adds nothing to what is open."""
         if tag == "a":
             self.links += 1
-            mark = Mark("a", href=(node.attributes.get("href") or "").strip())
-        elif tag in _EMPHASIS:
-            mark = Mark(_EMPHASIS[tag])
+            mark = Mark("a", href=(said.get("href") or "").strip())
+        elif tag in _OPENING:
+            mark = _OPENING[tag]
         else:
             return None
+        if mark.sign in self.open_signs:
+            return None
+        self.open_signs.add(mark.sign)
         self.parts.append(mark)
         self.open_marks.append(mark)
         return mark
 
-    def _enter(self, node: LexborNode, tag: str, current: int) -> int:
+    def _enter(self, node: LexborNode, tag: str, said: dict[str, str | None], current: int) -> int:
         """Ends the block before a block-level element; within a row of a table only its cells are told apart."""
         if self.row_depth:
             self.row_depth += 1
-            self.parts.append(_CELL if tag in ("td", "th") else " ")
+            self._add_break(_CELL if tag in ("td", "th") else " ")
             return current
         self._flush(current)
         number = 0
-        if tag == "li" and self.found.containers[current].tag == "ol":
-            number = self.counts[current] = self.counts.get(current, 0) + 1
-        self.found.containers.append(_container(node, tag, current, number))
+        if tag == "ol":
+            self.counts[len(self.found.containers)] = _number(said.get("start"), 1) - 1
+        elif tag == "li" and self.found.containers[current].tag == "ol":
+            number = self.counts[current] = _number(said.get("value"), self.counts[current] + 1)
+        self.found.containers.append(_container(said, tag, current, number))
         index = len(self.found.containers) - 1
         if tag == "tr" and self._is_data(node, current):
             self.row_depth = 1
         return index
 
     def _leave(self, current: int, tag: str, mark: Mark | None, is_block: bool) -> None:
+        if tag == "a":
+            self.links -= 1
         if mark is not None:
-            self.open_marks.remove(mark)
-            self.parts.append(Mark(mark.sign, opens=False))
-            self.links -= tag == "a"
+            self.open_marks.pop()  # Elements end in the opposite order of that in which they began.
+            self.open_signs.discard(mark.sign)
+            self.parts.append(_CLOSING[mark.sign])
         if not is_block:
             return
         if self.row_depth:
             self.row_depth -= 1
             if self.row_depth:
-                self.parts.append(" ")
+                self._add_break(" ")
                 return
         self._flush(current)
 
     def _flush(self, container: int) -> None:
         """Makes a block of what was read. Markup that is still open goes on in the next one."""
         if self.has_text:
-            text = " ".join("".join([_plain(part) for part in self.parts]).split())
+            text = " ".join("".join(self.texts).split())
             if text:
-                ends = [Mark(mark.sign, opens=False) for mark in reversed(self.open_marks)]
-                link_chars = min(self.link_chars, len(text))
-                self.found.blocks.append(Block(text, [*self.parts, *ends], link_chars, container))
-        self.parts = list(self.open_marks)
-        self.link_chars = 0
-        self.has_text = False
+                self.parts += [_CLOSING[mark.sign] for mark in reversed(self.open_marks)]
+                self.found.blocks.append(Block(text, self.parts, min(self.link_chars, len(text)), container))
+        if self.parts:
+            self.parts = list(self.open_marks)
+            self.texts = []
+            self.link_chars = 0
+            self.has_text = False
 
     def _add_code(self, node: LexborNode, current: int) -> None:
         self._flush(current)
-        text = (node.text(deep=True) or "").strip("\n").rstrip()
+        text = _code_of(node).strip("\n").rstrip()
         if text.strip():
-            self.found.containers.append(_container(node, "pre", current, 0))
+            self.found.containers.append(_container(node.attributes, "pre", current, 0))
             index = len(self.found.containers) - 1
             self.found.blocks.append(Block(text, [text], 0, index, _code_language(node)))
-
-    def _is_permalink(self, node: LexborNode, tag: str) -> bool:
-        """Whether this is a mark by which a heading links to itself."""
-        if tag != "a" or not (node.attributes.get("href") or "").lstrip().startswith("#"):
-            return False
-        return (node.text(deep=True) or "").strip() in _PERMALINKS
 
     def _is_data(self, row: LexborNode, table: int) -> bool:
         """Whether the table of `row` holds data, one answer for all its rows; others only arrange the page."""
@@ -238,29 +250,68 @@ class _Reader:
         return bool(known)
 
 
-def _plain(part: Part) -> str:
-    if isinstance(part, str):
-        return part
-    return " " if part.sign in ("br", "|") else ""
+def _is_permalink(link: LexborNode, said: dict[str, str | None]) -> bool:
+    """Whether this is a mark by which a heading links to itself: a character, in a few elements at most."""
+    if not (said.get("href") or "").lstrip().startswith("#"):
+        return False
+    text = ""
+    for count, node in enumerate(link.traverse(include_text=True)):
+        text += (node.text_content or "").strip() if node.tag == "-text" else ""
+        if len(text) > 1 or count > _MOST_OF_PERMALINK:
+            return False
+    return text in _PERMALINKS
 
 
 def _holds_data(table: LexborNode) -> bool:
-    if table.attributes.get("role") == "presentation" or table.css_first(_NOT_DATA) is not None:
+    """Whether its cells hold values, and no pages: no table, heading, code or form, and one paragraph at most."""
+    if table.attributes.get("role") == "presentation":
         return False
-    cells = table.css("td, th")
-    if len(cells) > _MAX_CELLS:
-        return True
-    return bool(cells) and len(table.text(deep=True) or "") / len(cells) < _MAX_CELL_CHARS
+    cells = chars = 0
+    for node in table.traverse(include_text=True):
+        tag = node.tag or ""
+        if tag == "-text":
+            chars += len(node.text_content or "")
+        elif tag in ("td", "th"):
+            cells += 1
+        elif (tag in _NOT_DATA and node.mem_id != table.mem_id) or (tag == "p" and _follows_paragraph(node)):
+            return False
+    return cells > 0 and chars / cells < _MAX_CELL_CHARS
 
 
-def _container(node: LexborNode, tag: str, parent: int, number: int) -> Container:
-    said = node.attributes
+def _follows_paragraph(node: LexborNode) -> bool:
+    before = node.prev
+    if before is not None and before.tag == "-text":
+        before = before.prev
+    return before is not None and before.tag == "p"
+
+
+def _number(said: str | None, otherwise: int) -> int:
+    """A number that a list gives, if a list in markdown can have it."""
+    text = (said or "").strip()
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else otherwise
+    return number if 0 < number <= _MAX_NUMBER else 0
+
+
+def _container(said: dict[str, str | None], tag: str, parent: int, number: int) -> Container:
     if not said:
         return Container(parent, tag, "", "", False, False, "", number)
-    is_hidden = "hidden" in said or "display:none" in (said.get("style") or "").replace(" ", "")
+    style = said.get("style") or ""
+    is_hidden = "hidden" in said or "display:none" in "".join(style[:_MAX_STYLE_CHARS].lower().split())
     names = f"{(said.get('class') or '')[:300]} {(said.get('id') or '')[:60]}"
     role, item_property = (said.get("role") or "").lower(), said.get("itemprop") or ""
     return Container(parent, tag, names, role, is_hidden, said.get("aria-hidden") == "true", item_property, number)
+
+
+def _code_of(pre: LexborNode) -> str:
+    """The text of `<pre>`. Its lines may also end with `<br>`, or be elements of their own."""
+    texts: list[str] = []
+    for node in pre.traverse(include_text=True):
+        tag = node.tag or ""
+        if tag == "-text":
+            texts.append(node.text_content or "")
+        elif tag == "br" or (tag in _LINES and texts and not texts[-1].endswith("\n")):
+            texts.append("\n")
+    return "".join(texts)
 
 
 def _code_language(node: LexborNode) -> str:

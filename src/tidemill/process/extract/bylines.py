@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tidemill.process.extract.authors import byline_of
 from tidemill.process.extract.blocks import Block, Blocks
-from tidemill.process.extract.measures import Measures, count_words
+from tidemill.process.extract.measures import Measures
 from tidemill.process.extract.signals import bits_of
 from tidemill.process.extract.titles import fold
 
@@ -49,6 +49,8 @@ _BEFORE, _AFTER, _BELOW, _BEFORE_TEXT, _AFTER_TEXT = 8, 15, 6, 4, 8
 _BYLINE_WORDS = 14
 _BYLINE_CHARS = 100
 _LABELLED_WORDS = 30
+_LABELLED_CHARS = 600
+_MOST_DAYS = 50
 _LABEL_CHARS = 40
 _LONE_WORDS = 6
 _DAYS_OF_A_LIST = 3
@@ -86,7 +88,8 @@ def find_shown_days(
     window = {*range(start - _BEFORE, start + _AFTER), *range(first - _BEFORE_TEXT, first + _AFTER_TEXT)}
     around = measures.bits[found.blocks[start].container]
     below = range(start + 1, start + _BELOW + 1)
-    shown = [one for one in _all_days(found) if not _is_elsewhere(found, measures, one, around, below)]
+    every = list(_all_days(found, measures))
+    shown = [one for one in every if not _is_elsewhere(found, measures, one, around, below)]
     own = [one for one in shown if not _is_update(one)]
     labelled = [one for one in own if _PUBLISHED.search(one.label)]
     plain = [one for one in own if one.block in window and (one.is_mark or one.words <= _BYLINE_WORDS)]
@@ -96,16 +99,13 @@ def find_shown_days(
         plain = []
     days = [ShownDay(one.text, "near title") for one in (*near, *plain)]
     if is_text or is_discussion:
-        days += [ShownDay(one.text, "labelled") for one in labelled if one not in near]
+        days += [ShownDay(one.text, "labelled") for one in labelled if one.block not in window]
     if not days and is_discussion:
-        days += [ShownDay(one.text, "first post") for one in _marked_after(found, start)][:1]
+        days += [ShownDay(one.text, "first post") for one in every if one.is_mark and one.block > start][:1]
     if not days and is_text and len({one.text for one in own}) == 1:
         days += [ShownDay(one.text, "only day") for one in own if one.words <= _LONE_WORDS][:1]
-    return days + [ShownDay(one.text, "updated", is_update=True) for one in shown if _is_update(one)]
-
-
-def _marked_after(found: Blocks, start: int) -> Iterator[_Shown]:
-    return (one for one in _all_days(found) if one.is_mark and one.block > start)
+    updates = [ShownDay(one.text, "updated", is_update=True) for one in shown if _is_update(one)]
+    return days[:_MOST_DAYS] + updates[:_MOST_DAYS]
 
 
 def _beginning(found: Blocks, measures: Measures, title: str) -> tuple[int, int]:
@@ -128,20 +128,18 @@ def _title_block(found: Blocks, title: str) -> int:
     return max(h1, 0)
 
 
-def _all_days(found: Blocks) -> Iterator[_Shown]:
+def _all_days(found: Blocks, measures: Measures) -> Iterator[_Shown]:
     marks = {mark.block: mark for mark in reversed(found.times)}
     for index, block in enumerate(found.blocks):
-        words = count_words(block.text)
+        words = measures.words[index]
+        if words > _LABELLED_WORDS or len(block.text) > _LABELLED_CHARS:
+            continue
         before = found.blocks[index - 1].text if index else ""
         label = before if _is_label(before) else ""
         mark = marks.get(index)
-        if (
-            mark is not None
-            and words <= _LABELLED_WORDS
-            and (mark.value[:4].isdecimal() or not _DAY.search(block.text))
-        ):
+        if mark is not None and (mark.value[:4].isdecimal() or not _DAY.search(block.text)):
             yield _Shown(index, mark.value, f"{label} {block.text}", words, is_mark=True)
-        elif words <= _LABELLED_WORDS and _HAS_YEAR.search(block.text):
+        elif _HAS_YEAR.search(block.text):
             yield from _days_in(block, index, label, words)
 
 

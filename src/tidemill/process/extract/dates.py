@@ -37,6 +37,7 @@ _SLASHED = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})$")
 _CJK = re.compile(r"(\d{4})\s?年\s?(\d{1,2})\s?月\s?(\d{1,2})\s?日")
 _MONTH_FIRST = re.compile(r"^[a-z]{2}[-_](?:US|PH|PR)\b", re.IGNORECASE)
 _A_DAY = timedelta(days=1)
+_MAX_NAME_CHARS = 60  # of a meta tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class DateFinder:
             created.append((text_of(own.get("dateCreated")), f"{type_name}.dateCreated"))
         self._add(self.published, "jsonld" if is_text else "webpage", created)
         self._add_metas(self.published, _metas(head, _PUBLISHED_META))
-        others = [name for name in head.values if name not in _PUBLISHED_META and _OTHER_PUBLISHED.search(name)]
+        others = [name for name in head.values if _is_other_published(name)]
         self._add_metas(self.published, _metas(head, others))
         for name in ("dateCreated", "datePublished"):  # Of a question and its answers the question bears the first.
             self._add(self.published, "microdata", [(value, name) for value in head.marked.get(name, [])[:1]])
@@ -141,6 +142,12 @@ class DateFinder:
             if time is not None:
                 to.append(Candidate(time, origin(name, "1", rule)))
                 self.zone_assumed |= assumed
+
+
+def _is_other_published(name: str) -> bool:
+    if len(name) > _MAX_NAME_CHARS or name in _PUBLISHED_META:
+        return False
+    return _OTHER_PUBLISHED.search(name) is not None
 
 
 def _is_shown(one: Candidate[datetime]) -> bool:

@@ -20,6 +20,7 @@ _UNCLOSED = re.compile(r"</?(?:meta|link|script|style|base|head|body|html|h1)\b"
 _MAX_TEXT_CHARS = 500
 _MAX_HEADING_CHARS = 300
 _MAX_NAME_CHARS = 60
+_MAX_HEADINGS = 50
 
 
 @dataclass(slots=True)
@@ -63,7 +64,8 @@ def _read_node(head: Head, node: LexborNode) -> None:
                 head.title = _UNCLOSED.split(_text(node))[0].strip()
         case "h1":
             text = _text(node).rstrip("¶§🔗⚓ ")  # The marks by which headings link to themselves.
-            if 0 < len(text) <= _MAX_HEADING_CHARS:  # A longer one was never closed.
+            is_whole = 0 < len(text) <= _MAX_HEADING_CHARS  # A longer one was never closed.
+            if is_whole and len(head.headings) < _MAX_HEADINGS:
                 head.headings.append(text)
         case "link":
             head.canonical = head.canonical or node.attributes.get("href")

@@ -6,11 +6,10 @@ Comes in: blocks; goes out: `Measures`. Called by `scores`.
 from __future__ import annotations
 
 from tidemill.process.extract.blocks import Block, Blocks
-from tidemill.process.extract.signals import ENDS_SENTENCE, own_bits
+from tidemill.process.extract.signals import ends_sentence, own_bits
 
 _SENTENCE_WORDS = 8
 _MAX_LINK_SHARE = 0.4
-_END_CHARS = 4
 _WIDE_CHARS = 20
 
 
@@ -20,7 +19,7 @@ class Measures:
     def __init__(self, found: Blocks) -> None:
         self.words = [count_words(block.text) for block in found.blocks]
         self.link_shares = [block.link_chars / len(block.text) for block in found.blocks]
-        self.ends = [ENDS_SENTENCE.search(block.text[-_END_CHARS:]) is not None for block in found.blocks]
+        self.ends = [ends_sentence(block.text) for block in found.blocks]
         self.sentences = [
             words >= _SENTENCE_WORDS and ends and share < _MAX_LINK_SHARE
             for words, ends, share in zip(self.words, self.ends, self.link_shares, strict=True)

@@ -14,6 +14,7 @@ from tidemill.errors import Permanent
 from tidemill.markup import LexborHTMLParser, decode, parse_html
 from tidemill.models.capture import Capture
 from tidemill.models.source import ProcessRules
+from tidemill.models.url import MAX_URL_LENGTH
 from tidemill.process.extract.blocks import Blocks, read_blocks
 from tidemill.process.extract.dates import DateFinder, Dates, Reader
 from tidemill.process.extract.maintext import MainText, find_main_text
@@ -67,7 +68,8 @@ class Page:
     def base_url(self) -> str:
         """What relative links are relative to."""
         base = self.tree.css_first("base[href]")
-        return _join(self.url, (base.attributes.get("href") if base else None) or "")
+        declared = (base.attributes.get("href") if base else None) or ""
+        return _join(self.url, declared if len(declared) <= MAX_URL_LENGTH else "")
 
     @cached_property
     def metadata(self) -> Metadata:

@@ -6,17 +6,19 @@ The weights are in `weights`, learned by `benchmarks/train_blocks.py`. Called by
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import log1p
 from operator import mul
 from typing import TypeAlias
 
 from tidemill.process.extract.blocks import Block, Blocks
 from tidemill.process.extract.measures import Measures
-from tidemill.process.extract.signals import FLAGS, LEADS_AWAY, SHOWS_TIME, holds_furniture
+from tidemill.process.extract.signals import FLAGS, LEADS_AWAY, find_furniture, find_times
 from tidemill.process.extract.weights import BIAS, WEIGHTS
 
 Row: TypeAlias = list[float]
 
+_LOG = [log1p(words) for words in range(151)]
 _SHORT_CHARS = 200  # Longer texts are not looked through for phrases of furniture.
 _TAGS = ("p", "h1", "h2", "h4", "li", "tr", "dt", "pre", "figcaption", "button", "address", "div")
 _SAME_TAGS = {"h3": "h2", "h5": "h4", "h6": "h4", "td": "tr", "th": "tr", "dd": "dt", **{tag: tag for tag in _TAGS}}
@@ -55,57 +57,75 @@ def score_blocks(found: Blocks, measures: Measures) -> tuple[list[float], float]
     return scores, measures.all_sentences[0] / max(measures.all_words[0], 1)
 
 
-def read_features(found: Blocks, measures: Measures) -> list[Row]:
+def read_features(found: Blocks, measures: Measures) -> Iterator[Row]:
     """For each block the numbers that `FEATURES` names."""
     nothing = [0.0, 0.0, 0.0]
     around = [
-        [log1p(min(words, 100)), share, float(sentence)]
+        [_LOG[min(words, 100)], share, float(sentence)]
         for words, share, sentence in zip(measures.words, measures.link_shares, measures.sentences, strict=True)
     ]
     padded = [nothing, nothing, *around, nothing, nothing]
-    within: dict[int, Row] = {}
-    seen: set[str] = set()
+    within = _Within(found, measures)
     page = _Page(found, measures)
-    rows = []
-    for index, block in enumerate(found.blocks):
-        row = _of_block(block, measures, index, block.text in seen)
-        row += _TAG_ROWS[_SAME_TAGS.get(found.containers[block.container].tag, "div")]
-        row += padded[index] + padded[index + 1] + padded[index + 3] + padded[index + 4]
-        row += _of_containers(found, measures, block.container, within)
+    of_blocks = _of_blocks(found.blocks, measures)
+    for index, (block, row) in enumerate(zip(found.blocks, of_blocks, strict=True)):
+        place = block.container
+        row += _TAG_ROWS[_SAME_TAGS.get(found.containers[place].tag, "div")]
+        row += padded[index]
+        row += padded[index + 1]
+        row += padded[index + 3]
+        row += padded[index + 4]
+        row += within.of(place)
         row += page.of(index, block)
-        seen.add(block.text)
-        rows.append(row)
-    return rows
+        yield row
 
 
-def _of_block(block: Block, measures: Measures, index: int, is_repeated: bool) -> Row:
-    words, share, text = measures.words[index], measures.link_shares[index], block.text
-    is_short = len(text) <= _SHORT_CHARS
-    return [
-        log1p(min(words, 150)), min(words, 60) / 60, share, share * log1p(min(words, 60)),
-        float(measures.ends[index]), float(measures.sentences[index]), text.count(",") / words,
-        float(is_short and holds_furniture(text)), float(is_short and SHOWS_TIME.search(text) is not None),
-        float(is_repeated), float(words <= 2), float(is_short and text.isupper()),
-    ]  # fmt: skip
+def _of_blocks(blocks: list[Block], measures: Measures) -> Iterator[Row]:
+    """The numbers of `_BLOCK` of each block."""
+    short = [block.text if len(block.text) <= _SHORT_CHARS else "" for block in blocks]
+    furniture, times = find_furniture(short), find_times(short)
+    seen: set[str] = set()
+    for index, (block, words, share) in enumerate(zip(blocks, measures.words, measures.link_shares, strict=True)):
+        text = block.text
+        yield [
+            _LOG[min(words, 150)], min(words, 60) / 60, share, share * _LOG[min(words, 60)],
+            float(measures.ends[index]), float(measures.sentences[index]), text.count(",") / words,
+            float(index in furniture), float(index in times), float(text in seen), float(words <= 2),
+            float(short[index].isupper()),
+        ]  # fmt: skip
+        seen.add(text)
 
 
-def _of_containers(found: Blocks, measures: Measures, own: int, known: dict[int, Row]) -> Row:
-    """What the container of a block is like, and the two around that."""
-    if (row := known.get(own)) is None:
-        containers = found.containers
-        place = containers[own].parent if containers[own].tag in _LEAVES and own else own
-        row = []
-        for _ in range(3):
+class _Within:
+    """What the container of a block is like, and the two around that. Each is reckoned once."""
+
+    def __init__(self, found: Blocks, measures: Measures) -> None:
+        self.containers, self.measures = found.containers, measures
+        self.words = max(measures.all_words[0], 1)
+        self.rows: dict[int, Row] = {}
+        self.sides: dict[int, Row] = {}
+
+    def of(self, own: int) -> Row:
+        """The numbers of `_WITHIN`."""
+        if (row := self.rows.get(own)) is None:
+            container = self.containers[own]
+            place = container.parent if container.tag in _LEAVES and own else own
+            outer = max(self.containers[place].parent, 0)
+            outermost = max(self.containers[outer].parent, 0)
+            row = self.rows[own] = [*self._side(place), *self._side(outer), *self._side(outermost)]
+        return row
+
+    def _side(self, place: int) -> Row:
+        if (row := self.sides.get(place)) is None:
+            measures = self.measures
             words = measures.all_words[place]
-            row += [
+            row = self.sides[place] = [
                 measures.all_links[place] / max(measures.all_chars[place], 1),
                 measures.all_sentences[place] / max(words, 1),
-                words / max(measures.all_words[0], 1),
+                words / self.words,
                 log1p(words / max(measures.all_blocks[place], 1)),
             ]
-            place = max(containers[place].parent, 0)
-        known[own] = row
-    return row
+        return row
 
 
 class _Page:

@@ -7,7 +7,10 @@ Called by `scores`.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 from tidemill.process.extract.blocks import Container
 
@@ -100,7 +103,9 @@ _ROLE_BITS = {role: _BIT[name] for role, name in _ROLES.items()}
 _WORD_BITS = {word: _BIT[f"name:{name}"] for name, words in _VOCABULARY.items() for word in words.split()}
 _NAME_PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
-ENDS_SENTENCE = re.compile(r"[.!?…。？！:;][\"”’'»)\]]*$")
+_ENDS = frozenset(".!?…。？！:;")
+_AFTER_END = "\"”’'»)]"
+_END_CHARS = 4
 SHOWS_TIME = re.compile(r"\d[:./]\d\d\b|\b(?:19|20)\d\d\b| ago\b")
 FURNITURE = (
     "©", "copyright", "all rights reserved", "cookie", "privacy policy", "terms of", "terms and", "sign in", "sign up",
@@ -148,7 +153,30 @@ def _bits_of_names(names: str) -> int:
     return bits
 
 
-def holds_furniture(text: str) -> bool:
-    """Whether a short text holds a phrase of `FURNITURE`."""
-    text = text.lower()
-    return any(phrase in text for phrase in FURNITURE)
+def ends_sentence(text: str) -> bool:
+    """Whether a text ends as sentences do, quotation marks and brackets behind that aside."""
+    return text[-_END_CHARS:].rstrip(_AFTER_END)[-1:] in _ENDS
+
+
+def find_furniture(texts: Sequence[str]) -> set[int]:
+    """The places of the texts that hold a phrase of `FURNITURE`."""
+    return _places_of(_furniture_at, [text.lower() for text in texts])
+
+
+def find_times(texts: Sequence[str]) -> set[int]:
+    """The places of the texts that show a time."""
+    return _places_of(lambda text: (found.start() for found in SHOWS_TIME.finditer(text)), texts)
+
+
+def _places_of(find: Callable[[str], Iterable[int]], texts: Sequence[str]) -> set[int]:
+    """Looks through all texts at once, which costs a tenth of one after the other."""
+    ends = list(accumulate(len(text) + 1 for text in texts))
+    return {bisect_right(ends, place) for place in find("\n".join(texts))}
+
+
+def _furniture_at(text: str) -> Iterator[int]:
+    for phrase in FURNITURE:
+        place = text.find(phrase)
+        while place >= 0:
+            yield place
+            place = text.find(phrase, place + 1)

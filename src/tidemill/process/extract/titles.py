@@ -21,6 +21,7 @@ _SMALL_WORDS = frozenset(("of", "and", "the", "for", "in", "a", "de", "la", "el"
 _LEAST_CONTAINED_CHARS = 15
 _MAX_NAME_WORDS = 5
 _MAX_HEADING_CHARS = 150
+_MAX_TITLE_CHARS = 1_000
 _SHARED_WITH_HOST = 0.8
 _SHARED_WITH_DECLARED = 0.35
 
@@ -34,6 +35,7 @@ def choose_title(
     of the site that a title begins or ends with are left out.
     """
     site = _Site(site_name, url)
+    declared = [(text[:_MAX_TITLE_CHARS], origin) for text, origin in declared]
     given = [(site.without_name(text), origin) for text, origin in declared]
     heading = _own_heading(_own_headings(headings, declared, given, site), declared, [fold(text) for text, _ in given])
     if heading is not None:
