@@ -46,7 +46,9 @@ def fuzz(name: str, seconds: int, engine: str) -> list[Path]:
         command = [sys.executable, "-m", f"tests.fuzz.{engine}", name, str(seconds), str(folder)]
         ended = subprocess.run(command, stdout=log, stderr=log, timeout=seconds + _GRACE_S, check=False)
     findings = sorted(path for path in folder.glob("finding-*") if path.suffix != ".txt")
-    if ended.returncode and not findings:  # it could not even begin, or was killed from outside
+    if ended.returncode and engine == "swell":  # what it was at when it hung
+        findings.append(folder / "last")
+    elif ended.returncode and not findings:  # it could not even begin, or was killed from outside
         findings.append(folder / f"{engine}.log")
     return findings
 

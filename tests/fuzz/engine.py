@@ -17,7 +17,7 @@ _MAX_LEN = 4096
 
 
 def main(name: str, seconds: int, folder: Path) -> None:
-    """Fuzz the target until its time is over; what is found lies in `folder` as `finding-*` with the trace beside it."""
+    """Fuzz the target until its time is over; findings lie in `folder` as `finding-*`, with the trace beside it."""
     with atheris.instrument_imports(include=["tidemill"]):
         from tests.fuzz.targets import CORPUS, TARGETS
 

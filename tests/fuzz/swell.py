@@ -20,16 +20,31 @@ from tidemill.process.pipeline import preload
 
 _SIZE = 60_000
 _HANG_S = 60
+_PIECE_BYTES = (1, 2, 3, 5, 8, 13, 21, 34, 80, 200)
 
 
 def swollen(seed: bytes, chance: random.Random) -> bytes:
-    """The seed with one or two neighbouring pieces repeated; what stood before and behind may be there or not."""
-    start = chance.randrange(len(seed) + 1)
-    end = min(len(seed), start + chance.choice((1, 2, 3, 5, 8, 13, 21, 34, 80, 200)))
-    piece = seed[start:end] or b"<"
+    """The seed with a piece repeated: as it is, numbered, or followed by as many of another piece (open, then close).
+
+    What stood before and behind it may be there or not.
+    """
+    start, piece = _piece(seed, chance)
     before = seed[:start] if chance.random() < 0.7 else b""
-    behind = seed[end:] if chance.random() < 0.5 else b""
-    return before + piece * (_SIZE // len(piece)) + behind
+    behind = seed[start + len(piece) :] if chance.random() < 0.5 else b""
+    times = _SIZE // len(piece)
+    shape = chance.randrange(4)
+    if shape == 0:
+        return before + b"".join(b"%b%d" % (piece, number) for number in range(_SIZE // (len(piece) + 5))) + behind
+    if shape == 1:
+        _, other = _piece(seed, chance)
+        times = _SIZE // (len(piece) + len(other))
+        return before + piece * times + other * times + behind
+    return before + piece * times + behind
+
+
+def _piece(seed: bytes, chance: random.Random) -> tuple[int, bytes]:
+    start = chance.randrange(len(seed) + 1)
+    return start, seed[start : start + chance.choice(_PIECE_BYTES)] or b"<"
 
 
 def main(name: str, seconds: int, folder: Path) -> None:

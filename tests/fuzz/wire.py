@@ -11,9 +11,9 @@ from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
 
+import yarl
 from multidict import CIMultiDict, CIMultiDictProxy
 from tests.fuzz.laws import NOW, OURS, URL, check_key, check_text, check_time, parts, text_of
-from yarl import URL as YarlURL
 
 from tidemill.archive import pack_format
 from tidemill.archive.warc.entry import parse_warc_date
@@ -164,8 +164,8 @@ def headers(data: bytes) -> None:
 async def _lines(data: bytes, cookies: list[str]) -> tuple[bytes, ...]:
     """The lines of the head; what needs a loop is done on the way."""
     keeper = CookieKeeper()
-    keeper.keep(cookies, YarlURL(URL))
-    keeper.cookies_for(YarlURL(URL))
+    keeper.keep(cookies, yarl.URL(URL))
+    keeper.cookies_for(yarl.URL(URL))
     reader = asyncio.StreamReader(limit=65_536)
     reader.feed_data(data)
     reader.feed_eof()
@@ -222,5 +222,6 @@ def query(data: bytes) -> None:
     given = text_of(data)
     parse(given)
     words = tuple(given.lower().split()[:20])
-    for fragment in highlight(given, Wanted(forms=frozenset(words), prefixes=words, sequences=(words,) if words else ())):
+    wanted = Wanted(forms=frozenset(words), prefixes=words, sequences=(words,) if words else ())
+    for fragment in highlight(given, wanted):
         assert "<script" not in fragment.lower()
