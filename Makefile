@@ -3,10 +3,11 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 ARGS ?=
+SECONDS ?= 60
 CODE := src tests scripts benchmarks
 TESTS := $(wildcard $(addprefix tests/,unit docs contract flow fault))
 
-.PHONY: help demo setup run check test test-fast test-fault bench fmt docs lock clean
+.PHONY: help demo setup run check test test-fast test-fault fuzz bench fmt docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +33,9 @@ test-fast: setup ## The unit tests: no socket, no database, seconds
 test-fault: setup ## The fault tests in full: kills, full disks, locks (minutes)
 	@$(PY) -m pytest -q tests/fault --long $(ARGS)
 
+fuzz: setup ## Fuzz the readers of strangers' bytes with atheris, one after the other (ARGS=TARGET SECONDS=60)
+	@$(PY) -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
 bench: setup ## The benchmarks, peers in .venv-bench; each prints the machine (ARGS=NAME: only that one)
 	@$(PY) -m benchmarks $(ARGS)
 
@@ -47,5 +51,5 @@ lock: setup ## Resolve the dependencies anew (UPGRADE=1: also move versions)
 	@sh scripts/lock.sh
 
 clean: ## Remove .venv, caches and what builds leave behind
-	@rm -rf .venv .venv-bench .venv.lock build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-bench .venv.lock build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz
 	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

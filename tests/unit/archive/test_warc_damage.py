@@ -125,6 +125,11 @@ def test_endless_heads_end() -> None:
     assert (_numbers(found), skipped) == (["0", "1"], {"bad_record": 1})
 
 
+def test_a_head_that_another_one_begins_in_costs_only_itself() -> None:
+    found, skipped = read(b"WARC/1.1\r\nWARC-Type: response\r\n" * 3 + PAGES[0] + PAGES[1])
+    assert (_numbers(found), skipped) == (["0", "1"], {"bad_record": 3})
+
+
 def test_a_bomb_is_left_and_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(members_module, "_BOMB_FROM", 8_000_000)
     packer = zlib.compressobj(wbits=31)

@@ -13,6 +13,7 @@ from tests.unit.process.pages import capture
 from tidemill.models.document import Draft
 from tidemill.models.source import FieldRule, ItemsRule, ProcessRules
 from tidemill.process.extract.page import Page
+from tidemill.process.extract.record import TOO_MUCH_TEXT
 from tidemill.process.extract.selectors import TOO_MANY_ITEMS, extract_selected
 
 SHOP = """<html lang="de"><head><base href="/shop/"></head><body>
@@ -217,6 +218,16 @@ def test_a_page_of_very_many_items_says_that_some_were_left_out() -> None:
     found = html("<b>x</b>" * 10_001, ItemsRule(css="b"), n=css(":scope"))
     assert len(found) == 10_000
     assert found[0].flags == (TOO_MANY_ITEMS,)
+
+
+def test_elements_that_lie_in_each_other_are_read_until_they_are_more_than_the_page_can_have() -> None:
+    (nested,) = html("<div>word " * 2_000, all=css("div", many=True))
+    assert nested.flags == (TOO_MUCH_TEXT,)
+    values = nested.fields["all"]
+    assert isinstance(values, list)
+    assert 0 < sum(len(str(value)) for value in values) < 1_000_000
+    (plain,) = html("<div>word</div>" * 2_000, all=css("div", many=True))
+    assert plain.flags == ()
 
 
 def test_json_is_read_by_paths() -> None:

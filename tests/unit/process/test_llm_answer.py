@@ -37,7 +37,14 @@ def put(draft: Draft = EMPTY, **values: Json) -> Draft:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"price": "4"}', ' {"price": "4"}\n', '```json\n{"price": "4"}\n```', '```\n{"price": "4"}```']
+    "text",
+    [
+        '{"price": "4"}',
+        ' {"price": "4"}\n',
+        '```json\n{"price": "4"}\n```',
+        '```\n{"price": "4"}```',
+        '\n```JSON \n\n{"price": "4"}\n \n```\n',
+    ],
 )
 def test_an_object_is_read_also_if_it_is_fenced(text: str) -> None:
     assert check(text, question("price")) == {"price": "4"}

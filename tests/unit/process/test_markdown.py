@@ -28,6 +28,8 @@ from tidemill.process.steps.markdown import make_safe
         ("[a] (javascript:x)", "[a] \\(javascript:x)"),
         ("[a](java\tscript:x)", "[a]\\(java\tscript:x)"),
         ("[![a](javascript:x)](/y)", "[![a](#)](/y)"),
+        ("[a](javascript:x`) `b` c", "[a]\\(javascript:x`) `b` c"),
+        ("[a](<b`c d>)", "[a](b`c%20d)"),
     ],
 )
 def test_code_and_targets(markdown: str, safe: str) -> None:

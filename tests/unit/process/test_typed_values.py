@@ -55,6 +55,8 @@ def test_a_price_with_or_without_commas_is_the_same_number(number: float) -> Non
         ("PT90S", 2),
         ("1 hr 20 min", 80),
         ("45 minutes", 45),
+        ("1.5 h", 90),
+        ("2026 1,5 h", 90),
         ("PT", None),
         ("30", None),
         ("soon", None),

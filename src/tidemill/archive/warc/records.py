@@ -20,6 +20,8 @@ from tidemill.archive.warc.members import open_stream
 from tidemill.archive.warc.streams import PlainStream
 
 _VERSION = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?(?:\n|$)")
+# A head that another one begins in is none; to look further would cost time for each of many.
+_HEAD_END = re.compile(HEAD_END.pattern + rb"|(?P<torn>\n)(?=WARC/\d)")
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _LARGEST_HEAD = 64 * 1024
 _BEGINNING = 256  # as much of a block as shows the status line of a response
@@ -93,7 +95,7 @@ class RecordReader:
         offset = self._stream.offset
         if not self._stream.begins_with(b"WARC/"):
             raise BadRecord(BAD_RECORD)
-        fields = _fields(self._stream.head(HEAD_END, _LARGEST_HEAD))
+        fields = _fields(self._stream.head(_HEAD_END, _LARGEST_HEAD))
         length = fields.get("content-length", "")
         if not _LENGTH.fullmatch(length):
             raise BadRecord(BAD_RECORD)

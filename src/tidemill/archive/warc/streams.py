@@ -60,12 +60,14 @@ class Stream(ABC):
         return self._buffer.startswith(mark, self._at)
 
     def head(self, end: re.Pattern[bytes], limit: int) -> bytes:
-        """The bytes up to `end`, which is taken too."""
+        """The bytes up to `end`, which is taken too, unless what was found is a group of it: that tells of damage."""
         while (match := end.search(self._buffer, self._at)) is None:
             if len(self._buffer) - self._at > limit:
                 raise BadRecord(BAD_RECORD)
             if not self._fill():
                 raise BadRecord(CUT_OFF)
+        if match.lastgroup:
+            raise BadRecord(BAD_RECORD)
         head = self._buffer[self._at : match.start()]
         self._at = match.end()
         return head

@@ -6,8 +6,9 @@ by `selectors`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TypeAlias
 
 from tidemill.models.document import Draft, Json, origin
@@ -23,6 +24,9 @@ from tidemill.process.extract.transforms import apply_transforms, is_list_verb
 from tidemill.process.extract.values import WHEN, Surroundings, Unreadable, read_json_text, read_value
 
 EXTRACTOR, VERSION = "selector", "1"
+
+TOO_MUCH_TEXT = "too_much_text"
+"""The flag of a document of which values were left out, since its selectors took far more text than the page has."""
 
 Place: TypeAlias = "Element | Json"
 
@@ -68,10 +72,34 @@ def named(name: str, rule: FieldRule, *, of_item: bool) -> Named:
 
 
 @dataclass(slots=True)
+class Room:
+    """How many characters may still be taken from a page.
+
+    Elements that lie in each other are each taken whole: of a small page that nests a thousand, many megabytes.
+    """
+
+    chars: int
+
+    def kept(self, texts: Iterable[str | None]) -> Iterator[str | None]:
+        """The texts for which there is room; the first that has none ends all."""
+        for text in texts:
+            self.chars -= len(text or "")
+            if self.is_full:
+                return
+            yield text
+
+    @property
+    def is_full(self) -> bool:
+        """Whether something had no room."""
+        return self.chars < 0
+
+
+@dataclass(slots=True)
 class Record:
     """What was found for one document, and what was not."""
 
     may_be_html: bool
+    room: Room
     values: dict[str, Json] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
@@ -85,10 +113,11 @@ class Record:
             self.required.append(rule.name)
         self.origins[rule.name] = rule.origin
         if self._is_body(rule) and isinstance(place, Element):
-            self.body = _body(place, rule, around.base_url)
+            self.body = _body(place, rule, around.base_url, self.room)
             value: Json = self.body[0] if self.body is not None else None
         else:
             value = self._value(rule, place, around)
+        self.flags += [TOO_MUCH_TEXT] if self.room.is_full else []
         self.is_seen |= not is_empty(value) or f"bad_value:{rule.name}" in self.flags
         if is_empty(value) and rule.rule.default is not None:
             value = rule.rule.default
@@ -120,7 +149,7 @@ class Record:
         return rule.name == "content" and bare and rule.rule.type in ("text", "html")
 
     def _value(self, rule: Named, place: Place, around: Surroundings) -> Json:
-        found = apply_transforms(_found(place, rule), rule.rule.transform)
+        found = apply_transforms(_found(place, rule, self.room), rule.rule.transform)
         if rule.rule.type == "json" and not isinstance(place, Element):
             return found
         if not isinstance(found, list):
@@ -154,11 +183,11 @@ def _given(draft: Draft, name: str) -> object:
     return getattr(draft, name) if name in NAMES else draft.fields.get(name)
 
 
-def _found(place: Place, rule: Named) -> Json:
+def _found(place: Place, rule: Named, room: Room) -> Json:
     """What stands at the place: all of it as a list if many are wanted, else the first that is not empty."""
     wants_all = rule.many or any(map(is_list_verb, rule.rule.transform))
     if isinstance(place, Element):
-        texts = (text for text in _texts(place, rule.rule) if text is not None and text.strip())
+        texts = (text for text in room.kept(_texts(place, rule.rule)) if text is not None and text.strip())
         return list(texts) if wants_all else next(texts, None)
     path = rule.rule.path or ""
     if rule.rule.type == "json" and not rule.many:
@@ -183,12 +212,12 @@ def _plain(value: Json, rule: FieldRule) -> Json:
     return plain_text(value) if isinstance(value, str) and rule.type == "text" else value
 
 
-def _body(place: Element, rule: Named, url: str) -> tuple[str, str] | None:
+def _body(place: Element, rule: Named, url: str, room: Room) -> tuple[str, str] | None:
     """The content of a document, plain and as markdown; of an XPath's texts, one after the other."""
     found = place.found(rule.rule)
-    parts = [each.markup for each in found if isinstance(each, Element) and each.text]
-    if parts:
-        return rich_text(f"<div>{''.join(parts if rule.many else parts[:1])}</div>", url)
+    parts = room.kept(each.markup for each in found if isinstance(each, Element) and each.text)
+    if markup := "".join(filter(None, parts if rule.many else islice(parts, 1))):
+        return rich_text(f"<div>{markup}</div>", url)
     texts = [each.strip() for each in found if isinstance(each, str) and each.strip()]
     text = "\n\n".join(texts if rule.many else texts[:1])
     return (text, as_markdown(text)) if text else None

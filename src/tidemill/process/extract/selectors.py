@@ -14,7 +14,7 @@ from tidemill.process.extract.elements import MAX_FOUND, Element, item_elements,
 from tidemill.process.extract.item_keys import keyed
 from tidemill.process.extract.page import Page
 from tidemill.process.extract.paths import read_json
-from tidemill.process.extract.record import Named, Place, Record, named
+from tidemill.process.extract.record import Named, Place, Record, Room, named
 from tidemill.process.extract.registry import HTML, JSON, handles
 from tidemill.process.extract.times import zone_of
 from tidemill.process.extract.values import Surroundings
@@ -22,6 +22,8 @@ from tidemill.process.extract.values import Surroundings
 TOO_MANY_ITEMS = "too_many_items"
 """The flag of the documents of a page that has more items than are read."""
 
+_ROOM_CHARS = 500_000
+_ROOM_PER_BYTE = 10
 _COMMA_LANGUAGES = frozenset((
     "bg", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "gl", "hr", "hu", "id", "is", "it", "lt", "lv",
     "nb", "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk",
@@ -70,14 +72,15 @@ def _of_json(page: Page, rules: Sequence[Named]) -> tuple[Draft, ...]:
 
 
 def _one(page: Page, rules: Sequence[Named], place: Place, around: Surroundings) -> tuple[Draft, ...]:
-    return (_read(rules, place, around, page).draft(page, page.rules.kind),)
+    return (_read(rules, place, around, page, _room(page)).draft(page, page.rules.kind),)
 
 
 def _many(
     page: Page, rules: Sequence[Named], places: Sequence[Place], around: Surroundings, kind: str | None
 ) -> tuple[Draft, ...]:
     """A draft of each item with its key; none of those in which nothing was found and nothing missed."""
-    records = [_read(rules, place, around, page) for place in places]
+    room = _room(page)
+    records = [_read(rules, place, around, page, room) for place in places]
     made = [(_with_address(record.draft(page, kind)), record.values) for record in records if not record.is_nothing]
     drafts = keyed(made, page.rules.items.key if page.rules.items is not None else ())
     if len(places) < MAX_FOUND:
@@ -85,9 +88,13 @@ def _many(
     return tuple(replace(draft, flags=(*draft.flags, TOO_MANY_ITEMS)) for draft in drafts)
 
 
-def _read(rules: Sequence[Named], place: Place, around: Surroundings, page: Page) -> Record:
+def _room(page: Page) -> Room:
+    return Room(_ROOM_CHARS + _ROOM_PER_BYTE * len(page.body))
+
+
+def _read(rules: Sequence[Named], place: Place, around: Surroundings, page: Page, room: Room) -> Record:
     is_html = isinstance(place, Element)
-    record = Record(may_be_html=not is_html, flags=[*page.charset_flags] if is_html else [])
+    record = Record(may_be_html=not is_html, room=room, flags=[*page.charset_flags] if is_html else [])
     for rule in rules:
         record.read(rule, place, around)
     return record

@@ -27,7 +27,7 @@ from tidemill.process.llm.question import FILLABLE, Question, lacks
 FAILED = "llm_failed:"
 """How the flag begins of a document for which a model was asked in vain; the reason follows."""
 
-_FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"```(?:json)?[^\S\n]*\n", re.IGNORECASE)
 _TIMES = ("published_at", "modified_at")
 _BETWEEN_TAGS = re.compile(r"[,;\n]")
 
@@ -38,15 +38,19 @@ def check(text: str, question: Question) -> dict[str, Json]:
     Raises `Permanent`: `bad_answer` if the text is not one JSON object, `schema` if it does not satisfy the schema,
     `bad_schema` if the schema is none, or refers to something outside of itself.
     """
-    found = _FENCED.match(text)
     try:
-        given = orjson.loads(found[1] if found else text)
+        given = orjson.loads(_without_fence(text.strip()))
     except ValueError as error:
         raise Permanent(f"the model's answer is not JSON: {error}", reason="bad_answer") from error
     if not isinstance(given, dict):
         raise Permanent(f"the model's answer is no JSON object but {type(given).__name__}", reason="bad_answer")
     _satisfies(given, question)
     return {name: value for name in question.fields if (value := given.get(name)) is not None}
+
+
+def _without_fence(text: str) -> str:
+    opened = _FENCE.match(text)
+    return text[opened.end() :].removesuffix("```") if opened and text.endswith("```") else text
 
 
 def check_schema(question: Question) -> None:

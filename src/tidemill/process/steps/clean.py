@@ -1,6 +1,7 @@
 """Makes every string of a draft clean: NFC, no mojibake, no control characters, tidy white space, safe markup.
 
-Comes in: a draft as extracted; goes out: the same, fit to be stored and shown. The first step of the pipeline.
+Comes in: a draft as extracted; goes out: the same, fit to be stored and shown. The first step of the pipeline;
+`enrich` cleans what it takes out of long lines, which `repair` leaves alone, in the same way.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ def clean(draft: Draft, rules: ProcessRules, capture: Capture) -> Draft:
     return replace(
         draft,
         title=title,
-        author=_optional_line(draft.author),
+        author=clean_line(draft.author),
         content=content,
         markdown=markdown,
-        summary=_optional_line(draft.summary),
-        canonical_url=_optional_line(draft.canonical_url),
-        site_name=_optional_line(draft.site_name),
-        image_url=_optional_line(draft.image_url),
-        tags=_distinct(draft.tags),
-        keywords=_distinct(draft.keywords),
+        summary=clean_line(draft.summary),
+        canonical_url=clean_line(draft.canonical_url),
+        site_name=clean_line(draft.site_name),
+        image_url=clean_line(draft.image_url),
+        tags=clean_lines(draft.tags),
+        keywords=clean_lines(draft.keywords),
         entities=tuple(_clean_mapping(entity) for entity in draft.entities),
         fields={
             normalize(name): _clean_html(value) if name in as_html else _clean_value(value)
@@ -92,11 +93,13 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _optional_line(text: str | None) -> str | None:
+def clean_line(text: str | None) -> str | None:
+    """A text of one line, clean; `None` if nothing is left of it."""
     return (_cleaned(text, _line) or None) if text is not None else None
 
 
-def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+def clean_lines(texts: Iterable[str]) -> tuple[str, ...]:
+    """Texts of one line each, clean, without empty ones and repetitions."""
     return tuple(dict.fromkeys(text for raw in texts if (text := _cleaned(raw, _line))))
 
 

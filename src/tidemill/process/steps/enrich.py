@@ -10,6 +10,7 @@ from dataclasses import replace
 from tidemill.models.capture import Capture
 from tidemill.models.document import Draft, origin
 from tidemill.models.source import ProcessRules
+from tidemill.process.steps.clean import clean_line, clean_lines
 from tidemill.process.steps.entities import find_entities
 from tidemill.process.steps.keywords import find_keywords
 from tidemill.process.steps.language import recognize
@@ -52,7 +53,7 @@ def _with_summary(draft: Draft) -> Draft:
     if not draft.content:
         return draft
     sentences = split_sentences(draft.content[:_READ_CHARS], draft.language)
-    summary = summarize(sentences, draft.title, draft.language)
+    summary = clean_line(summarize(sentences, draft.title, draft.language))
     return replace(draft, summary=summary, provenance={**draft.provenance, "summary": origin("extractive")})
 
 
@@ -63,6 +64,6 @@ def _tells_more(description: str, title: str) -> bool:
 def _with_keywords(draft: Draft) -> Draft:
     if draft.keywords:
         return draft
-    keywords = find_keywords(draft.content[:_READ_CHARS], draft.title, draft.language)
+    keywords = clean_lines(find_keywords(draft.content[:_READ_CHARS], draft.title, draft.language))
     provenance = {**draft.provenance, "keywords": origin("phrases")} if keywords else draft.provenance
     return replace(draft, keywords=keywords, provenance=provenance)

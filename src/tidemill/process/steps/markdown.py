@@ -31,7 +31,7 @@ _DEFINITION = re.compile(r"\]:(?=[ \t>]*([^\s()<>\]]*)([^()<>\]\n]*))")
 _TITLE_OR_END = re.compile(r"\s*(?:[\"'(]|$)")
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
 _NOT_IN_SCHEMES = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
-_ALLOWED_IN_URLS = "/:?#[]@!$&'*+,;=%~-._"
+_ALLOWED_IN_URLS = "/:?#[]@!$&'*+,;=%~-._`"
 _RUN_BY_BROWSERS = "javascript vbscript livescript jscript mocha data blob filesystem file about view-source"
 _RUNNING = frozenset(_RUN_BY_BROWSERS.split())
 
@@ -129,13 +129,16 @@ def _safe_definition(found: re.Match[str]) -> str:
 
 def _safe_link(found: re.Match[str]) -> str:
     """`](target`. One that runs something leads nowhere; what some take for a link and others do not is shown as text:
-    a target with blanks in it (browsers drop them), or one that may go on in the next line.
+    a target with blanks in it (browsers drop them), or one that may go on in the next line. So is one with backticks:
+    without them, others of the line would begin or end code.
     """
     blanks, target, rest, end = found.groups()
     scheme = _scheme(target)
     if end is not None or (not scheme and _scheme(target + rest) in _RUNNING):
         return rf"]\({blanks}{target}"
-    return found[0] if _is_safe(scheme) else f"]({blanks}#"
+    if _is_safe(scheme):
+        return found[0]
+    return rf"]\({blanks}{target}" if "`" in target else f"]({blanks}#"
 
 
 def _is_safe(scheme: str) -> bool:

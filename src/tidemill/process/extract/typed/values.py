@@ -23,8 +23,9 @@ _SLUG = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+){0,4}")
 _DURATION = re.compile(
     r"P(?:(?P<weeks>[\d.]+)W)?(?:(?P<days>[\d.]+)D)?(?:T(?:(?P<hours>[\d.]+)H)?(?:(?P<minutes>[\d.]+)M)?(?:(?P<seconds>[\d.]+)S)?)?$"
 )
+# A row of digits without a unit behind it is passed over at once, and not tried again from each of its digits.
 _SPOKEN = re.compile(
-    r"([\d.,]+)\s*(d(?:ays?|[ií]as?)?|h(?:ours?|rs?|oras?|eures?)?|std|m(?:in(?:ute[ns]?|uto?s?)?s?)?)\b\.?",
+    r"(?<![\d.,])([\d.,]++)\s*+(d(?:ays?|[ií]as?)?|h(?:ours?|rs?|oras?|eures?)?|std|m(?:in(?:ute[ns]?|uto?s?)?s?)?)\b\.?",
     re.IGNORECASE,
 )
 _MINUTES = {"weeks": 7 * 1440.0, "days": 1440.0, "hours": 60.0, "minutes": 1.0, "seconds": 1 / 60}
