@@ -37,7 +37,7 @@ _ORDER = ("changed", "new", "removed", "valid", "invalid", "kept", "unchanged")
 _MEANINGS = {
     "valid": "were invalid, and are valid",
     "invalid": "are invalid",
-    "kept": "would be invalid now, and stay as they were",
+    "kept": "are shown invalid by their pages, and stay as they were before",
 }
 
 
