@@ -132,6 +132,13 @@ async def ids_of_url(store: Store, url_key: str) -> list[tuple[str, DocumentStat
         return found
 
 
+async def titles(store: Store, identifiers: Sequence[str]) -> dict[str, str]:
+    """The titles of these documents."""
+    named = select(documents.c.id, documents.c.title).where(documents.c.id.in_(identifiers))
+    async with store.read() as connection:
+        return {row.id: row.title for row in await connection.execute(named)}
+
+
 async def brief(store: Store, source_id: str | None, state: DocumentState, limit: int) -> list[dict[str, Any]]:
     """The first documents in that state by URL, of one source or of all: what a list shows of each."""
     names = ("id", "kind", "version", "title", "url", "duplicate_of", "similarity", "problems")
