@@ -96,6 +96,7 @@ class House:
         self.store = store
         self.source = source
         self.worker = worker
+        self.media_type = "text/html"
 
     async def begin(self, *paths: str, **options: object) -> Run:
         """A run that is running, with these start pages."""
@@ -145,8 +146,8 @@ class House:
             url=visit.url,
             fetched_at=self.store.now(),
             status_code=200,
-            media_type="text/html",
-            content_type="text/html",
+            media_type=self.media_type,
+            content_type=self.media_type,
             body_hash=sha256(raw).hexdigest(),
             size_bytes=len(raw),
         )
@@ -192,8 +193,11 @@ class House:
             stored = await store_batch(self.store, token, batch, max_attempts=max_attempts)
             counted = {name: counted.get(name, 0) + stored.get(name, 0) for name in counted | stored}
 
-    async def run(self, pages: dict[str, Sequence[Draft] | int], *, limit: int = 100) -> Run:
+    async def run(
+        self, pages: dict[str, Sequence[Draft] | int], *, limit: int = 100, media_type: str = "text/html"
+    ) -> Run:
         """A whole run in which each page gives these drafts, or is answered with that status."""
+        self.media_type = media_type
         run = await self.begin(*pages)
         site = {path: given if isinstance(given, int) else repr(given) for path, given in pages.items()}
         await self.crawl(run, site)

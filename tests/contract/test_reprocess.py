@@ -27,12 +27,13 @@ from tidemill.models.capture import Capture
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.models.run import RunOptions
-from tidemill.models.source import ProcessRules, SourceSpec
+from tidemill.models.source import CheckRule, FieldRule, ItemsRule, ProcessRules, SourceSpec
 from tidemill.process import pipeline
 from tidemill.process.compute import Computer
 from tidemill.roles import run_to_end
+from tidemill.search.base import SearchQuery
 from tidemill.settings import ProcessSettings
-from tidemill.store import jobs, processed, sources, workers
+from tidemill.store import events, jobs, processed, sources, workers
 
 PAGES = 10
 BATCH = 3
@@ -96,6 +97,11 @@ class Mill:
     async def rows(self, statement: str) -> list[Any]:
         async with self.app.store.read() as connection:
             return [tuple(row) for row in (await connection.exec_driver_sql(statement)).all()]
+
+    async def titles(self, query: str) -> list[str]:
+        """The titles that a search finds."""
+        await self.app.indexer.catch_up(await events.head(self.app.store))
+        return sorted(hit.title for hit in (await self.app.engine.search(SearchQuery(text=query, limit=100))).hits)
 
     async def change(self, statement: str) -> None:
         async with self.app.store.write() as connection:
@@ -234,15 +240,40 @@ async def test_other_rules_make_invalid_documents_valid(mill: Mill) -> None:
     assert await mill.rows("SELECT DISTINCT state FROM documents") == [("current",)]
 
 
-async def test_what_fails_the_new_rules_is_counted_as_foretold(mill: Mill) -> None:
-    await mill.apply(min_words=10_000)
+async def test_what_fails_the_new_rules_is_invalid_as_foretold_and_comes_back_with_them(mill: Mill) -> None:
+    await mill.apply(checks={"title": CheckRule(pattern="Mill [0-4]")})
     foretold = await mill.foretold()
-    assert set(foretold.summary.effects) <= {"invalid", "kept"}
-    assert sum(foretold.summary.effects.values()) == PAGES
-    done = await mill.again()
-    assert done.summary == foretold.summary
-    invalid = await mill.rows("SELECT count(*) FROM documents WHERE state = 'invalid'")
-    assert invalid == [(done.summary.effects.get("invalid", 0),)]
+    assert foretold.summary.effects == {"invalid": PAGES // 2, "unchanged": PAGES // 2}
+    assert foretold.summary.fields == {"state": PAGES // 2, "problems": PAGES // 2}
+    assert foretold.summary.samples["invalid"][0]["problems"] == ["bad_pattern:title"]
+    assert await mill.rows("SELECT DISTINCT state FROM documents") == [("current",)]
+    assert (await mill.again()).summary == foretold.summary
+    refused = "FROM documents WHERE state = 'invalid'"
+    assert await mill.rows(f"SELECT title, version, problems {refused} ORDER BY title") == [
+        (f"Mill {number}", 2, '["bad_pattern:title"]') for number in range(5, PAGES)
+    ]
+    kept = await mill.rows("SELECT version, state, json_extract(draft, '$.problems') FROM document_versions")
+    assert kept == [(1, "current", "[]")] * (PAGES // 2)
+    told = await mill.rows(f"SELECT kind FROM events WHERE document_id IN (SELECT id {refused}) ORDER BY id")
+    assert sorted(told) == [("document.removed",)] * (PAGES // 2) + [("document.stored",)] * (PAGES // 2)
+    assert await mill.titles("tide") == [f"Mill {number}" for number in range(PAGES // 2)]
+    assert (await mill.again()).summary.effects == {"unchanged": PAGES}
+    await mill.apply()
+    assert (await mill.again()).summary.effects == {"valid": PAGES // 2, "unchanged": PAGES // 2}
+    assert len(await mill.titles("tide")) == PAGES
+
+
+async def test_other_items_that_the_rules_refuse_end_those_of_before(mill: Mill) -> None:
+    await mill.apply(items=ItemsRule(css="h1", kind="event", key=("title",)), fields={"title": FieldRule(css=":scope")})
+    assert (await mill.again()).summary.effects == {"new": PAGES, "removed": PAGES}
+    await mill.apply(
+        items=ItemsRule(css="p", kind="event", key=("text",)),
+        fields={"text": FieldRule(css=":scope"), "price": FieldRule(css="b", required=True)},
+    )
+    foretold = await mill.foretold()
+    assert foretold.summary.effects == {"invalid": PAGES, "removed": PAGES}
+    assert (await mill.again()).summary == foretold.summary
+    assert await mill.titles("tide") == await mill.titles("mill") == []
 
 
 async def test_only_the_pages_asked_for_are_taken(mill: Mill) -> None:

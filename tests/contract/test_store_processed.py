@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import select
 from tests.contract.store_house import SITE, House, draft, opened_house, result_of
 
-from tidemill.models.document import Draft
+from tidemill.models.capture import Capture
+from tidemill.models.document import Draft, Processed
 from tidemill.models.failure import Failure
 from tidemill.models.run import RunState
 from tidemill.store import captures, documents, runs, tables
-from tidemill.store.processed import store_batch
+from tidemill.store.processed import store_batch, store_reprocessed
 
 FAILURE = Failure("timeout", "Timeout", "too slow", "a.py:1 f", "trace")
 
@@ -165,6 +166,80 @@ async def test_an_item_that_is_missing_from_its_page_is_removed(house: House) ->
     run = await house.run({"a": [draft("one", item="1"), draft("two", item="2")]})
     assert await house.states() == {"a#1": "current", "a#2": "current", "b": "duplicate of a#2"}
     assert (await house.outcomes(run))["a"] == "stored"
+
+
+async def again(house: House, drafts: dict[str, Sequence[Draft]]) -> dict[str, int]:
+    """Process the last capture of each page again: by rules that make these drafts of it."""
+    columns = [tables.captures.c[name] for name in Capture.__dataclass_fields__]
+    shown = select(*columns).join(tables.pages, tables.pages.c.capture_id == tables.captures.c.id)
+    async with house.store.read() as connection:
+        rows = (await connection.execute(shown.order_by(tables.captures.c.id))).mappings().all()
+    stored = {row["url"].removeprefix(SITE): Capture(**row) for row in rows}
+    batch = [(stored[path], Processed(stored[path].id, tuple(given))) for path, given in drafts.items()]
+    return await store_reprocessed(house.store, batch)
+
+
+async def test_what_the_rules_refuse_as_it_is_processed_again_becomes_invalid(house: House) -> None:
+    run = await house.run({"a": [draft("same")], "b": [draft("same")]})
+    told = len(await house.changes())
+    refused = {"a": [draft("same", problem="missing_price")]}
+    for _ in range(2):  # done again, since nobody noted that it had been done, it changes nothing
+        assert await again(house, refused) == {"invalid": 1}
+        assert await house.states() == {"a": "invalid", "b": "current"}
+        assert (await documents.get(house.store, house.document("a"))).draft.problems == ("missing_price",)
+        assert await versions(house, "a") == [(1, "current", "same")]
+        assert (await house.changes())[told:] == [("removed", "a"), ("stored", "b")]
+    assert await house.outcomes(run) == {"a": "stored", "b": "duplicate"}
+    assert await again(house, {"a": [draft("same")]}) == {"stored": 1}
+    assert await house.states() == {"a": "current", "b": "duplicate of a"}
+
+
+async def test_a_duplicate_that_the_rules_refuse_becomes_invalid_and_was_in_no_index(house: House) -> None:
+    await house.run({"a": [draft("same")], "b": [draft("same")]})
+    told = len(await house.changes())
+    await again(house, {"b": [draft("same", problem="too_old")]})
+    assert await house.states() == {"a": "current", "b": "invalid"}
+    assert (await house.changes())[told:] == []
+
+
+@pytest.mark.parametrize(
+    ("same", "flags", "state"),
+    [
+        pytest.param(False, (), "current", id="what the site broke since"),
+        pytest.param(True, (), "invalid", id="what says the same to the letter"),
+        pytest.param(True, ("llm_failed:timeout",), "current", id="what a language model was not asked about"),
+        pytest.param(True, ("extractor_failed:too_deep",), "current", id="what an extractor gave up on"),
+    ],
+)
+async def test_a_good_document_gives_way_to_the_rules_alone(
+    house: House, same: bool, flags: tuple[str, ...], state: str
+) -> None:
+    await house.run({"a": [draft("one")]})
+    bad = [draft("one" if same else "two", problem="too_short", flags=flags)]
+    await house.run({"a": bad})
+    assert await house.states() == {"a": "current"}
+    assert await again(house, {"a": bad}) == {"invalid": 1}
+    assert await house.states() == {"a": state}
+
+
+async def test_items_that_the_rules_make_no_more_of_a_page_end_with_it(house: House) -> None:
+    await house.run({"a": [draft("one", item="1"), draft("two", item="2")]})
+    await again(house, {"a": [draft("one", item="1", problem="too_short")]})
+    assert await house.states() == {"a#1": "invalid", "a#2": "removed"}
+
+
+@pytest.mark.parametrize("media_type", ["application/rss+xml", "application/atom+xml", "application/feed+json"])
+async def test_what_has_left_a_feed_keeps_its_document(house: House, media_type: str) -> None:
+    await house.run({"a": [draft("one", item="1"), draft("two", item="2")]}, media_type=media_type)
+    await house.run({"a": [draft("two", item="2"), draft("three", item="3")]}, media_type=media_type)
+    assert await house.states() == {"a#1": "current", "a#2": "current", "a#3": "current"}
+
+
+@pytest.mark.parametrize("flag", ["truncated", "too_many_items", "extractor_failed:too_deep"])
+async def test_what_may_stand_where_nobody_read_keeps_its_document(house: House, flag: str) -> None:
+    await house.run({"a": [draft("one", item="1"), draft("two", item="2")]})
+    await house.run({"a": [draft("two", item="2", flags=(flag,))]})
+    assert await house.states() == {"a#1": "current", "a#2": "current"}
 
 
 async def test_a_page_without_any_valid_item_removes_none(house: House) -> None:

@@ -19,6 +19,11 @@ from tidemill.models.document import DocumentState
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.run import RunState
 from tidemill.models.source import KINDS, LOCAL_KINDS
+from tidemill.process.extract.calendar_parts import MAX_EVENTS
+from tidemill.process.extract.feed import MAX_CONTENT_CHARS
+from tidemill.process.extract.feed_entry import MAX_ENTRIES
+from tidemill.process.extract.pdf_pages import MAX_CHARS, MAX_PAGES
+from tidemill.process.steps import checks
 
 SRC = ROOT / "src" / "tidemill"
 _EXPLAINING = (
@@ -51,6 +56,8 @@ def reasons() -> dict[str, str]:
         place = path.relative_to(SRC).as_posix()
         for slug in _of_tree(ast.parse(path.read_text(encoding="utf-8")), place):
             found.setdefault(slug, place)
+    for slug in checks.SLUGS:
+        found.setdefault(slug, "process/steps/checks.py")
     return found | dict.fromkeys(LOCAL_KINDS, "crawl/reader.py")  # a listing's reason is the kind of its source
 
 
@@ -116,6 +123,7 @@ def test_the_search_for_reasons_finds_what_it_should() -> None:
     expected += " feed json_api files warc lastmod nofollow noindex canonical host_down retry_budget source_deleted"
     expected += (
         " not_in_archive bad_json bad_calendar no_browser browser_crashed proxy_auth file_source no_such_version"
+        " bad_pattern slow_pattern not_one_of too_small too_large too_short too_long bad_type"
     )
     assert set(expected.split()) <= found.keys()
 
@@ -151,6 +159,12 @@ def test_every_event_and_flag_is_documented() -> None:
     assert all(f"| `{kind}` |" in page for kind in kinds)
     for flag in ("charset_misdeclared", "mojibake_repaired", "zone_assumed", "truncated"):
         assert f"| `{flag}` |" in page
+
+
+def test_what_truncated_means_is_what_the_code_does() -> None:
+    (row,) = re.findall(r"^\| `truncated` \| (.+) \|$", read("docs/reference/outcomes.md"), re.MULTILINE)
+    said = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", row.replace(" million", ",000,000"))]
+    assert said == [MAX_PAGES, MAX_CHARS, MAX_EVENTS, MAX_ENTRIES, MAX_CONTENT_CHARS]
 
 
 def test_every_field_of_a_source_is_documented() -> None:

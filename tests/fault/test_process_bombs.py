@@ -43,7 +43,7 @@ DEADLY = {
     "time.sleep(600)": ("timeout", "Timeout"),
     SEGFAULT: ("worker_died", "WorkerDied"),
     "os._exit(0)": ("worker_died", "WorkerDied"),
-    "x = [bytearray(1 << 20) for _ in range(1 << 16)]": ("out_of_memory", "MemoryError"),
+    "x = [bytes(1 << 20) for _ in range(1 << 16)]": ("out_of_memory", "MemoryError"),
     "sys.exit('enough')": ("error", "SystemExit"),
     "raise KeyboardInterrupt": ("error", "KeyboardInterrupt"),
     "again = lambda me: me(me)\nagain(again)": ("error", "RecursionError"),

@@ -17,7 +17,11 @@ from tests.harness.command import Done, Tidemill
 from tests.harness.watch import all_gone, children, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
-PAGES = 120
+PAGES, REFUSED = 120, 40
+SOURCE = {"name": "mills", "kind": "files", "base_url": "https://mills.example/"}
+WANTED = "Mill ([4-9][0-9]|1[0-9][0-9])"
+"""The titles that stricter rules accept: those of mill 40 and all that follow."""
+
 COMMAND = ("reprocess", "--yes", "--json")
 
 
@@ -31,8 +35,7 @@ def mills(tmp_path: Path) -> Tidemill:
         (pages / f"{number:03}.html").write_text(
             f"<html lang=en><title>Mill {number}</title><h1>Mill {number}</h1><p>{words * 3}</p></html>"
         )
-    source = {"name": "mills", "kind": "files", "start": [str(pages)], "base_url": "https://mills.example/"}
-    (tmp_path / "mills.yaml").write_text(json.dumps(source))
+    (tmp_path / "mills.yaml").write_text(json.dumps({**SOURCE, "start": [str(pages)]}))
     tidemill = Tidemill(tmp_path / "data", "process.batch_size=4")
     tidemill("sources", "apply", str(tmp_path / "mills.yaml")).expect(0)
     assert tidemill.crawl("mills")["documents"] == PAGES
@@ -56,10 +59,13 @@ def exported(tidemill: Tidemill) -> list[dict[str, Any]]:
 def test_killed_again_and_again_it_comes_to_what_an_undisturbed_one_comes_to(
     mills: Tidemill, tmp_path: Path, rng: random.Random
 ) -> None:
+    stricter = {**SOURCE, "start": [str(tmp_path / "pages")], "process": {"checks": {"title": {"pattern": WANTED}}}}
+    (tmp_path / "mills.yaml").write_text(json.dumps(stricter))
+    mills("sources", "apply", str(tmp_path / "mills.yaml")).expect(0)
     undisturbed = Tidemill(tmp_path / "undisturbed", *mills.settings)
     shutil.copytree(mills.data_dir, undisturbed.data_dir)
     expected = undisturbed(*COMMAND).expect(0).json
-    assert expected["effects"]["changed"] == expected["pages"] == PAGES
+    assert (expected["effects"]["changed"], expected["effects"]["invalid"]) == (PAGES - REFUSED, REFUSED)
 
     books, kills = Books(mills.data_dir), 0
     for fraction in (0.0, 0.2, 0.5, 0.8):
@@ -76,12 +82,15 @@ def test_killed_again_and_again_it_comes_to_what_an_undisturbed_one_comes_to(
 
     assert (done.json["finished"], done.json["resumed"], done.json["pages"]) == (True, True, PAGES)
     assert exported(mills) == exported(undisturbed)
+    assert len(exported(mills)) == PAGES - REFUSED
+    assert books.one("SELECT count(*) FROM documents WHERE state = 'invalid'") == REFUSED
+    assert books.one("SELECT count(*) FROM events WHERE kind = 'document.removed'") == REFUSED
     assert books.rows("SELECT DISTINCT version FROM documents") == [(2,)]
     assert books.count("document_versions") == PAGES
     assert books.rows("SELECT state FROM jobs") == [("done",)]
     assert books.count("workers") == 0
     assert mills("documents", "list", "--json", "--limit", "1").expect(0).json
-    assert len(mills.search("miller", "--limit", "100")["hits"]) == 100
+    assert len(mills.search("miller", "--limit", "100")["hits"]) == PAGES - REFUSED
 
 
 def test_two_at_once_on_one_store_are_refused(mills: Tidemill) -> None:

@@ -36,8 +36,8 @@ _LISTED = 10
 _ORDER = ("changed", "new", "removed", "valid", "invalid", "kept", "unchanged")
 _MEANINGS = {
     "valid": "were invalid, and are valid",
-    "invalid": "are invalid",
-    "kept": "would be invalid now, and stay as they were",
+    "invalid": "are invalid by the present rules",
+    "kept": "are invalid as their pages show them now, and stay as they were before",
 }
 
 
@@ -140,6 +140,9 @@ def _record(done: Done, dry_run: bool) -> dict[str, Any]:
 
 def _show(done: Done, dry_run: bool) -> None:
     summary = done.summary
+    if not summary.pages:
+        note("there is no page to process again: none of that source has been stored, or none was fetched since")
+        return
     said = "would become of" if dry_run else "became of"
     begun = ", those done before included" if done.resumed else ""
     stdout.print(f"what {said} the documents of {counted(summary.pages, 'page')}{begun}:\n")

@@ -16,8 +16,8 @@ from urllib.parse import urljoin
 from selectolax.lexbor import LexborHTMLParser
 
 from tidemill.crawl.directives import header_values
-from tidemill.crawl.discover.feed import FEED_MEDIA_TYPES
 from tidemill.errors import Invalid
+from tidemill.models.capture import FEED_MEDIA_TYPES
 from tidemill.models.url import MAX_URL_LENGTH, url_folder, url_key
 
 _CACHE_SIZE = 20_000

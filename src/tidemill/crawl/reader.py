@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from tidemill.crawl.directives import directives
-from tidemill.crawl.discover.feed import FEED_MEDIA_TYPES, looks_like_feed, read_feed
+from tidemill.crawl.discover.feed import looks_like_feed, read_feed
 from tidemill.crawl.discover.json_api import read_api
 from tidemill.crawl.discover.listing import Listed, Listing
 from tidemill.crawl.discover.sitemap import read_sitemap
@@ -22,7 +22,7 @@ from tidemill.crawl.verdicts import judge, needs_browser
 from tidemill.errors import Invalid, Permanent
 from tidemill.markup.charset import decode
 from tidemill.markup.parse import parse_html
-from tidemill.models.capture import Capture
+from tidemill.models.capture import FEED_MEDIA_TYPES, Capture
 from tidemill.models.ids import new_id, page_id
 from tidemill.models.outcome import Outcome
 from tidemill.models.source import LOCAL_KINDS, SourceSpec

@@ -125,7 +125,7 @@ async def find(store: Store, reference: str) -> Document:
     found = await versions.ids_with_prefix(store, digits, _MOST_NAMED)
     if not found:
         raise _unknown(reference)
-    return await documents.get(store, _only(reference, found))
+    return await documents.get(store, await _only(store, reference, found))
 
 
 def id_digits(reference: str) -> str | None:
@@ -143,17 +143,16 @@ async def _of_url(store: Store, reference: str) -> str:
             f"no document of the page {reference}; `tidemill ledger` says what became of the pages of a run",
             reason="no_such_document",
         )
-    return _only(reference, live or [identifier for identifier, _ in found])
+    return await _only(store, reference, live or [identifier for identifier, _ in found])
 
 
-def _only(reference: str, found: list[str]) -> str:
+async def _only(store: Store, reference: str, found: list[str]) -> str:
     if len(found) == 1:
         return found[0]
+    titles = await versions.titles(store, found[:_MOST_NAMED])
+    named = ", ".join(f"{each} ({titles[each] or 'no title'})" for each in found[:_MOST_NAMED])
     more = ", …" if len(found) > _MOST_NAMED else ""
-    raise Conflict(
-        f"{reference} is not one document; name one of {', '.join(found[:_MOST_NAMED])}{more}",
-        reason="ambiguous_document",
-    )
+    raise Conflict(f"{reference} is not one document; name one of {named}{more}", reason="ambiguous_document")
 
 
 def _unknown(reference: str) -> NotFound:

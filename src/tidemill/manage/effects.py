@@ -17,6 +17,7 @@ from tidemill.models.capture import Capture
 from tidemill.models.document import DocumentState, Draft, Json, Processed
 from tidemill.models.failure import Failure
 from tidemill.models.ids import document_id
+from tidemill.store import withdrawal
 from tidemill.store.versions import Standing, values_of
 
 Standings = Mapping[str, Standing]
@@ -29,7 +30,7 @@ _EXAMPLE_CHARS = 100
 
 
 class Effect(StrEnum):
-    """What became of one document. `KEPT`: it would be invalid now, and stays as it was when it was valid."""
+    """What became of one document. `KEPT`: its page shows it invalid; it stays as it was before that."""
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"
@@ -107,18 +108,19 @@ class Summary:
 def foretold(capture: Capture, result: Processed, before: Standings) -> dict[str, Standing]:
     """The documents of a page after its result would be stored. Who is whose duplicate is left as it is.
 
-    What is invalid replaces nothing good, and a page without a valid document removes none.
+    The decisions are those of `store.plans` for pages that are processed again.
     """
     after = dict(before)
+    made_here = {key for key, was in before.items() if was.body_hash == capture.body_hash}
     drafts = {document_id(capture.page_id, draft.item_key): draft for draft in result.drafts}
     for identifier, draft in drafts.items():
         was = before.get(identifier)
-        if draft.problems and was is not None and was.state in _LIVE:
-            continue
-        after[identifier] = _replaced(identifier, capture, draft, was)
-    if any(not draft.problems for draft in drafts.values()):
-        gone = DocumentState.REMOVED
-        after |= {key: replace(was, state=gone) for key, was in before.items() if key not in drafts}
+        stays = draft.problems and was is not None and was.state in _LIVE
+        if was is None or not stays or withdrawal.refuses(draft, was.values, made_here=identifier in made_here):
+            after[identifier] = _replaced(identifier, capture, draft, was)
+    left = [key for key in before if key not in drafts]
+    for key in withdrawal.dropped(capture, result, left, made_here):
+        after[key] = replace(before[key], state=DocumentState.REMOVED)
     return after
 
 

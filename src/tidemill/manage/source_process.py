@@ -8,20 +8,17 @@ are compiled here, so that a mistake is told when the source is written, not whe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-from jsonschema.validators import validator_for
-
+from tidemill.manage import source_documents
 from tidemill.manage.source_request import Fault, Location
-from tidemill.models.source import CheckRule, FieldRule, ItemsRule, LanguageModelRules, ProcessRules, SourceSpec
+from tidemill.models.source import CheckRule, FieldRule, ItemsRule, ProcessRules, SourceSpec
 from tidemill.process.extract.elements import css_fault, xpath_fault
 from tidemill.process.extract.paths import KIND, is_path
 from tidemill.process.extract.transforms import parse_transform
 from tidemill.process.extract.values import Surroundings, Unreadable, read_value
+from tidemill.process.steps import patterns
 
 _ATTRIBUTE = re.compile(r"[^\s\"'<>/=()]+")
 _ORIGIN = re.compile(r"[a-z][a-z0-9_-]*")
@@ -43,8 +40,8 @@ def faults(spec: SourceSpec) -> Iterator[Fault]:
         yield from _prefer(name, origins)
     for name, check in rules.checks.items():
         yield from _check(name, check)
-    yield from _schema(("schema",), rules.schema)
-    yield from _llm(rules.llm)
+    yield from source_documents.schema_faults(("schema",), rules.schema)
+    yield from source_documents.llm_faults(rules.llm)
 
 
 def _kind(place: Location, kind: str | None) -> Iterator[Fault]:
@@ -160,51 +157,8 @@ def _check(name: str, rule: CheckRule) -> Iterator[Fault]:
         low, high = getattr(rule, least), getattr(rule, most)
         if low is not None and high is not None and low > high:
             yield ("checks", name, most), f"{said} has {least} {low:g} and {most} {high:g}; give them in order"
-    if rule.pattern is not None:
-        try:
-            re.compile(rule.pattern)
-        except (re.error, RecursionError, OverflowError) as error:
-            told = f"{said}.pattern is {rule.pattern!r}, which is no regular expression ({error}); correct it"
-            yield ("checks", name, "pattern"), told
+    if rule.pattern is not None and (fault := patterns.find_fault(rule.pattern)) is not None:
+        told = f"{said}.pattern is {rule.pattern!r}, which is no regular expression ({fault}); correct it"
+        yield ("checks", name, "pattern"), told
     if rule == CheckRule():
         yield ("checks", name), f"{said} checks nothing; give a type, a range, a length, a pattern or one_of"
-
-
-def _llm(rules: LanguageModelRules) -> Iterator[Fault]:
-    for name, wanted in rules.fields.items():
-        if not name.strip() or not wanted.strip():
-            yield ("llm", "fields", name), f"process.llm.fields.{name} is {wanted!r}; say in words what is wanted"
-    yield from _schema(("llm", "schema"), rules.schema)
-
-
-def _schema(place: Location, schema: Mapping[str, Any]) -> Iterator[Fault]:
-    said = f"process.{'.'.join(map(str, place))}"
-    try:
-        validator_for(schema, default=Draft202012Validator).check_schema(dict(schema))
-    except SchemaError as error:
-        where = "".join(f".{each}" for each in error.absolute_path)
-        yield (*place, *error.absolute_path), f"{said}{where} is no JSON schema: {_short(error.message)}"
-        return
-    except RecursionError:
-        yield place, f"{said} is nested too deeply; make it flatter"
-        return
-    for inner, reference in _references((), schema):
-        if not reference.startswith("#"):
-            told = f"refers to {reference!r}; nothing is fetched for a check: write its definition below $defs"
-            yield (*place, *inner), f"{said} {told}"
-
-
-def _references(place: Location, value: Any) -> Iterator[tuple[Location, str]]:
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            if key in ("$ref", "$dynamicRef") and isinstance(each, str):
-                yield (*place, key), each
-            else:
-                yield from _references((*place, key), each)
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _references((*place, index), each)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]}…"

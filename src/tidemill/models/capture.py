@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+FEED_MEDIA_TYPES = frozenset(
+    {"application/rss+xml", "application/atom+xml", "application/rdf+xml", "application/feed+json"}
+)
+"""Feeds: lists that lose what is old as they get what is new."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capture:

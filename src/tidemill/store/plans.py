@@ -6,7 +6,7 @@ draft, and the verdict on each page. Called by `processed`, inside its transacti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,10 +18,11 @@ from tidemill.models.capture import Capture
 from tidemill.models.document import DocumentState, Draft, Processed
 from tidemill.models.ids import document_id
 from tidemill.models.outcome import BY_PRECEDENCE, Outcome
-from tidemill.store import judge, near
+from tidemill.store import judge, near, withdrawal
 from tidemill.store.judge import ORIGINAL, Member, Standing
 from tidemill.store.near import Node
 from tidemill.store.tables import captures, documents, pages
+from tidemill.store.versions import values_held
 
 _LIVE = (DocumentState.CURRENT, DocumentState.DUPLICATE)
 
@@ -44,9 +45,14 @@ class Plan:
     def changed(self) -> bool:
         """Whether it says something else than before; coming back after a removal is a change, too."""
         before = self.before
-        if before is None or before["state"] == DocumentState.REMOVED.value:
+        if before is None or before["state"] == DocumentState.REMOVED.value or self.withdrawn:
             return True
         return bool(before["fingerprint"] != self.draft.fingerprint)
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether a live document becomes invalid."""
+        return self.write and self.standing.state is DocumentState.INVALID and self.was() is not None
 
     @property
     def outcome(self) -> Outcome:
@@ -126,8 +132,9 @@ async def of_stored(connection: AsyncConnection, done: Sequence[tuple[Capture, P
     statement = select(pages.c.id, pages.c.state, pages.c.capture_id, pages.c.body_hash).where(pages.c.id.in_(page_ids))
     rows = {row.id: row for row in await connection.execute(statement)}
     standing = await _documents_of(connection, page_ids)
+    made = await _made_of(connection, [capture for capture, _ in done])
     return [
-        plan_of(capture, result, standing.get(capture.page_id, {}))
+        plan_of(capture, result, standing.get(capture.page_id, {}), made)
         for capture, result in done
         if (row := rows.get(capture.page_id)) is not None
         and row.state != "gone"
@@ -135,16 +142,23 @@ async def of_stored(connection: AsyncConnection, done: Sequence[tuple[Capture, P
     ]
 
 
-def plan_of(capture: Capture, result: Processed, before: Mapping[str, RowMapping]) -> PagePlan:
-    """What a capture means for its page: what is invalid replaces nothing good."""
+def plan_of(
+    capture: Capture, result: Processed, before: Mapping[str, RowMapping], made_here: Collection[str] | None = None
+) -> PagePlan:
+    """What a capture means for its page: what a site shows and is invalid replaces nothing good.
+
+    `made_here` is given if the capture is processed again: the documents that were made of the same bytes before. Then
+    it is the rules that have changed, and what does not satisfy them ends.
+    """
     page = PagePlan(capture, reason=result.reason)
     for draft in result.drafts:
         identifier = document_id(capture.page_id, draft.item_key)
         row = before.get(identifier)
         is_live = row is not None and row["state"] in _LIVE
         if draft.problems:
-            standing = Standing(DocumentState.INVALID)
-            page.plans.append(Plan(identifier, capture, draft, row, standing, write=not is_live))
+            plan = Plan(identifier, capture, draft, row, Standing(DocumentState.INVALID), write=True)
+            plan.write = _ends(draft, row, made_here, identifier) if is_live else plan.changed
+            page.plans.append(plan)
             continue
         same = row is not None and is_live and row["content_hash"] == draft.content_hash
         plan = Plan(
@@ -152,11 +166,18 @@ def plan_of(capture: Capture, result: Processed, before: Mapping[str, RowMapping
         )
         plan.write = plan.changed or not is_live
         page.plans.append(plan)
-    if any(not plan.draft.problems for plan in page.plans):
-        given = {plan.id for plan in page.plans}
-        left = [row for identifier, row in before.items() if identifier not in given]
-        page.removed = [row for row in left if row["state"] != DocumentState.REMOVED.value]
+    given = {plan.id for plan in page.plans}
+    left = [key for key, row in before.items() if key not in given and row["state"] != DocumentState.REMOVED.value]
+    ending = withdrawal.dropped(capture, result, left, made_here or ())
+    page.removed = [before[key] for key in left if key in ending]
     return page
+
+
+def _ends(draft: Draft, row: RowMapping | None, made_here: Collection[str] | None, identifier: str) -> bool:
+    """Whether a live document is refused now; never in a crawl."""
+    if row is None or made_here is None:
+        return False
+    return withdrawal.refuses(draft, values_held(row), made_here=identifier in made_here)
 
 
 def _standing(row: RowMapping) -> Standing:
@@ -168,6 +189,14 @@ async def _documents_of(connection: AsyncConnection, page_ids: Sequence[str]) ->
     for row in (await connection.execute(select(documents).where(documents.c.page_id.in_(page_ids)))).mappings():
         found.setdefault(row["page_id"], {})[row["id"]] = row
     return found
+
+
+async def _made_of(connection: AsyncConnection, done: Sequence[Capture]) -> set[str]:
+    """The documents of these pages that were made of the same bytes as these captures hold."""
+    hashes = {capture.page_id: capture.body_hash for capture in done}
+    made = select(documents.c.id, documents.c.page_id, captures.c.body_hash)
+    made = made.join(captures, captures.c.id == documents.c.capture_id).where(documents.c.page_id.in_(hashes))
+    return {row.id for row in await connection.execute(made) if row.body_hash == hashes[row.page_id]}
 
 
 async def _seen_at(connection: AsyncConnection, page_ids: Sequence[str]) -> dict[str, datetime]:

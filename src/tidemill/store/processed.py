@@ -54,8 +54,9 @@ async def store_batch(
 async def store_reprocessed(store: Store, batch: Sequence[tuple[Capture, Processed]]) -> dict[str, int]:
     """Store what became of captures that were processed before. Returns how many pages had which outcome.
 
-    What is decided of documents is the same as in `store_batch`, but the ledger and what is known of pages stay as they
-    are. Captures that are not the last that their pages have shown are left alone, and not counted.
+    What is decided of documents is the same as in `store_batch`, but for those that the rules refuse now: see
+    `withdrawal`. The ledger and what is known of pages stay as they are. Captures that are not the last that their
+    pages have shown are left alone, and not counted.
     """
     async with store.write() as connection:
         now = store.now()
@@ -83,7 +84,8 @@ async def _carry_out(
     await writing.keep_versions(connection, written, now)
     await writing.write_documents(connection, written, now)
     await removal.mark_removed(connection, removed, run_id=run_id, now=now)
-    settled = await _settle(connection, [plan for plan in every if not plan.draft.problems], removed)
+    withdrawn = [plan for plan in written if plan.withdrawn]
+    settled = await _settle(connection, [plan for plan in every if not plan.draft.problems], removed, withdrawn)
     for plan in every:
         if plan.id in settled:
             plan.standing = settled[plan.id].standing
@@ -95,11 +97,12 @@ async def _carry_out(
 
 
 async def _settle(
-    connection: AsyncConnection, valid: Sequence[Plan], removed: Sequence[RowMapping]
+    connection: AsyncConnection, valid: Sequence[Plan], removed: Sequence[RowMapping], withdrawn: Sequence[Plan]
 ) -> dict[str, duplicates.Settled]:
     """The standings that this batch changes, of its own documents and of others."""
     entered = [plan.node() for plan in valid]
     gone = [near.member_of(row) for row in removed if row["state"] in near.LIVE]
+    gone += [was for plan in withdrawn if (was := plan.was()) is not None]
     left, naming = list(gone), list(gone)
     for plan, node in zip(valid, entered, strict=True):
         was = plan.was()

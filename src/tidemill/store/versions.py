@@ -52,6 +52,8 @@ class Standing:
     state: DocumentState
     fingerprint: str
     values: Values
+    body_hash: str | None = None
+    """Of the capture that it was made of, if that is still known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class Shown:
 def values_of(draft: Draft) -> Values:
     """A draft as `Version.values` has it."""
     return _plain(draft_values(draft))
+
+
+def values_held(row: RowMapping) -> Values:
+    """A row of `documents` as `Version.values` has it."""
+    return _plain({name: row[name] for name in DRAFT_COLUMNS})
 
 
 async def of_document(store: Store, document_id: str) -> AsyncGenerator[Version]:
@@ -125,6 +132,13 @@ async def ids_of_url(store: Store, url_key: str) -> list[tuple[str, DocumentStat
         return found
 
 
+async def titles(store: Store, identifiers: Sequence[str]) -> dict[str, str]:
+    """The titles of these documents."""
+    named = select(documents.c.id, documents.c.title).where(documents.c.id.in_(identifiers))
+    async with store.read() as connection:
+        return {row.id: row.title for row in await connection.execute(named)}
+
+
 async def brief(store: Store, source_id: str | None, state: DocumentState, limit: int) -> list[dict[str, Any]]:
     """The first documents in that state by URL, of one source or of all: what a list shows of each."""
     names = ("id", "kind", "version", "title", "url", "duplicate_of", "similarity", "problems")
@@ -159,7 +173,8 @@ async def shown_captures(store: Store, wanted: Shown, after: str, limit: int) ->
 async def standing(store: Store, page_ids: Sequence[str]) -> dict[str, dict[str, Standing]]:
     """The documents of these pages as they stand: by page, then by identifier."""
     columns = (documents.c.id, documents.c.page_id, documents.c.url, documents.c.version, documents.c.state)
-    statement = select(*columns, *(documents.c[name] for name in DRAFT_COLUMNS))
+    statement = select(*columns, *(documents.c[name] for name in DRAFT_COLUMNS), captures.c.body_hash)
+    statement = statement.outerjoin(captures, captures.c.id == documents.c.capture_id)
     found: dict[str, dict[str, Standing]] = {}
     async with store.read() as connection:
         for row in (await connection.execute(statement.where(documents.c.page_id.in_(page_ids)))).mappings():
@@ -169,7 +184,8 @@ async def standing(store: Store, page_ids: Sequence[str]) -> dict[str, dict[str,
                 version=row["version"],
                 state=DocumentState(row["state"]),
                 fingerprint=row["fingerprint"],
-                values=_plain({name: row[name] for name in DRAFT_COLUMNS}),
+                values=values_held(row),
+                body_hash=row["body_hash"],
             )
     return found
 
@@ -209,7 +225,7 @@ def _current(row: RowMapping) -> Version:
         capture_id=row["capture_id"],
         fetched_at=row["fetched_at"],
         replaced_at=None,
-        values=_plain({name: row[name] for name in DRAFT_COLUMNS}),
+        values=values_held(row),
     )
 
 

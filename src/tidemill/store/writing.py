@@ -13,7 +13,7 @@ from sqlalchemy import Insert, delete, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.document import DocumentState
-from tidemill.models.event import DOCUMENT_CHANGED, DOCUMENT_DUPLICATE, DOCUMENT_STORED
+from tidemill.models.event import DOCUMENT_CHANGED, DOCUMENT_DUPLICATE, DOCUMENT_REMOVED, DOCUMENT_STORED
 from tidemill.models.ids import derived_id
 from tidemill.models.outcome import Outcome
 from tidemill.store import events
@@ -83,11 +83,13 @@ def _row(plan: Plan, now: datetime) -> dict[str, Any]:
 
 
 def event_of(plan: Plan, now: datetime) -> dict[str, object] | None:
-    """What the outbox says of a document that was written; nothing of an invalid one."""
+    """What the outbox says of a document that was written; of an invalid one, only that it is not current any more."""
     if plan.standing.state is DocumentState.CURRENT:
         kind = DOCUMENT_CHANGED if plan.outcome is Outcome.CHANGED else DOCUMENT_STORED
     elif plan.standing.state is DocumentState.DUPLICATE:
         kind = DOCUMENT_DUPLICATE
+    elif plan.before is not None and plan.before["state"] == DocumentState.CURRENT.value:
+        kind = DOCUMENT_REMOVED
     else:
         return None
     standing = plan.standing

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.crawl.discover.feed import FEED_MEDIA_TYPES, looks_like_feed, read_feed
+from tidemill.crawl.discover.feed import looks_like_feed, read_feed
 from tidemill.crawl.discover.listing import Listed, Listing
 from tidemill.errors import Permanent
+from tidemill.models.capture import FEED_MEDIA_TYPES
 
 RSS = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>t</title><link>http://a/</link>
 <item><title>1</title><link> http://a/1 </link><guid>http://a/guid</guid></item>

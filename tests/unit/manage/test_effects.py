@@ -31,10 +31,10 @@ def draft(title: str = "Title", *, item: str = "", problem: str = "") -> Draft:
     return Draft(kind="article", item_key=item, title=title, problems=(problem,) if problem else (), fingerprint=said)
 
 
-def standing(given: Draft, state: str = "current") -> dict[str, Standing]:
+def standing(given: Draft, state: str = "current", made_of: str = "an earlier body") -> dict[str, Standing]:
     """The document of such a draft as the store holds it, on its page."""
     identifier = document_id("page", given.item_key)
-    held = Standing(identifier, "http://a/page", 1, STATES[state], given.fingerprint, values_of(given))
+    held = Standing(identifier, "http://a/page", 1, STATES[state], given.fingerprint, values_of(given), made_of)
     return {identifier: held}
 
 
@@ -54,7 +54,24 @@ def effects(before: dict[str, Standing], *drafts: Draft) -> dict[str, int]:
         pytest.param({}, [draft(problem="short")], {"invalid": 1}, id="an invalid one where none was"),
         pytest.param(standing(draft(), "removed"), [draft()], {"new": 1}, id="one that had been removed"),
         pytest.param(standing(draft(problem="short"), "invalid"), [draft()], {"valid": 1}, id="it was invalid"),
-        pytest.param(standing(draft()), [draft(problem="short")], {"kept": 1}, id="invalid replaces nothing good"),
+        pytest.param(
+            standing(draft()), [draft("Other", problem="short")], {"kept": 1}, id="what the site shows is invalid"
+        ),
+        pytest.param(
+            standing(draft(), made_of="hash"),
+            [draft("Other", problem="short")],
+            {"invalid": 1},
+            id="the rules refuse what the document was made of",
+        ),
+        pytest.param(
+            standing(draft()), [draft(problem="short")], {"invalid": 1}, id="the rules refuse what the document says"
+        ),
+        pytest.param(
+            standing(draft(item="a"), made_of="hash"),
+            [draft(problem="short")],
+            {"invalid": 1, "removed": 1},
+            id="the rules make nothing of it any more",
+        ),
         pytest.param(
             standing(draft(problem="short"), "invalid"), [draft(problem="long")], {"changed": 1}, id="other problems"
         ),

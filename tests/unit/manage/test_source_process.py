@@ -142,6 +142,11 @@ def test_items_have_defaults() -> None:
         ),
         ({"checks": {"x": {"pattern": "a+"}}}, {"checks": {"x": {"pattern": "+"}}}, "process.checks.x.pattern is '+'"),
         (
+            {"checks": {"x": {"pattern": r"\p{L}+"}}},
+            {"checks": {"x": {"pattern": "(" * 5000 + ")" * 5000}}},
+            "process.checks.x.pattern is '((((",
+        ),
+        (
             {"schema": {"properties": {"title": {"type": "string"}}}},
             {"schema": {"properties": {"title": {"type": "txt"}}}},
             "process.schema.properties.title.type is no JSON schema: 'txt'",
@@ -154,7 +159,37 @@ def test_items_have_defaults() -> None:
         (
             {"schema": {"$ref": "#/$defs/a", "$defs": {"a": {}}}},
             {"schema": {"not": {"$ref": "https://a.example/schema"}}},
-            "process.schema refers to 'https://a.example/schema'; nothing is fetched for a check",
+            "process.schema.not refers to 'https://a.example/schema'; nothing is fetched for a check",
+        ),
+        (
+            {"schema": {"properties": {"sku": {"pattern": r"\p{Lu}+"}, "pattern": {"const": {"pattern": "("}}}}},
+            {"schema": {"properties": {"sku": {"pattern": "[A-Z"}}}},
+            "process.schema.properties.sku has the pattern '[A-Z', which is no regular expression (unterminated",
+        ),
+        (
+            {"schema": {"anyOf": [True, {"patternProperties": {"^x": False}}]}},
+            {"schema": {"anyOf": [True, {"patternProperties": {"(": False}}]}},
+            "process.schema.anyOf.1 has the pattern '(', which is no regular expression (missing )",
+        ),
+        (
+            {"schema": {"$ref": "#me", "$defs": {"a": {"$anchor": "me"}}}},
+            {"schema": {"properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"a": {}}}},
+            "process.schema.properties.a refers to '#/$defs/b'; there is no such place in the schema; correct it",
+        ),
+        (
+            {"schema": {"enum": [{"$ref": "https://a.example/"}]}},
+            {"schema": {"$schema": "http://json-schema.org/draft-07/schema#", "items": [{}]}},
+            "process.schema.items is no JSON schema: [{}] is not of type 'object', 'boolean'",
+        ),
+        (
+            {"llm": {"fields": {"author": "who wrote it", "price": "what it costs"}}},
+            {"llm": {"fields": {"content": "the text"}}},
+            "process.llm.fields.content is never asked for; use one of title, author, published_at",
+        ),
+        (
+            {"llm": {"schema": {"properties": {"a": {"pattern": "a+"}}}}},
+            {"llm": {"schema": {"properties": {"a": {"pattern": "+"}}}}},
+            "process.llm.schema.properties.a.pattern is no JSON schema: '+' is not a 'regex'",
         ),
         ({"near_duplicates": None}, {"near_duplicates": 0.4}, "process.near_duplicates is 0.4; give 0.5 or more"),
         ({"near_duplicates": 1}, {"near_duplicates": 1.1}, "process.near_duplicates is 1.1; give 1 or less"),

@@ -142,6 +142,12 @@ def test_a_value_that_cannot_be_read_is_told_with_its_rule() -> None:
     }
 
 
+def test_a_pattern_that_comes_to_no_end_costs_its_value_alone() -> None:
+    (draft,) = html(f"<h1>Lamp</h1><p>{'a' * 60}!</p>", title=css("h1"), code=css("p", transform=("regex:(a|aa)+$",)))
+    assert (draft.title, draft.flags, draft.fields) == ("Lamp", ("bad_value:code",), {})
+    assert "takes more than 0.1 s on 61 characters" in draft.provenance["code"]
+
+
 def test_of_a_long_value_only_the_beginning_is_told() -> None:
     (draft,) = html(f"<p>{'x' * 5000}</p>", x=css("p", type="integer"))
     assert len(draft.provenance["x"]) < 200

@@ -92,6 +92,19 @@ def test_the_page_of_one_event_is_that_event_with_the_pages_text() -> None:
     assert "turns again after ninety years" in draft.content
 
 
+@pytest.mark.parametrize(
+    ("name", "title", "kinds"),
+    [
+        ("Jazz", "Jazz in the park", ["event"]),
+        ("Art", "How the party was won", ["article", "event"]),
+        ("A", "Many things", ["article", "event"]),
+    ],
+)
+def test_a_page_is_named_after_an_event_by_whole_words(name: str, title: str, kinds: list[str]) -> None:
+    result = run(html(jsonld({**EVENT, "name": name}), title=title))
+    assert sorted(draft.kind for draft in result.drafts) == kinds
+
+
 def test_an_article_that_announces_an_event_gives_both() -> None:
     result = run(html(jsonld({"@type": "Article", "headline": "Music again"}, EVENT)))
     assert sorted(draft.kind for draft in result.drafts) == ["article", "event"]

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lxml import etree
 
 _JSON_FEED = "application/feed+json"
-FEED_MEDIA_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/rdf+xml", _JSON_FEED})
 _ROOTS = (b"<rss", b"<feed", b"<rdf:rdf")
 _SITEMAPS = (b"<urlset", b"<sitemapindex")
 _JSON_VERSION = re.compile(rb'"version"\s*+:\s*+"https?:(?:\\?/){2}(?:www\.)?jsonfeed\.org(?:\\?/)version')

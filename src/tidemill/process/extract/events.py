@@ -5,6 +5,7 @@ Comes in: a page; goes out: drafts of kind `event`. Called by the article and th
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 
 from tidemill.models.document import Draft
@@ -43,8 +44,13 @@ def shows_only_events(page: Page, events: tuple[Draft, ...]) -> bool:
     event, said = events[0], page.metadata
     titles = [fold(title) for title in (said.heading, said.title) if title]
     name = fold(event.title)
-    same_title = any(name in title or title in name for title in titles)
+    same_title = any(_holds(title, name) or _holds(name, title) for title in titles)
     return same_title or event.fields.get("url") in (page.url, said.canonical_url)
+
+
+def _holds(text: str, words: str) -> bool:
+    """Whether these words stand in the text, whole: `jazz` is in `jazz in the park`, and `art` not in `the party`."""
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text) is not None
 
 
 def _event_type(item: Item) -> str | None:

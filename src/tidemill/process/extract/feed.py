@@ -31,7 +31,7 @@ FEED = ("application/rss+xml", "application/atom+xml", "application/rdf+xml", JS
 _VERSION = "1"
 _LANGUAGE = re.compile(r"([a-zA-Z]{2})(?:[-_]|$)")
 _OWN_FIELDS = frozenset(("id", "enclosures"))
-_MAX_CONTENT_CHARS = 2_000_000
+MAX_CONTENT_CHARS = 2_000_000
 
 
 @handles(*FEED)
@@ -85,14 +85,14 @@ def _draft(feed: Feed, entry: Entry, url: str, zone: tzinfo | None) -> Draft:
 
 
 def _is_cut(entry: Entry) -> bool:
-    return len(entry.text("content") or entry.text("description")) > _MAX_CONTENT_CHARS
+    return len(entry.text("content") or entry.text("description")) > MAX_CONTENT_CHARS
 
 
 def _body(entry: Entry, url: str) -> tuple[str, str, tuple[str, ...]]:
     """The text of an entry, plain and as markdown, and why there is none."""
     text = entry.text("content") or entry.text("description")
     try:
-        content, markdown = rich_text(text[:_MAX_CONTENT_CHARS], entry.text("canonical_url") or url)
+        content, markdown = rich_text(text[:MAX_CONTENT_CHARS], entry.text("canonical_url") or url)
     except Permanent as fault:
         return "", "", (fault.reason,)
     return content, markdown, ()

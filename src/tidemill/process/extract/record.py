@@ -22,6 +22,7 @@ from tidemill.process.extract.text import as_markdown
 from tidemill.process.extract.times import ZONE_ASSUMED
 from tidemill.process.extract.transforms import apply_transforms, is_list_verb
 from tidemill.process.extract.values import WHEN, Surroundings, Unreadable, read_json_text, read_value
+from tidemill.process.steps.patterns import SlowPattern
 
 EXTRACTOR, VERSION = "selector", "1"
 
@@ -149,7 +150,12 @@ class Record:
         return rule.name == "content" and bare and rule.rule.type in ("text", "html")
 
     def _value(self, rule: Named, place: Place, around: Surroundings) -> Json:
-        found = apply_transforms(_found(place, rule, self.room), rule.rule.transform)
+        try:
+            found = apply_transforms(_found(place, rule, self.room), rule.rule.transform)
+        except SlowPattern as error:
+            self.flags.append(f"bad_value:{rule.name}")
+            self.origins[rule.name] = f"{rule.origin} gave up: {error}"
+            return None
         if rule.rule.type == "json" and not isinstance(place, Element):
             return found
         if not isinstance(found, list):

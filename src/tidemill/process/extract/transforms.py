@@ -16,9 +16,10 @@ import orjson
 
 from tidemill.models.document import Json
 from tidemill.process.extract.paths import find, is_path
+from tidemill.process.steps import patterns
 
 MAX_CHARS = 100_000
-"""A text is cut to this before a verb sees it, which bounds what a slow pattern can cost."""
+"""A text is cut to this before a verb sees it."""
 
 OfText = Callable[[str], Json]
 
@@ -56,7 +57,10 @@ def parse_transform(transform: str) -> OfText:
 
 
 def apply_transforms(value: Json, transforms: tuple[str, ...]) -> Json:
-    """The value after all verbs. Each member of a list goes through them alone, but for `join`."""
+    """The value after all verbs. Each member of a list goes through them alone, but for `join`.
+
+    Raises `SlowPattern` if a regular expression does not come to an end.
+    """
     for transform in transforms:
         if is_list_verb(transform):
             value = _join(value, transform.partition(":")[2])
@@ -113,18 +117,9 @@ def _replace(parameter: str) -> OfText:
 
 def _regex(pattern: str) -> OfText:
     """The first group of the first match, or all of it if there is no group; nothing if there is no match."""
-    try:
-        compiled = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"is 'regex:{pattern}', which is no regular expression ({error}); correct it") from None
-
-    def search(text: str) -> Json:
-        found = compiled.search(text)
-        if found is None:
-            return None
-        return found[1] if compiled.groups else found[0]
-
-    return search
+    if (fault := patterns.find_fault(pattern)) is not None:
+        raise ValueError(f"is 'regex:{pattern}', which is no regular expression ({fault}); correct it")
+    return lambda text: patterns.first_match(pattern, text)
 
 
 def _date(form: str) -> OfText:

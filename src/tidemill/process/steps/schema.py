@@ -29,6 +29,10 @@ _MAX_ERRORS = 200
 _FORMATS = FormatChecker(formats=("date", "email", "idn-email", "ipv4", "ipv6", "uuid", "time"))
 
 
+OWN_PATTERNS = FormatChecker(formats=())
+"""For the look at a schema itself: its patterns are those of `patterns`, and not of `re`."""
+
+
 class BadSchema(ValueError):
     """The schema is none, or refers to something outside of it; the message says what."""
 
@@ -69,7 +73,7 @@ def _canonical(schema: Mapping[str, Any]) -> str:
 def _validator(canonical: str) -> _Errors:
     schema = json.loads(canonical)
     try:
-        Draft202012Validator.check_schema(schema)
+        Draft202012Validator.check_schema(schema, format_checker=OWN_PATTERNS)
     except SchemaError as error:
         where = "".join(f"/{part}" for part in error.absolute_path)
         raise BadSchema(f"the schema is none of JSON Schema 2020-12: {error.message} (at {where or '/'})") from error
