@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidemill.store import buckets
 from tidemill.store.buckets import Key
 from tidemill.store.listed import SQL_LISTED, listed
-from tidemill.store.many import execute_many
+from tidemill.store.many import execute_many, execute_plain
 from tidemill.store.near import Node
 from tidemill.store.tables import documents, leaders, signatures
 
@@ -109,12 +109,8 @@ async def remember(connection: AsyncConnection, leading: Sequence[Node]) -> None
     numbered = list(enumerate(leading, last + 1))
     rows = [{"number": n, "document_id": each.id, "signature": each.signature} for n, each in numbered]
     await execute_many(connection, _ADD_LEADER, rows)
-    keys = [
-        {"bucket": key | (not each.is_original), "number": number, "sketch": sketch}
-        for number, each in numbered
-        for key, sketch in _keys(each)
-    ]
-    await execute_many(connection, _ADD_KEY, sorted(keys, key=lambda row: row["bucket"]))
+    keys = [(key | (not each.is_original), number, sketch) for number, each in numbered for key, sketch in _keys(each)]
+    await execute_plain(connection, _ADD_KEY, ("bucket", "number", "sketch"), sorted(keys))
 
 
 def _keys(leader: Node) -> list[tuple[Key, bytes]]:
