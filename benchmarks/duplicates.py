@@ -38,7 +38,7 @@ from tidemill.process.steps.deduplicate import fingerprint
 from tidemill.process.steps.signature import signature
 from tidemill.settings import DatabaseSettings
 from tidemill.store import captures, leases, ledger, runs, schema, sources, workers
-from tidemill.store.buckets import similarity, text_keys
+from tidemill.store.buckets import may_be_alike, similarity, sketch, text_keys
 from tidemill.store.engine import Store, open_store
 from tidemill.store.event_matches import EventIndex, Happening, happening
 from tidemill.store.processed import store_batch
@@ -66,6 +66,8 @@ def text_of(title: str, content: str) -> Text:
 def decide(one: Text, other: Text) -> float:
     """How similar the store would find them; 0 if it would not meet, or would take them for one template."""
     if set(text_keys(one.signature)).isdisjoint(text_keys(other.signature)):
+        return 0.0
+    if not may_be_alike(sketch(one.signature), sketch(other.signature), THRESHOLDS[0]):
         return 0.0
     found = similarity(one.signature, other.signature)
     if found < THRESHOLDS[0] or is_template(wording(one.title, one.content), wording(other.title, other.content)):
@@ -149,7 +151,7 @@ def texts_of(path: Path, most: int) -> list[Text]:
 
 def different_pages(texts: list[Text]) -> Iterator[tuple[Text, Text]]:
     """The pairs that share a key, each once; of all others the store never hears."""
-    under: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
+    under: defaultdict[int, list[int]] = defaultdict(list)
     for number, text in enumerate(texts):
         for key in text_keys(text.signature):
             under[key].append(number)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, insert, select, text, update
-from tests.contract.store_house import House, opened_house
+from tests.contract.store_house import House, draft, opened_house
 
 from tidemill.models.ids import new_id
-from tidemill.store.many import execute_many
-from tidemill.store.tables import jobs
+from tidemill.store.many import execute_many, execute_plain
+from tidemill.store.tables import jobs, leaders, signatures
 
 _INSERT = insert(jobs)
 _END = (
@@ -50,6 +50,16 @@ def rows(count: int) -> list[dict[str, Any]]:
 async def raw(house: House) -> list[tuple[Any, ...]]:
     async with house.store.read() as connection:
         return [tuple(row) for row in await connection.execute(text("SELECT * FROM jobs ORDER BY id"))]
+
+
+async def test_plain_rows_are_stored_whatever_the_order_of_their_names(house: House) -> None:
+    await house.run({"a": [draft("x")]})
+    async with house.store.write() as connection:
+        number = (await connection.execute(select(leaders.c.number))).scalar_one()
+        await execute_plain(connection, insert(signatures), ("sketch", "number", "bucket"), [(b"s", number, 7)])
+        await execute_plain(connection, insert(signatures), ("bucket", "number", "sketch"), [(8, number, b"t")])
+        stored = (await connection.execute(select(signatures).where(signatures.c.number == number))).all()
+    assert sorted(row for row in stored if row.bucket < 9) == [(7, number, b"s"), (8, number, b"t")]
 
 
 async def test_rows_are_stored_as_by_the_long_way(house: House) -> None:

@@ -179,8 +179,9 @@ async def test_duplicates_are_found_by_their_keys_and_groups_by_their_content(ho
     lines = await plans(house, lambda: house.process(site))
     read = used(lines)
     assert scans(lines, *DERIVED) == []
-    assert "found USING INTEGER PRIMARY KEY (rowid=?)" in read
-    assert "signatures USING COVERING INDEX ix_signatures_bucket (band=? AND bucket=?)" in read
+    assert "found USING PRIMARY KEY (bucket=? AND number=?)" in read
+    assert "signatures USING PRIMARY KEY (bucket=?)" in read
+    assert "signatures USING COVERING INDEX ix_signatures_number (number=?)" in read, "keys go with their leader"
     assert "documents USING INDEX ix_documents_content (content_hash=?)" in read
     assert "namer USING INDEX ix_documents_canonical (canonical_url=?)" in read
     assert "documents USING INDEX ix_documents_original (duplicate_of=?)" in read

@@ -24,5 +24,9 @@ def likeness(one: Node, other: Node, of_one: Comparison, of_other: Comparison) -
         return event_matches.similarity(one.event, other.event)
     if not one.signature or len(one.signature) != len(other.signature):
         return None
+    threshold = max(of_one.threshold, of_other.threshold)
+    # Asked here, too, so that it is the same for two of one batch, which meet without the store.
+    if not buckets.may_be_alike(one.sketch(), other.sketch(), threshold):
+        return None
     similarity = buckets.similarity(one.signature, other.signature)
-    return min(similarity, _NEVER_EXACT) if similarity >= max(of_one.threshold, of_other.threshold) else None
+    return min(similarity, _NEVER_EXACT) if similarity >= threshold else None

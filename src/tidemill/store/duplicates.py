@@ -6,7 +6,7 @@ standings that are not what the store holds. Called by `processed` and `removal`
 Equal documents are a group; its leader is the best of them by `judge.rank`. Leaders are the nodes of a graph in which
 those alike are joined. In the order of their ranks, a node is an original if none of its neighbours is one already,
 else a duplicate of the best of these. This is a function of what is stored, not of the order in which it came; only
-nodes that a change may touch are judged again. Work is bounded: under one key at most 50 originals are looked at (1000
+nodes that a change may touch are judged again. Work is bounded: under one key at most 200 originals are looked at (1000
 events). Where more originals than that share a key, the order of arrival may show.
 """
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.store import judge, keyed, near
 from tidemill.store.alike import likeness
-from tidemill.store.buckets import Key
+from tidemill.store.buckets import Key, may_be_alike
 from tidemill.store.judge import Member, Rank
 from tidemill.store.near import Comparison, Node
 from tidemill.store.templates import Wording, is_template, wording
@@ -69,26 +69,51 @@ class Graph:
         return [self.nodes[each] for each in wanted if each in self.nodes]
 
     async def look_around(self, nodes: Collection[Node], also: Collection[Key] = ()) -> Mapping[Key, Sequence[str]]:
-        """Find the originals that may be alike to these nodes, and whatever leads under the keys in `also`."""
-        wants = {node.id: node.wants() for node in nodes}
-        keys = (key for own in wants.values() for key in own)
-        found = await keyed.by_keys(self.connection, (*also, *keys), also)
-        for identifier, own in wants.items():
-            self._beside[identifier] = {other for key in own for other in found.get(key, ())}
-        await self.load(sorted({other for each in found.values() for other in each}))
-        return found
+        """Find the originals that may be alike to these nodes; returns whatever leads under the keys in `also`."""
+        found = await keyed.by_keys(self.connection, (*also, *self._wants(nodes)), also)
+        beside = {node.id: self._numbers(node, found) for node in nodes}
+        leading = {key: {each.number for each in found.get(key, ())} for key in also}
+        named = await self._load_numbers(set().union(*beside.values(), *leading.values()))
+        self._beside.update({each: {named[n] for n in numbers} for each, numbers in beside.items()})
+        return {key: [named[n] for n in sorted(numbers)] for key, numbers in leading.items()}
 
     async def duplicates_near(self, nodes: Collection[Node]) -> list[tuple[Node, Node, float]]:
         """The duplicates that look alike to one of these nodes: each with that node and its similarity."""
-        wants = {node.id: node.wants() for node in nodes}
-        found = await keyed.by_keys(self.connection, (), (key for own in wants.values() for key in own))
-        await self.load(sorted({other for each in found.values() for other in each}))
+        found = await keyed.by_keys(self.connection, (), self._wants(nodes))
+        beside = [(node, self._numbers(node, found)) for node in nodes]
+        named = await self._load_numbers(set().union(*(numbers for _, numbers in beside)))
         return [
             (other, node, similarity)
-            for node in nodes
-            for other in self._leaders({other for key in wants[node.id] for other in found.get(key, ())})
+            for node, numbers in beside
+            for other in self._leaders({named[number] for number in numbers})
             if (similarity := self._likeness(other, node)) is not None
         ]
+
+    def _wants(self, nodes: Iterable[Node]) -> list[Key]:
+        """The keys under which these look for others, if their sources want to know of any."""
+        return [
+            key
+            for node in nodes
+            if self._comparisons[node.member.source_id].threshold is not None
+            for key in node.wants()
+        ]
+
+    def _numbers(self, node: Node, found: Mapping[Key, Sequence[keyed.Found]]) -> set[int]:
+        """The leaders found that may be alike to a node, as far as their sketches tell."""
+        threshold = self._comparisons[node.member.source_id].threshold
+        if threshold is None:
+            return set()
+        return {
+            other.number
+            for key in node.wants()
+            for other in found.get(key, ())
+            if may_be_alike(node.sketch(), other.sketch, threshold)
+        }
+
+    async def _load_numbers(self, numbers: Collection[int]) -> dict[int, str]:
+        named = await keyed.documents_of(self.connection, numbers) if numbers else {}
+        await self.load(sorted(named.values()))
+        return named
 
     def _leaders(self, identifiers: Collection[str]) -> list[Node]:
         return [self.nodes[each] for each in sorted(identifiers) if each in self.nodes and each not in self.followers]
@@ -96,7 +121,7 @@ class Graph:
     def sign(self, node: Node, signature: bytes) -> None:
         """Give a leader the signature of its group."""
         if node.signature != signature:
-            node.signature, node.keys = signature, ()
+            node.signature, node.keys, node.sketched = signature, (), b""
             self._beside.pop(node.id, None)
 
     def has_looked(self, node: Node) -> bool:

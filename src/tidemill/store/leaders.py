@@ -1,7 +1,7 @@
 """Who leads each group of equal documents after a change: the best of them, found without reading the whole group.
 
 In: documents that entered or left. Out: the leaders of all groups that were touched. Called by `duplicates`. Only the
-leader has rows in `signatures` and `minhashes`, so that ten thousand equal pages cost what one costs.
+leader has rows in `leaders` and `signatures`, so that ten thousand equal pages cost what one costs.
 """
 
 from __future__ import annotations

@@ -42,6 +42,17 @@ async def execute_many(
     await connection.exec_driver_sql(plan.sql, [plan.values(row) for row in rows])
 
 
+async def execute_plain(
+    connection: AsyncConnection, statement: Insert, names: tuple[str, ...], rows: Sequence[tuple[int | bytes, ...]]
+) -> None:
+    """Insert rows of numbers and bytes, in the order of the names: what every driver takes as it is."""
+    plan = _plan(statement, connection.dialect, names)
+    order = [names.index(name) for name, _, _ in plan.places]
+    if order != sorted(order):
+        rows = [tuple([row[place] for place in order]) for row in rows]
+    await connection.exec_driver_sql(plan.sql, list(rows))
+
+
 @lru_cache(maxsize=_MOST_PLANS)
 def _plan(statement: Insert | Update | Delete, dialect: Dialect, names: tuple[str, ...]) -> _Plan:
     keys = list(names) if isinstance(statement, Insert) else None

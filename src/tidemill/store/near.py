@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from sqlalchemy import (
     RowMapping,
     Select,
@@ -29,7 +28,8 @@ from tidemill.store import buckets
 from tidemill.store.buckets import Key
 from tidemill.store.event_matches import Happening, happening
 from tidemill.store.judge import Member, Standing
-from tidemill.store.tables import documents, minhashes, sources
+from tidemill.store.listed import SQL_LISTED, listed
+from tidemill.store.tables import documents, leaders, sources
 
 LIVE = (DocumentState.CURRENT.value, DocumentState.DUPLICATE.value)
 _MOST_AT_ONCE = 500
@@ -46,9 +46,9 @@ _MEMBER = (
     documents.c.duplicate_of,
     documents.c.similarity,
 )
-_NODE = (*_MEMBER, documents.c.kind, documents.c.title, documents.c.fields, minhashes.c.signature)
+_NODE = (*_MEMBER, documents.c.kind, documents.c.title, documents.c.fields, leaders.c.signature)
 _NAMED = text(
-    """SELECT value AS url FROM json_each(:urls) WHERE EXISTS (
+    f"""SELECT value AS url FROM {SQL_LISTED} WHERE EXISTS (
         SELECT 1 FROM documents
         WHERE canonical_url = value AND url <> value AND state IN ('current', 'duplicate')
     )
@@ -87,6 +87,7 @@ class Node:
     text: str | None = None
     keys: tuple[Key, ...] = ()
     """Under which others that are alike find it. Filled in by `near_keys`, since a signature may come later."""
+    sketched: bytes = b""
 
     @property
     def id(self) -> str:
@@ -101,6 +102,12 @@ class Node:
         if not self.keys:
             self.keys = tuple(buckets.event_keys(self.event) if self.event else buckets.text_keys(self.signature))
         return self.keys
+
+    def sketch(self) -> bytes:
+        """What tells those apart that share a key and are not alike."""
+        if not self.sketched and not self.event:
+            self.sketched = buckets.sketch(self.signature)
+        return self.sketched
 
     def wants(self) -> Sequence[Key]:
         """The keys under which it finds others."""
@@ -156,7 +163,7 @@ async def load(connection: AsyncConnection, identifiers: Iterable[str]) -> list[
     """The live ones of these documents as nodes."""
     wanted = list(identifiers)
     found: list[Node] = []
-    statement = select(*_NODE).outerjoin_from(documents, minhashes, minhashes.c.document_id == documents.c.id)
+    statement = select(*_NODE).outerjoin_from(documents, leaders, leaders.c.document_id == documents.c.id)
     for at in range(0, len(wanted), _MOST_AT_ONCE):
         some = documents.c.id.in_(wanted[at : at + _MOST_AT_ONCE])
         rows = await connection.execute(statement.where(some, documents.c.state.in_(LIVE)))
@@ -190,8 +197,7 @@ async def best_of(connection: AsyncConnection, hashes: Collection[str]) -> tuple
 
 async def named(connection: AsyncConnection, urls: Iterable[str]) -> set[str]:
     """Those of these URLs that a document of another URL names as its canonical one."""
-    given = {"urls": orjson.dumps(sorted(set(urls))).decode()}
-    return set((await connection.execute(_NAMED, given)).scalars())
+    return set((await connection.execute(_NAMED, listed(set(urls)))).scalars())
 
 
 async def texts(connection: AsyncConnection, identifiers: Collection[str]) -> dict[str, str]:

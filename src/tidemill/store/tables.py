@@ -405,21 +405,22 @@ document_tags = Table(
     PrimaryKeyConstraint("document_id", "tag_id"),
 )
 
-minhashes = Table(
-    "minhashes",
+leaders = Table(
+    "leaders",
     metadata,
-    Column("document_id", Id, ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Serial, primary_key=True, autoincrement=False),
+    Column("document_id", Id, ForeignKey("documents.id", ondelete="CASCADE"), nullable=False, unique=True),
     Column("signature", LargeBinary, nullable=False),
 )
 
 signatures = Table(
     "signatures",
     metadata,
-    Column("document_id", Id, ForeignKey("documents.id", ondelete="CASCADE")),
-    Column("band", Integer),
-    Column("bucket", BigInteger, nullable=False),
-    PrimaryKeyConstraint("document_id", "band"),
-    Index("ix_signatures_bucket", "band", "bucket"),
+    Column("bucket", BigInteger),
+    Column("number", Serial, ForeignKey("leaders.number", ondelete="CASCADE"), index=True),
+    Column("sketch", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("bucket", "number"),
+    sqlite_with_rowid=False,
 )
 
 dead_letters = Table(

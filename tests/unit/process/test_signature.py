@@ -15,7 +15,7 @@ from tidemill.models.capture import Capture
 from tidemill.models.document import Draft
 from tidemill.models.source import ProcessRules
 from tidemill.process.steps.deduplicate import fingerprint
-from tidemill.process.steps.signature import HASHES, signature
+from tidemill.process.steps.signature import HASHES, _words, signature
 
 NUMBERED = " ".join(f"word{number}" for number in range(60))
 GOLDEN = "2f5a9b214b9bbcfdce7e34cc6b203e4fb49f5faff6a915c21036007aa892f516"  # pragma: allowlist secret
@@ -48,6 +48,12 @@ def test_case_white_space_and_punctuation_do_not_count() -> None:
 
 def test_text_without_spaces_is_taken_by_characters() -> None:
     assert len(signature("".join(chr(0x4E00 + number) for number in range(60)))) == 4 * HASHES
+
+
+@given(st.text(st.sampled_from("aZ9_ßéöİ ,.-'日本かカ漢\U00020000豈한ถ\ud800👍") | st.characters(), max_size=200))
+def test_the_quick_look_for_letters_without_spaces_finds_the_same_words(text: str) -> None:
+    with_han = "漢 "  # Such a text is always read letter by letter.
+    assert _words(text) == _words(with_han + text)[1:]
 
 
 def test_what_comes_after_fifty_thousand_words_does_not_count() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from tidemill.store.types import Id, Jsonb, Moment
+from tidemill.store.types import Id, Jsonb, Moment, Serial
 
 revision = "0003"
 down_revision = "0002"
@@ -35,6 +35,50 @@ def _rewrite(table: sa.TableClause, *keys: str) -> None:
             connection.execute(sa.update(table).where(same).values(spec=spec))
 
 
+def _make_leaders() -> None:
+    """Keys of documents by number. Those that were stored before get theirs when they are stored again."""
+    op.create_table(
+        "leaders",
+        sa.Column("number", Serial, autoincrement=False, nullable=False),
+        sa.Column("document_id", Id, nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["document_id"], ["documents.id"], name=op.f("fk_leaders_document_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_leaders")),
+        sa.UniqueConstraint("document_id", name=op.f("uq_leaders_document_id")),
+    )
+    op.drop_index("ix_signatures_bucket", "signatures")
+    op.drop_table("signatures")
+    op.create_table(
+        "signatures",
+        sa.Column("bucket", sa.BigInteger(), nullable=False),
+        sa.Column("number", Serial, nullable=False),
+        sa.Column("sketch", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["number"], ["leaders.number"], name=op.f("fk_signatures_number"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("bucket", "number", name=op.f("pk_signatures")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_signatures_number"), "signatures", ["number"], unique=False)
+
+
+def _unmake_leaders() -> None:
+    op.drop_index(op.f("ix_signatures_number"), "signatures")
+    op.drop_table("signatures")
+    op.drop_table("leaders")
+    op.create_table(
+        "signatures",
+        sa.Column("document_id", Id, nullable=False),
+        sa.Column("band", sa.Integer(), nullable=False),
+        sa.Column("bucket", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["document_id"], ["documents.id"], name=op.f("fk_signatures_document_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("document_id", "band", name=op.f("pk_signatures")),
+    )
+    op.create_index("ix_signatures_bucket", "signatures", ["band", "bucket"], unique=False)
+
+
 def upgrade() -> None:
     identity, version = sa.column("source_id", Id), sa.column("version", sa.Integer())
     _rewrite(sa.table("sources", sa.column("id", Id), sa.column("spec", Jsonb)), "id")
@@ -47,15 +91,7 @@ def upgrade() -> None:
     op.create_index("ix_documents_content", "documents", ["content_hash", "source_id"])
     op.create_index("ix_documents_canonical", "documents", ["canonical_url"])
     op.create_index("ix_documents_original", "documents", ["duplicate_of"])
-    op.create_table(
-        "minhashes",
-        sa.Column("document_id", Id, nullable=False),
-        sa.Column("signature", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["document_id"], ["documents.id"], name=op.f("fk_minhashes_document_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("document_id", name=op.f("pk_minhashes")),
-    )
+    _make_leaders()
     op.create_table(
         "llm_answers",
         sa.Column("key", sa.String(length=64), nullable=False),
@@ -69,7 +105,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("llm_answers")
-    op.drop_table("minhashes")
+    _unmake_leaders()
     op.drop_index("ix_documents_original", "documents")
     op.drop_index("ix_documents_canonical", "documents")
     op.drop_index("ix_documents_content", "documents")
