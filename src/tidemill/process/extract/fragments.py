@@ -6,10 +6,10 @@ of items, calendars and selected values.
 
 from __future__ import annotations
 
-import html
 import re
 
 from tidemill.markup import parse_html
+from tidemill.markup.references import unescape
 from tidemill.process.extract.links import web_url
 from tidemill.process.extract.maintext import read_fragment
 from tidemill.process.extract.text import as_markdown
@@ -35,7 +35,7 @@ def plain_text(text: str) -> str:
     Raises `Permanent` if its markup would hang a parser.
     """
     if not is_html(text):
-        return html.unescape(text) if _ENTITY.search(text) else text
+        return unescape(text) if _ENTITY.search(text) else text
     return text_of_markup(text)
 
 

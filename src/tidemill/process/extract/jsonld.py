@@ -6,7 +6,6 @@ Comes in: the text of `<script type="application/ld+json">` elements; goes out: 
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from typing import TypeAlias
 
 import orjson
 
+from tidemill.markup.references import unescape
 from tidemill.models.document import Json
 
 Item: TypeAlias = dict[str, Json]
@@ -78,7 +78,7 @@ def text_of(value: Json) -> str | None:
         else:
             break
     if isinstance(value, str):
-        return " ".join(html.unescape(value).split()) or None
+        return " ".join(unescape(value).split()) or None
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
@@ -109,7 +109,7 @@ def _read(block: str) -> Json:
     except ValueError:
         pass  # Repaired below.
     bare = _unwrapped(block)
-    for repair in (_as_it_is, _without_noise, html.unescape, _unescaped_without_noise):
+    for repair in (_as_it_is, _without_noise, unescape, _unescaped_without_noise):
         if values := _values(repair(bare)):
             return values[0] if len(values) == 1 else values
     return None
@@ -149,4 +149,4 @@ def _without_noise(text: str) -> str:
 
 
 def _unescaped_without_noise(text: str) -> str:
-    return _without_noise(html.unescape(text))
+    return _without_noise(unescape(text))

@@ -22,8 +22,8 @@ from tidemill.process.extract.values import Surroundings
 TOO_MANY_ITEMS = "too_many_items"
 """The flag of the documents of a page that has more items than are read."""
 
-_ROOM_CHARS = 500_000
-_ROOM_PER_BYTE = 10
+_ROOM_CHARS = 300_000
+_ROOM_PER_BYTE = 5
 _COMMA_LANGUAGES = frozenset((
     "bg", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "gl", "hr", "hu", "id", "is", "it", "lt", "lv",
     "nb", "nl", "nn", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk",

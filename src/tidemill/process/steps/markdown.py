@@ -9,11 +9,11 @@ is treated as one (CommonMark 0.31). A renderer must know fenced code; one that 
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from tidemill.markup.references import unescape
 from tidemill.markup.safe_html import SCHEMES
 
 _SPECIAL = re.compile(r"[`~<\]]")
@@ -149,5 +149,5 @@ def _scheme(target: str) -> str:
     """The scheme as renderers and then browsers would read it: references and backslashes resolved, blanks dropped."""
     if ":" not in target and "&" not in target:
         return ""
-    scheme = _SCHEME.match(_NOT_IN_SCHEMES.sub("", html.unescape(target)))
+    scheme = _SCHEME.match(_NOT_IN_SCHEMES.sub("", unescape(target)))
     return scheme[1].lower() if scheme else ""

@@ -6,10 +6,10 @@ readers of this folder.
 
 from __future__ import annotations
 
-import html
 import re
 
 from tidemill.errors import Permanent
+from tidemill.markup.references import unescape
 from tidemill.models.document import Json
 from tidemill.process.extract.item import is_html, plain_text
 from tidemill.process.extract.jsonld import text_of
@@ -52,7 +52,7 @@ def paragraphs_of(value: Json) -> str:
         value = value.get("@value") or value.get("text") or value.get("name")
     if not isinstance(value, str):
         return ""
-    text = value if is_html(value) else html.unescape(value)
+    text = value if is_html(value) else unescape(value)
     lines = (" ".join(line.split()) for line in _plain(text).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
@@ -134,4 +134,4 @@ def _plain(text: str) -> str:
     try:
         return plain_text(text)
     except Permanent:  # Markup that would hang a parser.
-        return html.unescape(_MARKUP.sub(" ", text))
+        return unescape(_MARKUP.sub(" ", text))
