@@ -19,6 +19,7 @@ from tidemill.process.steps.markdown import make_safe
         ("  ```\n<b>\n  ```\n<b>", "```\n<b>\n```\n&lt;b>"),
         ("- ```\n  <b>\n  ```\n<b>", "-\n```\n  <b>\n```\n&lt;b>"),
         ("> ```\n> <b>", "> \\`\\`\\`\n> &lt;b>"),
+        ("a `b\n> ~~~ `<b>`\n`<b>`", "a `b\n> \\~\\~\\~ `&lt;b>`\n`&lt;b>`"),
         ("```\n```x\n<b>\n```", "````\n```x\n<b>\n````"),
         ('```py {onload="x"}\n<b>', "```py\n<b>\n```"),
         ("[12:01]: Alice: hello", "[12:01]: Alice: hello"),

@@ -50,19 +50,26 @@ def _safe_lines(lines: list[str]) -> Iterator[str]:
         if not _SPECIAL.search(line):
             code_is_sure = code_is_sure or not line.strip()
             yield line
-        elif (opened := _FENCE.fullmatch(line)) and not ("`" in opened[2] and "`" in opened[3]):
+        elif (opened := _opened(line)) and ">" not in opened[1]:
             code_is_sure = True
-            yield from _quoted_fence(opened) if ">" in opened[1] else _fenced(opened, unread)
+            yield from _fenced(opened, unread)
         else:
+            line = _shown_fence(opened) if opened else line
             code_is_sure = code_is_sure or not line.strip()
             parts, closed = _code_spans(line) if code_is_sure else ([], False)
             code_is_sure = code_is_sure and closed
             yield "".join(text if is_code else _safe_text(text) for text, is_code in parts or [(line, False)])
 
 
-def _quoted_fence(opened: re.Match[str]) -> Iterator[str]:
-    """A fence in a quotation, each line of which bears a mark, is shown as the characters that it is of."""
-    yield f"{opened[1]}{''.join(chr(92) + mark for mark in opened[2])}{_safe_text(opened[3])}"
+def _opened(line: str) -> re.Match[str] | None:
+    """The fence that a line is; one of backticks has none behind it."""
+    opened = _FENCE.fullmatch(line)
+    return None if opened is None or ("`" in opened[2] and "`" in opened[3]) else opened
+
+
+def _shown_fence(opened: re.Match[str]) -> str:
+    """A fence in a quotation, each line of which bears a mark, is text: the characters that it is of."""
+    return f"{opened[1]}{''.join(chr(92) + mark for mark in opened[2])}{opened[3]}"
 
 
 def _fenced(opened: re.Match[str], unread: Iterator[str]) -> Iterator[str]:
