@@ -17,7 +17,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "CRAWLER_USER_AGENT": "crawl.user_agent",
         "DATABASE_PRIMARY_URL": "database.url",
         "DATABASE_URL": "database.url",
-        "DB_POOL_SIZE": "database.readers",
+        "DB_POOL_SIZE": "database.pool_size",
         "HOST": "api.host",
         "LOG_LEVEL": "logging.level",
         "MAX_CONCURRENT_CRAWLERS": "crawl.concurrency",

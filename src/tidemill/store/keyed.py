@@ -7,13 +7,14 @@ else touches these tables.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-import orjson
-from sqlalchemy import BigInteger, Integer, and_, bindparam, delete, insert, select, text
+from sqlalchemy import ARRAY, BigInteger, Integer, and_, bindparam, delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.store import buckets
 from tidemill.store.buckets import Key
+from tidemill.store.dialect import by_dialect, list_of
 from tidemill.store.many import execute_many
 from tidemill.store.near import Node
 from tidemill.store.tables import documents, minhashes, signatures
@@ -31,6 +32,19 @@ _BY_KEY = text(
     )
     """
 ).columns(band=Integer, bucket=BigInteger, document_id=signatures.c.document_id.type)
+_BY_KEY_ON_SERVER = (
+    text(
+        """SELECT found.band, found.bucket, found.document_id
+    FROM unnest(:bands, :buckets) AS wanted(band, bucket) CROSS JOIN LATERAL (
+        SELECT band, bucket, document_id FROM signatures
+        WHERE band = wanted.band AND bucket = wanted.bucket
+        ORDER BY document_id LIMIT :most
+    ) AS found
+    """
+    )
+    .bindparams(bindparam("bands", type_=ARRAY(Integer)), bindparam("buckets", type_=ARRAY(BigInteger)))
+    .columns(band=Integer, bucket=BigInteger, document_id=signatures.c.document_id.type)
+)
 _ADD_KEY = insert(signatures)
 _ADD_SIGNATURE = insert(minhashes)
 _MARK = (
@@ -52,10 +66,18 @@ async def by_keys(
     found: dict[Key, list[str]] = {}
     for keys, most in ((wanted - of_events, _MOST_ALIKE), (of_events, _MOST_EVENTS)):
         if keys:
-            given = {"wanted": orjson.dumps(sorted(keys)).decode(), "most": most}
-            for row in await connection.execute(_BY_KEY, given):
+            for row in await _first_under(connection, sorted(keys), most):
                 found.setdefault((row.band, row.bucket & ~1), []).append(row.document_id)
     return found
+
+
+async def _first_under(connection: AsyncConnection, keys: Sequence[Key], most: int) -> Iterable[Any]:
+    bands, buckets_ = zip(*keys, strict=True)
+    on_server: dict[str, object] = {"bands": list(bands), "buckets": list(buckets_)}
+    in_file: dict[str, object] = {"wanted": list_of(connection, keys)}
+    given = by_dialect(connection, sqlite=in_file, postgresql=on_server)
+    statement = by_dialect(connection, sqlite=_BY_KEY, postgresql=_BY_KEY_ON_SERVER)
+    return await connection.execute(statement, {**given, "most": most})
 
 
 async def leaders_among(connection: AsyncConnection, identifiers: Collection[str]) -> dict[str, bytes]:
