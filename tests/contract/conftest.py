@@ -6,7 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from tests.contract.store_house import DATABASES, stores_on
-from tests.harness.postgres import need_postgres
+from tests.harness.postgres import Server, need_postgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Server:
+    """A real PostgreSQL; the test is skipped where there can be none, and fails under CI."""
+    return need_postgres()
 
 
 @pytest.fixture(params=DATABASES)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 from tests.contract.store_house import SITE, House, draft, opened_house
 
 from tidemill.archive.packs import PackArchive
@@ -16,7 +17,7 @@ from tidemill.manage.history import diff, history
 from tidemill.manage.provenance import why
 from tidemill.models.document import origin
 from tidemill.models.source import SourceSpec
-from tidemill.store import documents, sources, versions
+from tidemill.store import documents, sources, tables, versions
 
 
 @pytest.fixture

@@ -74,7 +74,6 @@ def _upgrade(connection: Connection) -> None:
         migrate(connection)
     else:
         _create(connection)
-    server_tables.tune(connection)
 
 
 def _create(connection: Connection) -> None:
@@ -86,6 +85,7 @@ def _create(connection: Connection) -> None:
         )
     )
     connection.execute(text(f"INSERT INTO {_VERSION_TABLE} (version_num) VALUES (:head)"), {"head": HEAD})
+    server_tables.tune(connection)
 
 
 def migrate(connection: Connection) -> None:
@@ -97,3 +97,4 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    server_tables.tune(connection)
