@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import pytest
 from hypothesis import example, given, settings
-import pytest
 from hypothesis import strategies as st
 from sqlalchemy import select
 from tests.contract.store_house import SITE, House, draft, opened_house, result_of, stores_on

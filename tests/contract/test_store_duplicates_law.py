@@ -163,9 +163,7 @@ async def test_it_depends_on_what_there_is_on_a_server_too(
         await is_a_function_of_what_there_is(history, seed)
 
 
-async def is_a_function_of_what_there_is(
-    history: list[dict[Place, tuple[int, str | None] | None]], seed: int
-) -> None:
+async def is_a_function_of_what_there_is(history: list[dict[Place, tuple[int, str | None] | None]], seed: int) -> None:
     with TemporaryDirectory() as folder:
         async with opened_houses(Path(folder), RULES, RULES) as houses:
             await told(houses, history, random.Random(seed))

@@ -100,7 +100,7 @@ async def test_files_are_applied_in_one_transaction(
     file.write_text(f"name: one\nstart: [{SITE}]\n---\nname: two\nstart: [{SITE}]\n")
     made = sources.new_id()
     monkeypatch.setattr(sources, "new_id", lambda: made)  # the second row cannot be inserted
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         await apply_files(house.store, [file])
     assert [source.name for source in await sources.listed(house.store)] == ["site"]
 

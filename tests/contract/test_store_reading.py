@@ -203,7 +203,8 @@ async def test_folders_of_any_name(tmp_path: Path, folder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite://", "sqlite:///:memory:", "mysql://me:secret@h/d", "nonsense", ""]  # pragma: allowlist secret
+    "url",
+    ["sqlite://", "sqlite:///:memory:", "mysql://me:secret@h/d", "nonsense", ""],  # pragma: allowlist secret
 )
 def test_other_databases_are_refused_without_telling_secrets(url: str) -> None:
     with pytest.raises(Invalid, match="use sqlite:///path") as caught:

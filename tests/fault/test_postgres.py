@@ -44,7 +44,9 @@ def assert_the_same(served: Served, site: Site, undisturbed: Report) -> None:
     found = report(served.tidemill, site.base_url, served.books)
     assert found.run["state"] == "completed"
     ours, theirs = found.outcomes(), undisturbed.outcomes()
-    assert {path: (ours.get(path), theirs.get(path)) for path in ours | theirs if ours.get(path) != theirs.get(path)} == {}
+    assert {
+        path: (ours.get(path), theirs.get(path)) for path in ours | theirs if ours.get(path) != theirs.get(path)
+    } == {}
     assert found.documents == undisturbed.documents
     assert served.tidemill.search('"counter for every bat"')["total"] == 1
 
@@ -81,9 +83,7 @@ def test_kill_the_whole_group_at_random_points(
     assert_the_same(served, site, undisturbed)
 
 
-def test_when_every_connection_is_cut_the_same_command_goes_on(
-    site: Site, served: Served, undisturbed: Report
-) -> None:
+def test_when_every_connection_is_cut_the_same_command_goes_on(site: Site, served: Served, undisturbed: Report) -> None:
     """What a server that crashes or is restarted does to its clients."""
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidemill'"
     with served.tidemill.start(*crawl_command(site)) as running:

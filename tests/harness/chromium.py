@@ -70,7 +70,7 @@ def may_install() -> bool:
 
 
 def package_installed(package: str, is_there: Callable[[], bool], *others: str) -> str:
-    """Install a package, or else one of the others, once at a time on this machine; gives what went wrong, if all did."""
+    """Install a package, or else one of the others, once at a time on this machine; gives what went wrong."""
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if is_there():  # by whoever held the lock before us

@@ -59,6 +59,7 @@ class Server:
 
     url: str
     process: subprocess.Popen[bytes] | None = None
+    hba: Path | None = None
     template: str = field(default_factory=lambda: f"tidemill_test_{uuid.uuid4().hex[:12]}")
     made: bool = False
 
@@ -88,10 +89,13 @@ class Server:
         """Drop a database, whoever is still connected."""
         await self.run(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
 
-    async def run(self, statement: str, url: str | None = None) -> list[Any]:
-        """Run a statement as a superuser."""
+    async def run(self, statement: str, url: str | None = None, *, script: bool = False) -> list[Any]:
+        """Run a statement as a superuser, or a script of several."""
         connection = await asyncpg.connect(url or self.url)
         try:
+            if script:
+                await connection.execute(statement)
+                return []
             return list(await connection.fetch(statement))
         finally:
             await connection.close()
@@ -143,7 +147,7 @@ def _start(binaries: Path) -> Server:
         port = free.getsockname()[1]
     options = [f"-c{name}={value}" for name, value in {**_OPTIONS, "port": port}.items()]
     process = run_server(binaries, folder, options)
-    return Server(f"postgresql://tidemill@127.0.0.1:{port}/postgres", process)
+    return Server(f"postgresql://tidemill@127.0.0.1:{port}/postgres", process, folder / "data" / "pg_hba.conf")
 
 
 def run_server(binaries: Path, folder: Path, options: list[str]) -> subprocess.Popen[bytes]:

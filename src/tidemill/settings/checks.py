@@ -14,7 +14,12 @@ from tidemill.settings.problems import Problem
 from tidemill.settings.tree import Settings
 
 SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"database.url": ("sqlite", "postgresql", "postgres"), "archive.url": ("file",), "queue.url": ("database",), "search.url": ("tantivy",)}
+    {
+        "database.url": ("sqlite", "postgresql", "postgres"),
+        "archive.url": ("file",),
+        "queue.url": ("database",),
+        "search.url": ("tantivy",),
+    }
 )
 """The technologies that exist, by the scheme of the URL that chooses them."""
 

@@ -64,7 +64,9 @@ _CLOSE_PAGE = (
     .where(pages.c.id == bindparam("b_page"))
     .values(
         last_outcome=func.coalesce(_OUTCOME, pages.c.last_outcome),
-        last_reason=case((_OUTCOME.is_(None), pages.c.last_reason), else_=bindparam("b_reason", type_=pages.c.last_reason.type)),
+        last_reason=case(
+            (_OUTCOME.is_(None), pages.c.last_reason), else_=bindparam("b_reason", type_=pages.c.last_reason.type)
+        ),
         fetched_at=func.coalesce(bindparam("b_fetched_at", type_=pages.c.fetched_at.type), pages.c.fetched_at),
         visit_count=pages.c.visit_count + 1,
         interval_s=bindparam("b_interval_s"),

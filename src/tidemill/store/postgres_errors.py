@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tidemill.errors import Permanent, TidemillError, Transient
 from tidemill.store.again import CONFLICT
 
+_REFUSES_TLS = "rejected SSL upgrade"  # asyncpg has no class for it
 _GONE = "database_unavailable"
 _TRANSIENT = {
     "40001": (CONFLICT, "two transactions got in each other's way; try again"),
@@ -52,7 +53,7 @@ def explain(error: Exception, name: str, *, writing: bool) -> TidemillError | No
             f"no connection to {name} became free within database.pool_timeout_s; raise database.pool_size, or that",
             reason="database_connections",
         )
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) or (isinstance(error, ConnectionError) and _REFUSES_TLS in str(error)):
         return Permanent(
             f"no TLS connection to {name}: {error}; check database.ssl_mode and database.ssl_ca", reason="database_ssl"
         )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, select, text
 from tidemill import __version__
 from tidemill.errors import Conflict
 from tidemill.models.ids import new_id
-from tidemill.store import locks, server_tables
+from tidemill.store import server_tables
 from tidemill.store.engine import Store, insert
 from tidemill.store.tables import meta, metadata
 
