@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -65,10 +66,10 @@ async def test_a_tailing_reader_skips_nothing_while_many_write(house: House) -> 
     done = asyncio.Event()
 
     async def write(number: int) -> None:
-        for _ in range(12):
+        for _ in range(8):
             async with house.store.write() as connection:
                 await events.append(connection, [events.line(f"w{number}", house.store.now())])
-                await asyncio.sleep(rng.uniform(0, 0.004))
+                await asyncio.sleep(rng.uniform(0, 0.03))
 
     async def tail() -> None:
         while True:
@@ -82,8 +83,26 @@ async def test_a_tailing_reader_skips_nothing_while_many_write(house: House) -> 
     await asyncio.gather(*(write(number) for number in range(6)))
     done.set()
     await reader
-    assert len(seen) == len(set(seen)) == 6 * 12
+    assert len(seen) == len(set(seen)) == 6 * 8
     assert seen == sorted(seen)
+
+
+async def test_who_begins_later_cannot_tell_before_who_began_earlier(house: House) -> None:
+    told = asyncio.Event()
+
+    async def second() -> None:
+        async with house.store.write() as connection:
+            await events.append(connection, [events.line("second", house.store.now())])
+        told.set()
+
+    async with house.store.write() as connection:
+        await events.append(connection, [events.line("first", house.store.now())])
+        later = asyncio.create_task(second())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(told.wait(), 0.3)
+        assert await events.after(house.store, 0, 10) == []
+    await later
+    assert [each.kind for each in await events.after(house.store, 0, 10)] == ["first", "second"]
 
 
 async def test_claimers_share_what_waits(house: House) -> None:
@@ -107,7 +126,7 @@ async def test_one_host_gets_one_slot_at_a_time_from_several_runs(house: House) 
     given = await asyncio.gather(*(house.lease(run, 6, interval_s=0.25) for run in begun))
     slots = sorted(visit.not_before for some in given for visit in some)
     assert len(slots) == 24
-    assert all(later - earlier > timedelta(seconds=0.24) for earlier, later in zip(slots, slots[1:], strict=False))
+    assert all(later - earlier > timedelta(seconds=0.24) for earlier, later in pairwise(slots))
 
 
 async def test_crawlers_that_find_each_others_pages_do_not_lock_each_other_out(house: House) -> None:
@@ -282,7 +301,7 @@ async def test_a_connection_that_was_cut_is_replaced(house: House, postgres: Ser
         assert await postgres.run(cut)
         async with store.read() as connection:
             assert await connection.scalar(text("SELECT 1")) == 1
-        with pytest.raises(Transient) as caught:
+        with pytest.raises(Transient) as caught:  # noqa: PT012
             async with store.write() as connection:
                 await connection.execute(text("SELECT 1"))
                 await postgres.run(cut)
@@ -291,7 +310,7 @@ async def test_a_connection_that_was_cut_is_replaced(house: House, postgres: Ser
 
 
 async def test_an_error_of_the_callers_own_stays_what_it_is(house: House) -> None:
-    with pytest.raises(OSError, match="mine"):
+    with pytest.raises(OSError, match="mine"):  # noqa: PT012
         async with house.store.write() as connection:
             await connection.execute(text("SELECT 1"))
             raise OSError("mine")
@@ -361,6 +380,6 @@ async def test_what_only_sqlite_keeps_as_it_came_is_kept(house: House) -> None:
 
 async def test_a_server_that_wants_asyncpg_is_asked_as_it_is(house: House) -> None:
     """`+asyncpg`, which other programs want in the URL, changes nothing."""
-    async with opened(house.store.url.replace("postgresql://", "postgresql+asyncpg://")) as store:
-        async with store.read() as connection:
-            assert await connection.scalar(text("SELECT 1")) == 1
+    url = house.store.url.replace("postgresql://", "postgresql+asyncpg://")
+    async with opened(url) as store, store.read() as connection:
+        assert await connection.scalar(text("SELECT 1")) == 1

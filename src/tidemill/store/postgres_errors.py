@@ -102,6 +102,6 @@ def _sqlstate(error: BaseException) -> str | None:
 
 
 def _first_line(error: BaseException) -> str:
-    """What the driver said, without the class that SQLAlchemy puts before it and without the details, which hold data."""
+    """What the driver said, without the class that SQLAlchemy puts before it and without details, which hold data."""
     text = str(error).partition("\n")[0]
     return text.partition(">: ")[2] or text
