@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import shutil
+import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -271,6 +274,50 @@ async def test_a_wrong_password_is_named_and_not_shown(house: House, postgres: S
     assert (type(error), error.reason) == (Permanent, "database_login")
     assert "refuses the password" in str(error)
     assert "wrong-one" not in str(error)
+
+
+def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    key, certificate = folder / f"{name}.key", folder / f"{name}.crt"
+    subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    made = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subprocess.run(
+        ["openssl", "req", *made, *subject, "-keyout", key, "-out", certificate], check=True, capture_output=True
+    )
+    return certificate, key
+
+
+async def test_tls_up_to_a_server_that_is_who_it_says(house: House, postgres: Server, tmp_path: Path) -> None:
+    if postgres.hba is None or shutil.which("openssl") is None:
+        pytest.skip("the server is not ours to configure, or there is no openssl")
+    certificate, key = make_certificate(tmp_path, "server")
+    stranger, _ = make_certificate(tmp_path, "stranger")
+    owner = postgres.hba.stat()
+    for source, name in ((certificate, "server.crt"), (key, "server.key")):
+        target = shutil.copy(source, postgres.hba.with_name(name))
+        os.chown(target, owner.st_uid, owner.st_gid)
+        Path(target).chmod(0o600)
+    elsewhere = make_url(house.store.url).set(host="localhost").render_as_string(hide_password=False)
+
+    async def encrypted(url: str, **settings: object) -> bool:
+        async with opened(url, **settings) as store, store.read() as connection:
+            return bool(await connection.scalar(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")))
+
+    await postgres.run("ALTER SYSTEM SET ssl = on")
+    try:
+        await postgres.run("SELECT pg_reload_conf()")
+        await asyncio.sleep(0.3)
+        assert await encrypted(house.store.url, ssl_mode="verify-full", ssl_ca=certificate)
+        assert await encrypted(f"{house.store.url}?sslmode=verify-full&sslrootcert={certificate}")
+        assert await encrypted(house.store.url, ssl_mode="require")
+        assert await encrypted(elsewhere, ssl_mode="verify-ca", ssl_ca=certificate)
+        assert not await encrypted(house.store.url, ssl_mode="disable")
+        for url, ca in ((house.store.url, stranger), (elsewhere, certificate)):
+            error = await fails(url, ssl_mode="verify-full", ssl_ca=ca)
+            assert (type(error), error.reason) == (Permanent, "database_ssl")
+    finally:
+        await postgres.run("ALTER SYSTEM RESET ssl")
+        await postgres.run("SELECT pg_reload_conf()")
 
 
 async def test_what_takes_too_long_is_broken_off(house: House) -> None:
