@@ -296,7 +296,7 @@ async def test_tls_up_to_a_server_that_is_who_it_says(house: House, postgres: Se
     for source, name in ((certificate, "server.crt"), (key, "server.key")):
         target = shutil.copy(source, postgres.hba.with_name(name))
         os.chown(target, owner.st_uid, owner.st_gid)
-        Path(target).chmod(0o600)
+        Path(target).chmod(0o600)  # noqa: ASYNC240
     elsewhere = make_url(house.store.url).set(host="localhost").render_as_string(hide_password=False)
 
     async def encrypted(url: str, **settings: object) -> bool:

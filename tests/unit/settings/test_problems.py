@@ -65,7 +65,8 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
         ),
         (
             {"database.url": "mysql://h/d"},
-            "database.url = mysql://h/d (command line): no implementation for 'mysql'; begin it with sqlite: or postgresql: or postgres:",
+            "database.url = mysql://h/d (command line): no implementation for 'mysql'; begin it with sqlite: or"
+            " postgresql: or postgres:",
         ),
         (
             {"crawl.retry_base_s": 100},
