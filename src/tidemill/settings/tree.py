@@ -30,7 +30,7 @@ class DatabaseSettings(_Group):
     pool_size: int = Field(5, ge=1, le=500, description="Connections of a process to PostgreSQL that are kept open")
     max_overflow: int = Field(10, ge=0, le=500, description="Connections that it may open beyond them for a while")
     pool_timeout_s: float = Field(30.0, gt=0, le=600, description="How long a task waits for a free connection")
-    pool_recycle_s: int = Field(1800, ge=10, description="Age at which a connection is replaced")
+    pool_recycle_s: int = Field(1800, ge=1, description="Age at which a connection is replaced")
     pre_ping: bool = Field(True, description="Try a connection before it is used: a server may have come back since")
     processes: int = Field(
         1, ge=1, le=10_000, description="Processes of all roles and replicas, for which connections must suffice"
