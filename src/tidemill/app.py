@@ -25,7 +25,7 @@ from tidemill.search.indexer import Indexer
 from tidemill.search.open import open_engine
 from tidemill.settings import ArchiveSettings, CrawlSettings, QueueSettings, Settings
 from tidemill.store import documents, events, hosts, schema
-from tidemill.store.engine import Store, open_store
+from tidemill.store.engine import Store, check_capacity, open_store
 from tidemill.store.totals import document_states, open_visit_states
 from tidemill.telemetry.health import Finding, Health, Status
 from tidemill.telemetry.metrics import Metrics
@@ -51,8 +51,9 @@ class App:
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Open everything that `settings` name. Raises `Invalid` for an unusable URL, `Conflict` for another schema."""
-    store = open_store(settings.database_url, settings.database)
+    store = open_store(settings.database_url, settings.database, settings.data_dir)
     try:
+        await check_capacity(store, settings.database)
         await schema.ensure_schema(store)
         engine = open_engine(settings.search, settings.data_dir)
         try:

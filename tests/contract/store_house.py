@@ -1,9 +1,12 @@
-"""A store over a real SQLite file whose clock the test turns, and short ways to crawl and process in it."""
+"""A store over a real database whose clock the test turns, and short ways to crawl and process in it.
+
+It is a SQLite file, or a database of a real PostgreSQL where a test asks for the fixture `database`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -12,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import func, select
+from tests.harness.postgres import need_postgres
 
 from tidemill.errors import TidemillError
 from tidemill.models.capture import Capture
@@ -31,7 +35,9 @@ from tidemill.store.processed import store_batch
 from tidemill.store.workers import Worker
 
 SITE = "http://site.example/"
+DATABASES = ("sqlite", "postgresql")
 _TEMPLATE: list[bytes] = []
+_CHOSEN = ["sqlite"]
 UNLIMITED = HostPolicy(interval_s=lambda _: 0.0)
 EPOCH = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -51,8 +57,24 @@ class TurnedStore(Store):
         self.at += timedelta(seconds=seconds)
 
 
+@contextmanager
+def stores_on(database: str) -> Iterator[str]:
+    """Inside the block, new stores are of that kind."""
+    _CHOSEN.append(database)
+    try:
+        yield database
+    finally:
+        _CHOSEN.pop()
+
+
 async def made_store(path: Path) -> TurnedStore:
     """A new store with its tables."""
+    url = await need_postgres().copy() if _CHOSEN[-1] == "postgresql" else await _new_file(path)
+    opened = open_store(url, DatabaseSettings(), path.parent)
+    return TurnedStore(**{each.name: getattr(opened, each.name) for each in fields(Store)})
+
+
+async def _new_file(path: Path) -> str:
     if not _TEMPLATE:
         with TemporaryDirectory() as folder:
             template = open_store(f"sqlite:///{folder}/t.db", DatabaseSettings())
@@ -60,8 +82,7 @@ async def made_store(path: Path) -> TurnedStore:
             await template.close()
             _TEMPLATE.append(template.path.read_bytes())
     path.write_bytes(_TEMPLATE[0])  # noqa: ASYNC240
-    opened = open_store(f"sqlite:///{path}", DatabaseSettings())
-    return TurnedStore(**{each.name: getattr(opened, each.name) for each in fields(Store)})
+    return f"sqlite:///{path}"
 
 
 @asynccontextmanager
@@ -72,6 +93,8 @@ async def opened_store(path: Path) -> AsyncIterator[TurnedStore]:
         yield store
     finally:
         await store.close()
+        if store.url.startswith("postgresql"):
+            await need_postgres().drop(store.url)
 
 
 def found(*paths: str, depth: int = 0, skip: str | None = None, kind: str = "page") -> list[Found]:

@@ -24,7 +24,7 @@ BROKEN = Failure("error", "KeyError", "'price'", "process/extract/item.py:7 read
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, database: str) -> AsyncIterator[House]:
     async with opened_house(tmp_path) as house:
         yield house
 

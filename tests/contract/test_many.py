@@ -24,7 +24,7 @@ _END = (
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, database: str) -> AsyncIterator[House]:
     async with opened_house(tmp_path) as house:
         yield house
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,34 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
-from tests.contract.store_house import opened_house
+from tests.contract.store_house import DATABASES, opened_house
+from tests.harness.postgres import need_postgres
 
 from tidemill.errors import Conflict
+from tidemill.models.ids import new_id
 from tidemill.settings import DatabaseSettings
-from tidemill.store import schema, tables
+from tidemill.store import schema, server_tables, tables
 from tidemill.store.engine import Store, open_store
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path}/tidemill.db", DatabaseSettings())
-    yield opened
-    await opened.close()
+@pytest.fixture(params=DATABASES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    async with empty(request.param, tmp_path) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def empty(database: str, folder: Path) -> AsyncIterator[Store]:
+    """A database without tables."""
+    on_server = database == "postgresql"
+    url = await need_postgres().empty() if on_server else f"sqlite:///{folder}/{new_id()}.db"
+    opened = open_store(url, DatabaseSettings(), folder)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+        if on_server:
+            await need_postgres().drop(url)
 
 
 async def test_the_newest_migration_is_the_one_that_the_code_wants() -> None:
@@ -40,7 +55,9 @@ async def test_migrations_make_what_the_tables_say(store: Store) -> None:
     await _migrated(store)
 
     def differences(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        defaults = connection.dialect.name == "sqlite"  # Alembic asks PostgreSQL whether JSON = JSON; see `_COLUMNS`
+        options = {"compare_type": True, "compare_server_default": defaults}
+        context = MigrationContext.configure(connection, opts=options)
         return list(compare_metadata(context, tables.metadata))
 
     async with store.write() as connection:
@@ -48,10 +65,8 @@ async def test_migrations_make_what_the_tables_say(store: Store) -> None:
 
 
 async def test_constraints_and_partial_indexes_are_those_of_the_tables(store: Store, tmp_path: Path) -> None:
-    """What the comparison above does not look at: checks, and the conditions of indexes."""
+    """What the comparison above does not look at: checks, conditions of indexes, collations and compression."""
     await _migrated(store)
-    plain = open_store(f"sqlite:///{tmp_path}/plain.db", DatabaseSettings())
-    await schema.ensure_schema(plain)
 
     def described(connection: Connection) -> dict[str, object]:
         found = inspect(connection)
@@ -65,27 +80,55 @@ async def test_constraints_and_partial_indexes_are_those_of_the_tables(store: St
                     (
                         index["name"] or "",
                         tuple(index["column_names"]),
-                        str(index["dialect_options"].get("sqlite_where")),
+                        str(index.get("dialect_options", {}).get(f"{connection.dialect.name}_where")),
                     )
                     for index in found.get_indexes(table)
                 ),
                 sorted((key["name"] or "", tuple(key["column_names"])) for key in found.get_unique_constraints(table)),
                 sorted(map(str, found.get_foreign_keys(table))),
-                "WITHOUT ROWID" in _sql(connection, table),
-                "AUTOINCREMENT" in _sql(connection, table),
+                _kept(connection, table),
             )
-            for table in (*tables.metadata.tables, "alembic_version")
+            for table in tables.metadata.tables
         }
 
-    try:
+    async with empty("postgresql" if "postgresql" in store.url else "sqlite", tmp_path) as plain:
+        await schema.ensure_schema(plain)
         async with store.read() as migrated, plain.read() as made:
             assert await migrated.run_sync(described) == await made.run_sync(described)
-    finally:
-        await plain.close()
 
 
-def _sql(connection: Connection, table: str) -> str:
-    return str(connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": table}))
+_COLUMNS = text(
+    "SELECT attname, attcollation::regcollation::text, attcompression, pg_get_expr(adbin, adrelid), attnotnull"
+    " FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum"
+    " WHERE attrelid = to_regclass(:name) AND attnum > 0 ORDER BY attname"
+)
+
+
+def _kept(connection: Connection, table: str) -> object:
+    """How a table is kept, as far as only this database can say it."""
+    if connection.dialect.name == "postgresql":
+        return [tuple(row) for row in connection.execute(_COLUMNS, {"name": table})]
+    made = str(connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": table}))
+    return "WITHOUT ROWID" in made, "AUTOINCREMENT" in made
+
+
+async def test_texts_on_a_server_sort_by_code_point_and_long_ones_are_compressed(tmp_path: Path) -> None:
+    async with empty("postgresql", tmp_path) as store:
+        await schema.ensure_schema(store)
+        async with store.read() as connection:
+            rows = {
+                (table, row[0]): (row[1], row[2])
+                for table in tables.metadata.tables
+                for row in await connection.execute(_COLUMNS, {"name": table})
+            }
+            assert {collation for collation, _ in rows.values() if collation != "-"} == {'"C"'}
+            known = await connection.scalar(server_tables._KNOWS_LZ4)
+        assert (rows["documents", "content"][1] == b"l") == known
+
+
+async def _foreign_tables(store: Store) -> list[str]:
+    async with store.read() as connection:
+        return await connection.run_sync(lambda sync: inspect(sync).get_table_names())
 
 
 async def test_the_store_is_brought_up_from_nothing_once(store: Store) -> None:
@@ -98,7 +141,7 @@ async def test_the_store_is_brought_up_from_nothing_once(store: Store) -> None:
 
 
 async def test_two_processes_may_bring_it_up_at_once(store: Store) -> None:
-    other = open_store(store.url, DatabaseSettings())
+    other = open_store(store.url, DatabaseSettings(), Path())
     try:
         await asyncio.gather(schema.ensure_schema(store), schema.ensure_schema(other))
         assert await schema.epoch(store) == await schema.epoch(other)
@@ -119,15 +162,12 @@ async def test_a_schema_from_the_future_is_refused_and_left_alone(store: Store) 
 
 
 async def test_a_database_of_some_other_program_is_refused(store: Store) -> None:
-    with sqlite3.connect(store.path) as connection:
-        connection.execute("CREATE TABLE invoices (id INTEGER)")
-    connection.close()
+    async with store.write() as connection:
+        await connection.execute(text("CREATE TABLE invoices (id INTEGER)"))
     with pytest.raises(Conflict, match="is not a database of tidemill: it has the tables invoices") as caught:
         await schema.ensure_schema(store)
     assert caught.value.reason == "foreign_database"
-    with sqlite3.connect(store.path) as connection:
-        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("invoices",)]
-    connection.close()
+    assert await _foreign_tables(store) == ["invoices"]
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

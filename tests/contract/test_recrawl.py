@@ -16,7 +16,7 @@ RULES = RecrawlRules(first_hours=24, min_hours=10, max_hours=50)
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, database: str) -> AsyncIterator[House]:
     async with opened_house(tmp_path, recrawl=RULES) as house:
         yield house
 

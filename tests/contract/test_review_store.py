@@ -25,7 +25,7 @@ FRAGILE = HostPolicy(interval_s=lambda _: 0.0, breaker_failures=1, breaker_open_
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, database: str) -> AsyncIterator[House]:
     async with opened_house(tmp_path) as house:
         yield house
 

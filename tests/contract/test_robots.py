@@ -24,7 +24,7 @@ AGENT = "tidemill"
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[TurnedStore]:
+async def store(tmp_path: Path, database: str) -> AsyncIterator[TurnedStore]:
     async with opened_store(tmp_path / "tidemill.db") as store:
         yield store
 
@@ -102,7 +102,7 @@ async def test_what_each_answer_means(store: TurnedStore, found: Response | Tide
     assert is_allowed(await asked(store, found)) == allowed
 
 
-async def test_redirects_are_followed_five_times(store: TurnedStore) -> None:
+async def test_redirects_are_followed_five_times(store: TurnedStore, tmp_path: Path) -> None:
     def chain(hops: int) -> Site:
         site: dict[str, Response | TidemillError] = {
             f"{ORIGIN}/{n}": answer(301, location=f"/{n + 1}") for n in range(1, hops)
@@ -114,7 +114,7 @@ async def test_redirects_are_followed_five_times(store: TurnedStore) -> None:
     rules, _ = await robots(store, five := chain(5)).rules(ORIGIN)
     assert not is_allowed(rules)
     assert (rules.requests, len(five.asked)) == (6, 6)
-    async with opened_store(store.path.with_name("other.db")) as other:
+    async with opened_store(tmp_path / "other.db") as other:
         rules, _ = await robots(other, chain(6)).rules(ORIGIN)
         assert is_allowed(rules) is True
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
-from tests.contract.store_house import SITE, House, draft, opened_house, result_of
+from tests.contract.store_house import SITE, House, draft, opened_house, result_of, stores_on
 
 from tidemill.models.document import Draft
 from tidemill.store import captures, runs, tables
@@ -88,6 +89,19 @@ ONE, SAME = [draft("x")], [draft("y")]
 @example([{"a": ONE, "b": ONE}, {"a": 410, "b": 304}, {"a": ONE, "b": ONE}], 4)
 @given(RUNS, st.integers(0, 2**32))
 async def test_order_and_batches_do_not_show(sites: list[Site], seed: int) -> None:
+    await same_in_any_order(sites, seed)
+
+
+@pytest.mark.usefixtures("postgres")
+@settings(max_examples=8)
+@example([{"a": ONE, "b": ONE}, {"a": 410, "b": 304}, {"a": ONE, "b": ONE}], 4)
+@given(RUNS, st.integers(0, 2**32))
+async def test_order_and_batches_do_not_show_on_a_server(sites: list[Site], seed: int) -> None:
+    with stores_on("postgresql"):
+        await same_in_any_order(sites, seed)
+
+
+async def same_in_any_order(sites: list[Site], seed: int) -> None:
     with TemporaryDirectory() as plain, TemporaryDirectory() as mixed:
         async with opened_house(Path(plain)) as one, opened_house(Path(mixed)) as other:
             assert await crawled(other, sites, random.Random(seed)) == await crawled(one, sites, None)

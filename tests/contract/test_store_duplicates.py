@@ -30,7 +30,7 @@ from tidemill.store.processed import store_batch, store_reprocessed
 
 
 @pytest.fixture
-async def houses(tmp_path: Path) -> AsyncIterator[list[House]]:
+async def houses(tmp_path: Path, database: str) -> AsyncIterator[list[House]]:
     async with opened_houses(tmp_path, RULES, RULES) as houses:
         yield houses
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select
 from tests.contract.duplicate_house import RULES, Place, opened_houses, page, prose, standings
-from tests.contract.store_house import SITE, House, result_of
+from tests.contract.store_house import SITE, House, result_of, stores_on
 
 from tidemill.models.document import Draft
 from tidemill.store import captures, near, runs, tables
@@ -150,6 +150,20 @@ async def killed_before_commit(house: House, token: str, batch: Any, rng: random
 async def test_it_depends_on_what_there_is_and_not_on_how_it_came(
     history: list[dict[Place, tuple[int, str | None] | None]], seed: int
 ) -> None:
+    await is_a_function_of_what_there_is(history, seed)
+
+
+@pytest.mark.usefixtures("postgres")
+@settings(max_examples=10)
+@given(HISTORY, st.integers(0, 2**32))
+async def test_it_depends_on_what_there_is_on_a_server_too(
+    history: list[dict[Place, tuple[int, str | None] | None]], seed: int
+) -> None:
+    with stores_on("postgresql"):
+        await is_a_function_of_what_there_is(history, seed)
+
+
+async def is_a_function_of_what_there_is(history: list[dict[Place, tuple[int, str | None] | None]], seed: int) -> None:
     with TemporaryDirectory() as folder:
         async with opened_houses(Path(folder), RULES, RULES) as houses:
             await told(houses, history, random.Random(seed))

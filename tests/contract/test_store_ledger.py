@@ -23,7 +23,7 @@ from tidemill.store import admission, events, leases, ledger, runs, tables, work
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, database: str) -> AsyncIterator[House]:
     async with opened_house(tmp_path) as house:
         yield house
 

@@ -21,7 +21,7 @@ FAILURE = Failure("timeout", "Timeout", "too slow", "a.py:1 f", "trace")
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path, database: str) -> AsyncIterator[House]:
     async with opened_house(tmp_path) as house:
         yield house
 

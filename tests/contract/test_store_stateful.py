@@ -11,11 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import func, select
-from tests.contract.store_house import SITE, House, draft, found, opened_house, result_of
+from tests.contract.store_house import SITE, House, draft, found, opened_house, result_of, stores_on
 
 from tidemill.models.capture import Capture
 from tidemill.models.failure import Failure
@@ -36,10 +37,13 @@ FAILURE = Failure("timeout", "Timeout", "too slow")
 class LedgerMachine(RuleBasedStateMachine):
     """`held` are the visits and captures of the living, `zombies` those of workers that were declared dead."""
 
+    database = "sqlite"
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.stack = AsyncExitStack()
+        self.stack.enter_context(stores_on(self.database))
         folder = self.stack.enter_context(TemporaryDirectory())
         self.house: House = self.wait(self.stack.enter_async_context(opened_house(Path(folder))))
         self.run: Run = self.wait(self.house.begin("a", "b"))
@@ -231,3 +235,17 @@ class LedgerMachine(RuleBasedStateMachine):
 
 LedgerMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
 TestLedger = LedgerMachine.TestCase
+
+
+class ServedLedgerMachine(LedgerMachine):
+    """The same with a server behind it."""
+
+    database = "postgresql"
+
+
+ServedLedgerMachine.TestCase.settings = settings(max_examples=6, stateful_step_count=25, deadline=None)
+
+
+@pytest.mark.usefixtures("postgres")
+class TestServedLedger(ServedLedgerMachine.TestCase):
+    """Skipped where there is no server."""

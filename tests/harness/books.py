@@ -19,6 +19,14 @@ class Books:
         self.data_dir = data_dir
         self.path = data_dir / "tidemill.db"
 
+    no_tables: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
+    """What asking raises before there are tables."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a database to ask."""
+        return self.path.exists()
+
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a statement."""
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=10)) as connection:

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,8 +43,8 @@ def need_chromium() -> Path:
     if importlib.util.find_spec("playwright") is None:
         require("playwright", False, "install the extra: pip install 'tidemill[browser]'")
     chromium = found()
-    if chromium is None and _may_install():
-        problem = _install()
+    if chromium is None and may_install():
+        problem = package_installed(_PACKAGES[0], lambda: found() is not None, *_PACKAGES[1:])
         chromium = found()
         require("Chromium", chromium is not None, f"apt-get could not install it: {problem}")
     require("Chromium", chromium is not None, f"install one: as root, apt-get install {_PACKAGES[0]}")
@@ -63,19 +64,20 @@ def _give_up(name: str, why: str) -> NoReturn:
     pytest.skip(f"{name} is missing; {why}")
 
 
-def _may_install() -> bool:
+def may_install() -> bool:
+    """Whether we are root where apt is."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def _install() -> str:
-    """Install the first package that can be, once at a time on this machine; gives what went wrong, if all did."""
+def package_installed(package: str, is_there: Callable[[], bool], *others: str) -> str:
+    """Install a package, or else one of the others, once at a time on this machine; gives what went wrong."""
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if found():  # by whoever held the lock before us
+        if is_there():  # by whoever held the lock before us
             return ""
         problem = _apt("update")
-        for package in _PACKAGES:
-            problem = _apt("install", "--yes", "--no-install-recommends", package)
+        for each in (package, *others):
+            problem = _apt("install", "--yes", "--no-install-recommends", each)
             if not problem:
                 break
         return problem

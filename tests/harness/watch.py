@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable
 
@@ -37,13 +36,13 @@ def until_progress(running: Running, books: Books, fraction: float, of: int, *, 
 
 def progress(books: Books) -> float:
     """How many pages of the latest run are done, those that are only fetched counted half."""
-    if not books.path.exists():
+    if not books.begun:
         return 0.0
     latest = "run_id = (SELECT id FROM runs ORDER BY created_at DESC LIMIT 1)"
     try:
         done = books.count("visits", f"state = 'done' AND {latest}")
         return done + books.count("visits", f"state = 'captured' AND {latest}") / 2
-    except sqlite3.OperationalError:  # no tables yet
+    except books.no_tables:
         return 0.0
 
 

@@ -45,7 +45,7 @@ async def _upgrade(settings: Settings) -> tuple[str | None, str]:
     from tidemill.store import schema
     from tidemill.store.engine import open_store
 
-    store = open_store(settings.database_url, settings.database)
+    store = open_store(settings.database_url, settings.database, settings.data_dir)
     try:
         before = await schema.current_revision(store)
         await schema.ensure_schema(store)
@@ -58,7 +58,7 @@ async def _current(settings: Settings) -> tuple[str | None, str]:
     from tidemill.store import schema
     from tidemill.store.engine import open_store
 
-    store = open_store(settings.database_url, settings.database)
+    store = open_store(settings.database_url, settings.database, settings.data_dir)
     try:
         return await schema.current_revision(store), schema.HEAD
     finally:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from tidemill.archive.base import Archive
 from tidemill.crawl.browser.options import find_browser
@@ -19,7 +19,7 @@ from tidemill.errors import Invalid, TidemillError
 from tidemill.process.steps import entities
 from tidemill.search.indexer import Indexer
 from tidemill.settings import BrowserSettings, ProcessSettings, Settings
-from tidemill.store import schema
+from tidemill.store import examination, schema
 from tidemill.store.engine import Store
 from tidemill.store.tables import captures
 
@@ -104,11 +104,11 @@ async def _asked(check: str, look: Callable[[], Awaitable[Diagnosis]]) -> Diagno
 
 
 async def _database(store: Store) -> Diagnosis:
-    async with store.read() as connection:
-        found = str(await connection.scalar(text("PRAGMA quick_check(1)")))
+    health = await examination.examine(store)
     revision = await schema.current_revision(store)
-    size = store.path.stat().st_size / 1e6
-    return Diagnosis("database", "ok" if found == "ok" else "fail", f"schema {revision}, {size:.1f} MB, {found}")
+    status = "fail" if health.broken else "warn" if health.warning else "ok"
+    said = [f"schema {revision}", f"{health.size_bytes / 1e6:.1f} MB", health.detail, health.warning]
+    return Diagnosis("database", status, ", ".join(each for each in said if each))
 
 
 async def _archive(patient: Patient) -> Diagnosis:

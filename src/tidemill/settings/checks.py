@@ -14,7 +14,12 @@ from tidemill.settings.problems import Problem
 from tidemill.settings.tree import Settings
 
 SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"database.url": ("sqlite",), "archive.url": ("file",), "queue.url": ("database",), "search.url": ("tantivy",)}
+    {
+        "database.url": ("sqlite", "postgresql", "postgres"),
+        "archive.url": ("file",),
+        "queue.url": ("database",),
+        "search.url": ("tantivy",),
+    }
 )
 """The technologies that exist, by the scheme of the URL that chooses them."""
 
@@ -86,7 +91,7 @@ def _check_production(settings: Settings) -> Iterator[Problem]:
         yield Problem("logging.level", "DEBUG floods the logs of production", "use INFO or above")
     url = _split(settings.database.url)
     if url.scheme.startswith("postgres") and not _is_local(url):
-        mode = parse_qs(url.query).get("sslmode", [""])[0]
+        mode = parse_qs(url.query).get("sslmode", [settings.database.ssl_mode])[0]
         if mode not in _STRICT_SSL:
             yield Problem("database.url", "production wants TLS to the database", "add ?sslmode=verify-full")
 

@@ -24,9 +24,27 @@ class _Group(BaseModel):
 class DatabaseSettings(_Group):
     """Where the ledger, the documents and everything else of value is kept."""
 
-    url: str = Field("", description="Database URL; empty: `sqlite:///<data_dir>/tidemill.db`")
+    url: str = Field("", description="`sqlite:///file` or `postgresql://…`; empty: `sqlite:///<data_dir>/tidemill.db`")
     busy_timeout_s: float = Field(15.0, ge=1, le=300, description="How long a SQLite writer waits for another one")
-    readers: int = Field(4, ge=1, le=64, description="Read connections of a process")
+    readers: int = Field(4, ge=1, le=64, description="Read connections of a process to SQLite")
+    pool_size: int = Field(5, ge=1, le=500, description="Connections of a process to PostgreSQL that are kept open")
+    max_overflow: int = Field(10, ge=0, le=500, description="Connections that it may open beyond them for a while")
+    pool_timeout_s: float = Field(30.0, gt=0, le=600, description="How long a task waits for a free connection")
+    pool_recycle_s: int = Field(1800, ge=1, description="Age at which a connection is replaced")
+    pre_ping: bool = Field(True, description="Try a connection before it is used: a server may have come back since")
+    processes: int = Field(
+        1, ge=1, le=10_000, description="Processes of all roles and replicas, for which connections must suffice"
+    )
+    connect_timeout_s: float = Field(10.0, gt=0, le=300, description="Time to connect and log in")
+    statement_timeout_s: float = Field(60.0, ge=1, le=3600, description="Longest time for one statement")
+    lock_timeout_s: float = Field(30.0, ge=1, le=3600, description="Longest wait for another transaction")
+    application_name: str = Field("tidemill", max_length=63, description="What the server's own lists call us")
+    ssl_mode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = Field(
+        "prefer", description="TLS to the server; `?sslmode=` of the URL goes before it"
+    )
+    ssl_ca: Path | None = Field(None, description="Certificates of the authorities that may vouch for the server")
+    ssl_cert: Path | None = Field(None, description="Our own certificate, if the server asks for one")
+    ssl_key: Path | None = Field(None, description="Its key, if it is not in the same file")
 
 
 class ArchiveSettings(_Group):

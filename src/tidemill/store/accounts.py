@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import NotFound
 from tidemill.models.ids import new_id
+from tidemill.store import locks
 from tidemill.store.engine import Store
 from tidemill.store.tables import api_keys
 
@@ -52,7 +53,7 @@ async def add_key(
 
 async def add_first_key(store: Store, *, name: str, prefix: str, secret_hash: str) -> ApiKey | None:
     """Keep a key if there is none at all, not even a revoked one; `None` if there is one."""
-    async with store.write() as connection:
+    async with store.write(locks.KEYS) as connection:
         if await connection.scalar(select(func.count()).select_from(api_keys)):
             return None
         return await _insert(connection, ApiKey(new_id(), name, prefix, secret_hash, (), store.now()))
@@ -69,7 +70,7 @@ async def key_by_prefix(store: Store, prefix: str) -> ApiKey | None:
 async def revoke_key(store: Store, prefix: str) -> None:
     """End a key for good; revoking it again changes nothing. Raises `NotFound`."""
     async with store.write() as connection:
-        ended = {"revoked_at": func.coalesce(api_keys.c.revoked_at, store.now())}
+        ended = {"revoked_at": func.coalesce(api_keys.c.revoked_at, literal(store.now(), api_keys.c.revoked_at.type))}
         done = await connection.execute(update(api_keys).where(api_keys.c.prefix == prefix).values(ended))
         if done.rowcount != 1:
             raise NotFound(f"no API key {prefix!r}", reason="no_such_key")

@@ -7,11 +7,13 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, func, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import NotFound
 from tidemill.models.capture import Capture
 from tidemill.models.ids import new_id
+from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
 from tidemill.store.tables import captures
 
@@ -40,6 +42,7 @@ def row(capture: Capture) -> dict[str, Any]:
     return dict(zip(_FIELDS, _VALUES(capture), strict=True))
 
 
+@tried_again
 async def claim(store: Store, worker_id: str, limit: int) -> tuple[str, list[Capture]]:
     """The next captures to process and the token under which they are claimed; an empty list if none is due.
 
@@ -49,7 +52,8 @@ async def claim(store: Store, worker_id: str, limit: int) -> tuple[str, list[Cap
     async with store.write() as connection:
         due = and_(captures.c.state == "pending", captures.c.not_before <= store.now())
         order = (captures.c.not_before, captures.c.id)
-        rows = (await connection.execute(select(*_COLUMNS).where(due).order_by(*order).limit(limit))).mappings().all()
+        free = select(*_COLUMNS).where(due).order_by(*order).limit(limit).with_for_update(skip_locked=True)
+        rows = (await connection.execute(free)).mappings().all()
         chosen = [row for row in rows if row["attempts"] == 0] or rows[:1]
         if chosen:
             held = {"state": "claimed", "token": token, "worker_id": worker_id}
@@ -58,11 +62,19 @@ async def claim(store: Store, worker_id: str, limit: int) -> tuple[str, list[Cap
         return token, [Capture(**row) for row in chosen]
 
 
+@tried_again
 async def release(store: Store, token: str, capture_ids: Sequence[str]) -> None:
     """Give claimed captures back, untouched."""
     ours = and_(captures.c.id.in_(capture_ids), captures.c.token == token, captures.c.state == "claimed")
     async with store.write() as connection:
+        await hold(connection, ours)
         await connection.execute(update(captures).where(ours).values(state="pending", token=None, worker_id=None))
+
+
+async def hold(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
+    """Have these captures until the transaction ends, taken in one order by all who take several; gives their ids."""
+    statement = select(captures.c.id).where(which).order_by(captures.c.id).with_for_update()
+    return list((await connection.execute(statement)).scalars())
 
 
 async def of_source(store: Store, source_id: str | None) -> AsyncGenerator[tuple[Capture, tuple[tuple[str, str], ...]]]:

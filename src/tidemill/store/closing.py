@@ -37,7 +37,10 @@ _CLOSE_VISIT = (
 _SETTLE_PAGE = (
     update(pages)
     .where(pages.c.id == bindparam("b_page"))
-    .where(func.coalesce(pages.c.fetched_at, bindparam("b_fetched_at")) <= bindparam("b_fetched_at"))
+    .where(
+        func.coalesce(pages.c.fetched_at, bindparam("b_fetched_at", type_=pages.c.fetched_at.type))
+        <= bindparam("b_fetched_at")
+    )
     .values(
         etag=bindparam("b_etag"),
         last_modified=bindparam("b_last_modified"),

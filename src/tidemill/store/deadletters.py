@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, u
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import NotFound
+from tidemill.store import locks
 from tidemill.store.engine import Store
 from tidemill.store.engine import insert as upsert
 from tidemill.store.tables import audit_log, captures, dead_letters, sources
@@ -184,7 +185,7 @@ async def replay(store: Store, letter_ids: Sequence[str], by: str) -> Moved:
 
     Those that wait already or are resolved are left as they are, and so are those of deleted sources.
     """
-    async with store.write() as connection:
+    async with store.write(locks.AUDIT) as connection:
         now = store.now()
         rows = await _standing(connection, letter_ids)
         ready = [row for row in rows if _why_not(row) is None]
@@ -200,7 +201,7 @@ async def replay(store: Store, letter_ids: Sequence[str], by: str) -> Moved:
 
 async def discard(store: Store, letter_ids: Sequence[str], by: str) -> Moved:
     """Nobody will replay these letters; they are kept, with who said so and when."""
-    async with store.write() as connection:
+    async with store.write(locks.AUDIT) as connection:
         now = store.now()
         rows = await _standing(connection, letter_ids)
         ready = [row for row in rows if row.state == "open"]

@@ -18,8 +18,9 @@ from tidemill.models.document import DocumentState
 from tidemill.models.event import RUN_FINISHED
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.run import RunState
-from tidemill.store import events, removal
+from tidemill.store import events, locks, removal
 from tidemill.store import sources as source_store
+from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
 from tidemill.store.tables import (
     IS_OPEN,
@@ -48,17 +49,19 @@ class Deleted:
     documents_removed: int
 
 
+@tried_again
 async def mark_deleted(store: Store, name: str) -> Deleted:
     """Delete a source. Its history and its row stay; applying a source of that name brings it back.
 
     Runs end as cancelled, what they still had to do as `skipped (source_deleted)`. Raises `NotFound`.
     """
     source = await source_store.get(store, name)
-    async with store.write() as connection:
+    wanted = (locks.EVENTS, *locks.of_sources([source.id]))
+    async with store.write(*wanted) as connection:
         cancelled = await _end_runs(connection, source.id, store.now())
     removed = 0
     while True:
-        async with store.write() as connection:
+        async with store.write(*wanted) as connection:
             now = store.now()
             batch = await _remove_documents(connection, source.id, now)
             removed += batch
@@ -68,20 +71,21 @@ async def mark_deleted(store: Store, name: str) -> Deleted:
                 return Deleted(cancelled, removed)
 
 
+@tried_again
 async def purge(store: Store, name: str) -> None:
     """Take everything that the store has of a deleted source out of it, for good. Raises `NotFound`.
 
     Events stay, since readers of the feed may not have seen them, and bodies stay in the archive until it is swept.
     """
     source = await source_store.get(store, name, with_deleted=True)
-    await _empty(store, documents.c.id, documents.c.source_id == source.id, _AT_ONCE)
-    await _empty(store, dead_letters.c.id, dead_letters.c.source_id == source.id, _AT_ONCE_LIGHT)
-    await _empty(store, captures.c.id, captures.c.run_id.in_(_runs_of(source.id)), _AT_ONCE_LIGHT)
+    await _empty(store, source.id, documents.c.id, documents.c.source_id == source.id, _AT_ONCE)
+    await _empty(store, source.id, dead_letters.c.id, dead_letters.c.source_id == source.id, _AT_ONCE_LIGHT)
+    await _empty(store, source.id, captures.c.id, captures.c.run_id.in_(_runs_of(source.id)), _AT_ONCE_LIGHT)
     for run_id in await _run_ids(store, source.id):
-        await _empty(store, visits.c.page_id, visits.c.run_id == run_id, _AT_ONCE_LIGHT)
-        await _empty(store, runs.c.id, runs.c.id == run_id, _AT_ONCE)
+        await _empty(store, source.id, visits.c.page_id, visits.c.run_id == run_id, _AT_ONCE_LIGHT)
+        await _empty(store, source.id, runs.c.id, runs.c.id == run_id, _AT_ONCE)
     # Few at a time: the database looks through the visits of all other sources for each page that goes.
-    await _empty(store, pages.c.id, pages.c.source_id == source.id, _AT_ONCE)
+    await _empty(store, source.id, pages.c.id, pages.c.source_id == source.id, _AT_ONCE)
     async with store.write() as connection:
         await connection.execute(delete(schedules).where(schedules.c.source_id == source.id))
         await connection.execute(delete(sources).where(sources.c.id == source.id, sources.c.deleted_at.is_not(None)))
@@ -140,10 +144,10 @@ async def _run_ids(store: Store, source_id: str) -> list[str]:
         return list((await connection.execute(_runs_of(source_id))).scalars())
 
 
-async def _empty(store: Store, key: Any, condition: Any, at_once: int) -> None:
+async def _empty(store: Store, source_id: str, key: Any, condition: Any, at_once: int) -> None:
     """Delete the rows that meet a condition under which the column `key` is unique, some in each transaction."""
     while True:
-        async with store.write() as connection:
+        async with store.write(locks.EVENTS, *locks.of_sources([source_id])) as connection:
             chosen = list((await connection.execute(select(key).where(condition).limit(at_once))).scalars())
             if chosen:
                 await connection.execute(delete(key.table).where(condition, key.in_(chosen)))

@@ -1,66 +1,99 @@
-"""Opening the database: one writer connection and some readers for SQLite, with errors that name the way out.
+"""The store: one way to read and to write, whichever database the URL chooses.
 
-In: the database URL. Out: a `Store`, through which every room reads and writes. SQLite runs in WAL mode with foreign
-keys on; each write transaction is `BEGIN IMMEDIATE`, because deferred ones fail in the middle when two writers meet.
+In: the database URL. Out: a `Store`, through which every room reads and writes. What a database wants of its own is in
+`sqlite` and `postgres`; nothing falls back from one to the other.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
-import shutil
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from sqlalchemy import URL, event
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import URL
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tidemill.errors import Invalid, Permanent, TidemillError, Transient
+from tidemill.errors import Invalid, TidemillError
 from tidemill.settings import DatabaseSettings
-from tidemill.store.driver import sqlite_driver
+from tidemill.settings.masking import mask_urls
+from tidemill.store.dialect import insert
+from tidemill.store.locks import Lock
+from tidemill.store.sqlite import SqliteFile, open_sqlite
 
-__all__ = ["Store", "insert", "open_store"]
+__all__ = ["Store", "check_capacity", "insert", "open_store"]
 
-_OF_WRITER = ("journal_mode=WAL", "wal_autocheckpoint=4000", "cache_size=-32768")
-"""Keys go all over large indexes: what stays in memory and in the log is written less often (a third less to do)."""
+SERVERS = ("postgresql", "postgres")
+
+
+class Database(Protocol):
+    """What the store must know of its database."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    def now(self) -> datetime:
+        """The time that all its users agree on."""
+
+    def turn(self) -> AbstractAsyncContextManager[object]:
+        """To be had while writing."""
+
+    async def begin(self, connection: AsyncConnection, locks: tuple[Lock, ...]) -> None:
+        """What a transaction does first."""
+
+    def explain(self, error: Exception, *, writing: bool) -> TidemillError | None:
+        """The error of this house for one of the driver's; `None` if it is none of the driver's."""
 
 
 @dataclass(slots=True)
 class Store:
-    """The database of one process. `path` is the SQLite file."""
+    """The database of one process. `lock_folder` is where the workers of this machine keep their locks."""
 
     url: str
-    path: Path
+    database: Database
     writer: AsyncEngine
     reader: AsyncEngine
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock_folder: Path
+
+    @property
+    def name(self) -> str:
+        """What messages call the database: its file, or its server without the password."""
+        return self.database.name
+
+    @property
+    def path(self) -> Path:
+        """The file of SQLite."""
+        if not isinstance(self.database, SqliteFile):
+            raise TypeError(f"{self.name} is no file")
+        return self.database.path
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One write transaction, committed at the end of the block. Raises `Transient` or `Permanent`."""
-        with _Explained(self.path):
-            async with self.turn, self.writer.begin() as connection:
+    async def write(self, *locks: Lock) -> AsyncIterator[AsyncConnection]:
+        """One write transaction, committed at the end of the block. Raises `Transient` or `Permanent`.
+
+        Where several may write at once, it has what `locks` stand for to itself.
+        """
+        with _Explained(self.database, writing=True):
+            async with self.database.turn(), self.writer.begin() as connection:
+                await self.database.begin(connection, locks)
                 yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """One consistent view of the database that cannot write."""
-        with _Explained(self.path):
+        with _Explained(self.database, writing=False):
             async with self.reader.begin() as connection:
+                await self.database.begin(connection, ())
                 yield connection
 
     def now(self) -> datetime:
-        """The database's time. SQLite has none of its own: every process that may open the file shares a clock."""
-        return datetime.now(UTC)
+        """The database's time."""
+        return self.database.now()
 
     async def close(self) -> None:
         """Give every connection back."""
@@ -68,110 +101,61 @@ class Store:
         await self.writer.dispose()
 
 
-def open_store(url: str, settings: DatabaseSettings) -> Store:
-    """The store behind a `sqlite:///path` URL; its folder is made if it is missing. No connection is opened yet."""
-    path = sqlite_path(url)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        usable = not path.exists() or (path.is_file() and os.access(path, os.R_OK | os.W_OK))
-    except OSError as error:
-        raise Permanent(
-            f"cannot make the folder {path.parent} of the database: {error.strerror}; choose another --data-dir",
-            reason="data_dir",
-        ) from error
-    if not usable:
-        raise explain(sqlite3.OperationalError("unable to open it as a file"), path)
-    writer = _engine(path, settings, size=1, begin="BEGIN IMMEDIATE")
-    reader = _engine(path, settings, size=settings.readers, begin="BEGIN")
-    return Store(url=url, path=path, writer=writer, reader=reader)
+def open_store(url: str, settings: DatabaseSettings, data_dir: Path | None = None) -> Store:
+    """The store behind a `sqlite:///path` or `postgresql://` URL. No connection is opened yet.
 
+    Processes of one machine that share `data_dir` see at once when one of them dies; it is the folder of the file where
+    there is one. Raises `Invalid` for any other URL.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() in SERVERS:
+        from tidemill.store.postgres import open_postgres  # the driver is an extra
 
-def sqlite_path(url: str) -> Path:
-    """The file a SQLite URL names. Raises `Invalid` for any other kind of URL."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise Invalid(
-            f"database.url {url!r} is no URL: use sqlite:///path/to/file.db", reason="database_url"
-        ) from error
+        server, writer, reader = open_postgres(parsed, settings)
+        return Store(url, server, writer, reader, (data_dir or Path.cwd()) / "workers")
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
-        raise Invalid(
-            f"database.url {parsed.render_as_string(hide_password=True)!r} is not supported by this version:"
-            " use sqlite:///path/to/file.db",
-            reason="database_url",
-        )
-    return Path(parsed.database).expanduser()
+        raise _unsupported(url)
+    path = Path(parsed.database).expanduser()
+    file, writer, reader = open_sqlite(path, settings)
+    return Store(url, file, writer, reader, path.parent / "workers")
 
 
-def _engine(path: Path, settings: DatabaseSettings, *, size: int, begin: str) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),  # whatever characters the path holds
-        module=sqlite_driver(),
-        pool_size=size,
-        max_overflow=0,
-        pool_timeout=60,
-        connect_args={"timeout": settings.busy_timeout_s},
+async def check_capacity(store: Store, settings: DatabaseSettings) -> None:
+    """Refuse a server that is too old, or has too few connections for all processes. Raises `Invalid`."""
+    if not isinstance(store.database, SqliteFile):
+        from tidemill.store.postgres import check_capacity as check
+
+        async with store.read() as connection:
+            await check(connection, settings)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise _unsupported(url) from error
+
+
+def _unsupported(url: str) -> Invalid:
+    return Invalid(
+        f"database.url {mask_urls(url)!r} names no database that this version knows: use sqlite:///path/to/file.db"
+        " or postgresql://user@host/database",
+        reason="database_url",
     )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in ("foreign_keys=ON", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-8192"):
-            cursor.execute(f"PRAGMA {pragma}")
-        # Only who writes changes the journal: a database that turns out not to be ours is left as it is.
-        for pragma in ("query_only=ON",) if begin == "BEGIN" else _OF_WRITER:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
 
 
 class _Explained:
-    """Turns what the driver raises into an error that names the file and the way out."""
+    """Turns what the driver raises into an error that names the database and the way out."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, database: Database, *, writing: bool) -> None:
+        self._database = database
+        self._writing = writing
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DBAPIError):
-            raise explain(error, self._path) from error
-        if isinstance(error, sqlite3.Error):
-            raise explain(error, self._path) from error
-
-
-def explain(error: Exception, path: Path) -> TidemillError:
-    """The error of this house for one of the driver's."""
-    text = str(getattr(error, "orig", None) or error)
-    if re.search(r"database (table )?is locked|busy", text):
-        return Transient(
-            f"the database {path} is locked by another process that does not let go; find it (`fuser {path}`),"
-            " end it, and run the command again",
-            reason="database_locked",
-        )
-    if "full" in text or "disk I/O error" in text:
-        free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
-        return Permanent(
-            f"the disk of {path} is full or broken ({text}; {free} bytes free); nothing stored is lost:"
-            " free some space and run the command again",
-            reason="disk_full",
-        )
-    if "malformed" in text or "not a database" in text:
-        return Permanent(
-            f"{path} is damaged or no database ({text}); restore it from a backup, or move it away to start afresh",
-            reason="database_corrupt",
-        )
-    if "unable to open" in text or "readonly" in text:
-        return Permanent(
-            f"the database {path} cannot be opened for writing ({text}); check the rights of its folder,"
-            " or choose another --data-dir",
-            reason="database_unavailable",
-        )
-    return Permanent(f"the database {path} refused a statement: {text}", reason="database_error")
+        if isinstance(error, Exception) and not isinstance(error, TidemillError):
+            explained = self._database.explain(error, writing=self._writing)
+            if explained is not None:
+                raise explained from error

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.document import Json
 from tidemill.models.event import Event
+from tidemill.store import locks
 from tidemill.store.engine import Store
 from tidemill.store.tables import events
 
@@ -35,8 +36,14 @@ def line(
 
 
 async def append(connection: AsyncConnection, lines: Sequence[Mapping[str, object]]) -> None:
-    """Append events inside the transaction of their cause. SQLite's writer is alone: identifiers grow with commits."""
+    """Append events inside the transaction of their cause; their identifiers grow with commits.
+
+    On a server they would not, but for the lock: a reader that goes by them would pass over what is committed late.
+    Transactions that also write other rows take it when they begin (`store.write(locks.EVENTS)`), or two of them might
+    wait for each other.
+    """
     if lines:
+        await locks.take(connection, locks.EVENTS)
         await connection.execute(insert(events), list(lines))
 
 

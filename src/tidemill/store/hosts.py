@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidemill.models.host import RETRY_TOKENS, Breaker, HostPolicy, HostState, after, granted, is_fine, observed
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.visit import Fetched
+from tidemill.store import locks
 from tidemill.store.engine import Store, insert
 from tidemill.store.tables import hosts, visits
 
@@ -127,16 +128,12 @@ async def settle(connection: AsyncConnection, batch: Sequence[Fetched], policy: 
     for fetched in batch:
         shown.setdefault(fetched.visit.origin, []).append(fetched)
     known = await _states(connection, list(shown))
-    states: dict[str, HostState] = {}
-    refused: dict[str, Fetched] = {}
-    for origin, results in shown.items():
-        before = known.get(origin) or HostState(origin)
-        if before.is_healthy and all(is_fine(each, policy) for each in results):
-            continue
-        state = after(before, [observed(each, now) for each in results], policy, now)
-        states[origin] = _judge_retries(state, results, policy, refused)
+    states, refused = _judged(known, shown, policy, now)
     if not states:
         return Settled(list(batch))
+    await locks.take(connection, locks.HOSTS)  # only now: others may have changed something meanwhile
+    known = await _states(connection, list(shown))
+    states, refused = _judged(known, shown, policy, now)
     before_by_host = {origin: known.get(origin) or HostState(origin) for origin in states}
     await _keep(connection, [state for origin, state in states.items() if _differs(state, before_by_host[origin])])
     down = [origin for origin, state in states.items() if policy.has_given_up(state)]
@@ -146,6 +143,21 @@ async def settle(connection: AsyncConnection, batch: Sequence[Fetched], policy: 
         put_off=frozenset(each for each in states if states[each].next_slot_at != before_by_host[each].next_slot_at),
         ended=await _end_waiting(connection, batch[0].visit.run_id, down, now) if down else 0,
     )
+
+
+def _judged(
+    known: Mapping[str, HostState], shown: Mapping[str, list[Fetched]], policy: HostPolicy, now: datetime
+) -> tuple[dict[str, HostState], dict[str, Fetched]]:
+    """How the hosts stand that are not as usual, or not any more, and the retries that are refused, by page."""
+    states: dict[str, HostState] = {}
+    refused: dict[str, Fetched] = {}
+    for origin, results in shown.items():
+        before = known.get(origin) or HostState(origin)
+        if before.is_healthy and all(is_fine(each, policy) for each in results):
+            continue
+        state = after(before, [observed(each, now) for each in results], policy, now)
+        states[origin] = _judge_retries(state, results, policy, refused)
+    return states, refused
 
 
 def _judge_retries(
@@ -160,7 +172,7 @@ def _judge_retries(
 
 
 async def _states(connection: AsyncConnection, origins: Sequence[str]) -> dict[str, HostState]:
-    statement = select(*_HEALTH).where(hosts.c.origin.in_(origins)).with_for_update()
+    statement = select(*_HEALTH).where(hosts.c.origin.in_(origins))
     return {row["origin"]: _state(row) for row in (await connection.execute(statement)).mappings()}
 
 

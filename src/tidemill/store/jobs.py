@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidemill.errors import Conflict
 from tidemill.models.document import Json
 from tidemill.models.ids import new_id
+from tidemill.store import locks
 from tidemill.store.engine import Store
 from tidemill.store.tables import jobs, workers
 
@@ -42,7 +43,7 @@ async def take_up(
 
     Raises `Conflict` (`job_running`) if a living worker is at any job of the kind.
     """
-    async with store.write() as connection:
+    async with store.write(locks.JOBS) as connection:
         now = store.now()
         await _refuse_company(connection, kind)
         found = await _unfinished(connection, kind, request)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, LargeBinary, bindparam, delete, func, insert, select, text
+from sqlalchemy import ARRAY, BigInteger, LargeBinary, bindparam, delete, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.store import buckets
 from tidemill.store.buckets import Key
-from tidemill.store.listed import SQL_LISTED, listed
+from tidemill.store.dialect import by_dialect, list_of
 from tidemill.store.many import execute_many, execute_plain
 from tidemill.store.near import Node
 from tidemill.store.tables import documents, leaders, signatures
@@ -23,13 +23,24 @@ _MOST_ALIKE = 200
 _MOST_EVENTS = 1000
 _MOST_AT_ONCE = 500
 _BY_KEY = text(
-    f"""SELECT found.bucket, found.number, found.sketch
-    FROM {SQL_LISTED} AS wanted
+    """SELECT found.bucket, found.number, found.sketch
+    FROM json_each(:wanted) AS wanted
     JOIN signatures AS found ON found.bucket = wanted.value AND found.number IN (
         SELECT number FROM signatures WHERE bucket = wanted.value ORDER BY number LIMIT :most
     )
     """
 ).columns(bucket=BigInteger, number=BigInteger, sketch=LargeBinary)
+_BY_KEY_ON_SERVER = (
+    text(
+        """SELECT found.bucket, found.number, found.sketch
+    FROM unnest(:wanted) AS wanted(value) CROSS JOIN LATERAL (
+        SELECT bucket, number, sketch FROM signatures WHERE bucket = wanted.value ORDER BY number LIMIT :most
+    ) AS found
+    """
+    )
+    .bindparams(bindparam("wanted", type_=ARRAY(BigInteger)))
+    .columns(bucket=BigInteger, number=BigInteger, sketch=LargeBinary)
+)
 _ADD_KEY = insert(signatures)
 _ADD_LEADER = insert(leaders)
 _LAST = select(func.coalesce(func.max(leaders.c.number), 0))
@@ -63,7 +74,9 @@ async def by_keys(
     found: dict[Key, list[Found]] = {}
     for keys, most in ((wanted - of_events, _MOST_ALIKE), (of_events, _MOST_EVENTS)):
         if keys:
-            for bucket, number, sketch in await connection.execute(_BY_KEY, listed(keys) | {"most": most}):
+            given = {"wanted": list_of(connection, sorted(keys)), "most": most}
+            statement = by_dialect(connection, sqlite=_BY_KEY, postgresql=_BY_KEY_ON_SERVER)
+            for bucket, number, sketch in await connection.execute(statement, given):
                 found.setdefault(bucket & ~buckets.DUPLICATE, []).append(Found(number, sketch))
     return found
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal,
     literal_column,
     select,
     text,
@@ -30,7 +31,9 @@ from tidemill.models.host import Breaker, HostState
 from tidemill.models.ids import new_id
 from tidemill.models.outcome import VisitState
 from tidemill.models.visit import Visit
-from tidemill.store import hosts
+from tidemill.store import hosts, locks
+from tidemill.store.again import tried_again
+from tidemill.store.dialect import hint
 from tidemill.store.engine import Store
 from tidemill.store.tables import pages, runs, visits
 
@@ -49,6 +52,7 @@ _PAGE = tuple(
 )
 
 
+@tried_again
 async def lease(
     store: Store,
     run_id: str,
@@ -70,7 +74,7 @@ async def lease(
     list is empty if there is nothing to lease just now.
     """
     token = new_id()
-    async with store.write() as connection:
+    async with store.write(*locks.of_runs([run_id]), locks.HOSTS) as connection:
         now = store.now()
         standing = await hosts.out_of_step(connection, now)
         fresh, are_listings = await _admissible(connection, run_id, max_pages, max_bytes)
@@ -89,12 +93,14 @@ async def lease(
         return [_visit(row, token, slots.given[row["page_id"]], now) for row in rows]
 
 
+@tried_again
 async def release(store: Store, run_id: str, worker_id: str) -> None:
     """Give back the visits of a run that a worker has leased and will not fetch."""
-    async with store.write() as connection:
+    async with store.write(*locks.of_runs([run_id]), locks.HOSTS) as connection:
         await _give_back(connection, run_id, visits.c.worker_id == worker_id, store.now())
 
 
+@tried_again
 async def release_visits(store: Store, given_back: Sequence[Visit]) -> None:
     """Give back leased visits of one run that will not go out soon: it is as if they had never been leased.
 
@@ -106,8 +112,9 @@ async def release_visits(store: Store, given_back: Sequence[Visit]) -> None:
         visits.c.page_id.in_([visit.page_id for visit in given_back]),
         visits.c.token.in_({visit.token for visit in given_back}),
     )
-    async with store.write() as connection:
-        await _give_back(connection, given_back[0].run_id, theirs, store.now())
+    run_id = given_back[0].run_id
+    async with store.write(*locks.of_runs([run_id]), locks.HOSTS) as connection:
+        await _give_back(connection, run_id, theirs, store.now())
 
 
 class _Slots:
@@ -197,8 +204,7 @@ async def _admissible(connection: AsyncConnection, run_id: str, max_pages: int, 
 
 
 def _untried_listings(connection: AsyncConnection, run_id: str) -> str:
-    hint = " INDEXED BY ix_visits_open_listings" if connection.dialect.name == "sqlite" else ""
-    return _UNTRIED_LISTINGS.format(hint=hint, run_id=run_id)
+    return _UNTRIED_LISTINGS.format(hint=hint(connection, "ix_visits_open_listings"), run_id=run_id)
 
 
 async def _listings_to_wait_for(
@@ -225,6 +231,7 @@ def _first_of(wanted: ColumnElement[bool], full: Sequence[str], limit: int) -> S
     """
     order = (visits.c.depth, visits.c.not_before, visits.c.page_id)
     statement = select(*_VISIT, *_PAGE).join(pages, pages.c.id == visits.c.page_id).order_by(*order)
+    statement = statement.with_for_update(of=visits, skip_locked=True)  # who is just writing one may be ending it
     if not full:
         return statement.where(wanted).limit(limit)
     first = select(visits.c.run_id, visits.c.page_id).where(wanted, visits.c.origin.not_in(full))
@@ -247,7 +254,8 @@ def _first_tried(row: RowMapping, now: datetime) -> datetime:
 async def _hold(
     connection: AsyncConnection, run_id: str, worker_id: str, token: str, rows: Sequence[RowMapping], now: datetime
 ) -> None:
-    tried_at = case((visits.c.attempts == 0, now), else_=func.coalesce(visits.c.tried_at, now))
+    at = literal(now, visits.c.tried_at.type)
+    tried_at = case((visits.c.attempts == 0, at), else_=func.coalesce(visits.c.tried_at, at))
     held = {"state": VisitState.LEASED.value, "token": token, "worker_id": worker_id, "tried_at": tried_at}
     chosen = and_(visits.c.run_id == run_id, visits.c.page_id.in_([row["page_id"] for row in rows]))
     await connection.execute(update(visits).where(chosen).values(held))

@@ -20,9 +20,10 @@ from tidemill.models.document import DocumentState
 from tidemill.models.host import HostPolicy
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.visit import Fetched, Found, LedgerEntry
-from tidemill.store import admission, hosts, judge, removal
+from tidemill.store import admission, hosts, judge, locks, removal
 from tidemill.store import captures as captures_store
 from tidemill.store.admission import Entry, Saved
+from tidemill.store.again import tried_again
 from tidemill.store.due import Due, due_of
 from tidemill.store.engine import Store
 from tidemill.store.hosts import Settled
@@ -55,22 +56,26 @@ _SETTLE = (
         },
     )
 )
+_OUTCOME = bindparam("b_outcome", type_=pages.c.last_outcome.type)
+_MISSING = bindparam("b_missing", type_=pages.c.missing_runs.type)
 _INSERT_CAPTURE = plain_insert(captures)
 _CLOSE_PAGE = (
     update(pages)
     .where(pages.c.id == bindparam("b_page"))
     .values(
-        last_outcome=func.coalesce(bindparam("b_outcome", type_=pages.c.last_outcome.type), pages.c.last_outcome),
-        last_reason=case((bindparam("b_outcome").is_(None), pages.c.last_reason), else_=bindparam("b_reason")),
+        last_outcome=func.coalesce(_OUTCOME, pages.c.last_outcome),
+        last_reason=case(
+            (_OUTCOME.is_(None), pages.c.last_reason), else_=bindparam("b_reason", type_=pages.c.last_reason.type)
+        ),
         fetched_at=func.coalesce(bindparam("b_fetched_at", type_=pages.c.fetched_at.type), pages.c.fetched_at),
         visit_count=pages.c.visit_count + 1,
         interval_s=bindparam("b_interval_s"),
         due_at=bindparam("b_due_at", type_=pages.c.due_at.type),
         missing_runs=case(
-            (bindparam("b_missing").is_(None), pages.c.missing_runs),
-            (bindparam("b_missing") == 0, 0),
+            (_MISSING.is_(None), pages.c.missing_runs),
+            (_MISSING == 0, 0),
             (pages.c.missing_run_id == bindparam("b_run", type_=pages.c.missing_run_id.type), pages.c.missing_runs),
-            else_=pages.c.missing_runs + bindparam("b_missing"),
+            else_=pages.c.missing_runs + _MISSING,
         ),
         missing_run_id=bindparam("b_run", type_=pages.c.missing_run_id.type),
     )
@@ -85,6 +90,7 @@ class Recorded:
     hosts: Settled
 
 
+@tried_again
 async def record(store: Store, entry: Entry, batch: Sequence[Fetched], policy: HostPolicy) -> Recorded:
     """Write what became of leased visits of a run, in one transaction; what a long listing found goes ahead of it.
 
@@ -94,7 +100,10 @@ async def record(store: Store, entry: Entry, batch: Sequence[Fetched], policy: H
         await _entered_ahead(store, entry, fetched) if len(fetched.found) > _MOST_FOUND else fetched
         for fetched in batch
     ]
-    async with store.write() as connection:
+    wanted = [*locks.of_sources([entry.source_id]), *locks.of_runs([entry.run_id])]
+    if any(_is_missing(fetched) for fetched in batch):
+        wanted.append(locks.EVENTS)
+    async with store.write(*wanted) as connection:
         now = store.now()
         batch = await _still_ours(connection, entry.run_id, batch)
         if not batch:
@@ -118,8 +127,9 @@ async def _entered_ahead(store: Store, entry: Entry, fetched: Fetched) -> Fetche
 
     The listing stays leased meanwhile; after a kill it is read again, and what was entered already stays as it is.
     """
+    wanted = [*locks.of_sources([entry.source_id]), *locks.of_runs([entry.run_id])]
     for start in range(0, len(fetched.found), _MOST_FOUND):
-        async with store.write() as connection:
+        async with store.write(*wanted) as connection:
             if not await _still_ours(connection, entry.run_id, [fetched]):
                 return fetched
             piece = fetched.found[start : start + _MOST_FOUND]

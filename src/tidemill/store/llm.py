@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidemill.errors import Permanent
 from tidemill.models.document import Json
 from tidemill.models.ids import new_id
+from tidemill.store import locks
 from tidemill.store.engine import Store, insert
 from tidemill.store.tables import llm_answers
 
@@ -55,7 +56,7 @@ async def reserve(store: Store, run_id: str, need: Need, *, daily_tokens: int, m
     (UTC) do not suffice. Tokens that others have reserved count as spent until their requests are settled.
     """
     prefix = f"ask:{run_id.replace('-', '')[:32]}:"
-    async with store.write() as connection:
+    async with store.write(locks.MODEL) as connection:
         now = store.now()
         if await _asked(connection, prefix) >= max_pages:
             raise Permanent(f"{max_pages} pages of this run were asked about (llm.max_pages)", reason="max_pages")

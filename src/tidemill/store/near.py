@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     RowMapping,
     Select,
     String,
@@ -26,9 +27,9 @@ from tidemill.models.document import DocumentState
 from tidemill.models.source import ProcessRules
 from tidemill.store import buckets
 from tidemill.store.buckets import Key
+from tidemill.store.dialect import by_dialect, list_of
 from tidemill.store.event_matches import Happening, happening
 from tidemill.store.judge import Member, Standing
-from tidemill.store.listed import SQL_LISTED, listed
 from tidemill.store.tables import documents, leaders, sources
 
 LIVE = (DocumentState.CURRENT.value, DocumentState.DUPLICATE.value)
@@ -47,13 +48,17 @@ _MEMBER = (
     documents.c.similarity,
 )
 _NODE = (*_MEMBER, documents.c.kind, documents.c.title, documents.c.fields, leaders.c.signature)
-_NAMED = text(
-    f"""SELECT value AS url FROM {SQL_LISTED} WHERE EXISTS (
+_NAMED_AMONG = """SELECT value AS url FROM {listed} WHERE EXISTS (
         SELECT 1 FROM documents
         WHERE canonical_url = value AND url <> value AND state IN ('current', 'duplicate')
     )
     """
-).columns(url=String)
+_NAMED = text(_NAMED_AMONG.format(listed="json_each(:urls)")).columns(url=String)
+_NAMED_ON_SERVER = (
+    text(_NAMED_AMONG.format(listed="unnest(:urls) AS listed(value)"))
+    .bindparams(bindparam("urls", type_=ARRAY(documents.c.url.type)))
+    .columns(url=String)
+)
 
 
 def _two_best() -> Select[Any]:
@@ -197,7 +202,9 @@ async def best_of(connection: AsyncConnection, hashes: Collection[str]) -> tuple
 
 async def named(connection: AsyncConnection, urls: Iterable[str]) -> set[str]:
     """Those of these URLs that a document of another URL names as its canonical one."""
-    return set((await connection.execute(_NAMED, listed(set(urls)))).scalars())
+    statement = by_dialect(connection, sqlite=_NAMED, postgresql=_NAMED_ON_SERVER)
+    given = {"urls": list_of(connection, sorted(set(urls)))}
+    return set((await connection.execute(statement, given)).scalars())
 
 
 async def texts(connection: AsyncConnection, identifiers: Collection[str]) -> dict[str, str]:

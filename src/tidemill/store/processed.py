@@ -10,19 +10,22 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, and_, select
+from sqlalchemy import RowMapping, and_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.capture import Capture
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
-from tidemill.store import closing, duplicates, events, groups, near, plans, removal, runs, writing
+from tidemill.store import captures as captures_store
+from tidemill.store import closing, duplicates, events, groups, locks, near, plans, removal, runs, writing
+from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
 from tidemill.store.judge import Member
 from tidemill.store.plans import PagePlan, Plan
 from tidemill.store.tables import captures
 
 
+@tried_again
 async def store_batch(
     store: Store,
     token: str,
@@ -35,7 +38,8 @@ async def store_batch(
 
     Captures whose claim was taken back meanwhile are left alone. The outcome of a page is final with this commit only.
     """
-    async with store.write() as connection:
+    wanted = locks.of_sources(capture.source_id for capture, _ in batch)
+    async with store.write(locks.EVENTS, *wanted) as connection:
         now = store.now()
         ours = await _still_ours(connection, token, [capture.id for capture, _ in batch])
         done = [(c, result) for c, result in batch if c.id in ours and isinstance(result, Processed)]
@@ -51,6 +55,7 @@ async def store_batch(
         return dict(counted)
 
 
+@tried_again
 async def store_reprocessed(store: Store, batch: Sequence[tuple[Capture, Processed]]) -> dict[str, int]:
     """Store what became of captures that were processed before. Returns how many pages had which outcome.
 
@@ -58,7 +63,7 @@ async def store_reprocessed(store: Store, batch: Sequence[tuple[Capture, Process
     `withdrawal`. The ledger and what is known of pages stay as they are. Captures that are not the last that their
     pages have shown are left alone, and not counted.
     """
-    async with store.write() as connection:
+    async with store.write(locks.EVENTS) as connection:
         now = store.now()
         counted: Counter[str] = Counter()
         for run_id in sorted({capture.run_id for capture, _ in batch}):
@@ -71,7 +76,7 @@ async def store_reprocessed(store: Store, batch: Sequence[tuple[Capture, Process
 
 async def _still_ours(connection: AsyncConnection, token: str, capture_ids: Sequence[str]) -> set[str]:
     claimed = and_(captures.c.id.in_(capture_ids), captures.c.token == token, captures.c.state == "claimed")
-    return set((await connection.execute(select(captures.c.id).where(claimed))).scalars())
+    return set(await captures_store.hold(connection, claimed))
 
 
 async def _carry_out(

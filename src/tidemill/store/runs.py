@@ -17,8 +17,9 @@ from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.run import FINISHED_RUNS, Run, RunOptions, RunState
 from tidemill.models.source import Source
 from tidemill.models.visit import Found
-from tidemill.store import admission, events
+from tidemill.store import admission, events, locks
 from tidemill.store.admission import Entry
+from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
 from tidemill.store.sources import document_count
 from tidemill.store.tables import IS_OPEN, runs, sources, visits
@@ -26,13 +27,15 @@ from tidemill.store.tables import IS_OPEN, runs, sources, visits
 _UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED, RunState.CRAWLED)
 
 
+@tried_again
 async def create(store: Store, source: Source, options: RunOptions, starts: Sequence[Found]) -> Run:
     """A queued run whose ledger holds the start URLs and every page that the source is known to have."""
-    async with store.write() as connection:
+    async with store.write(locks.EVENTS, *locks.of_sources([source.id])) as connection:
         run_id = await _insert(connection, source, options, starts, store.now())
     return await get(store, run_id)
 
 
+@tried_again
 async def take_up_or_create(
     store: Store, source: Source, options: RunOptions, starts: Sequence[Found], *, fresh: bool
 ) -> tuple[Run, bool]:
@@ -40,9 +43,10 @@ async def take_up_or_create(
 
     One transaction, so that two who start a source in the same moment get the same run. `fresh` cancels the other.
     """
-    async with store.write() as connection:
+    async with store.write(locks.EVENTS, *locks.of_sources([source.id])) as connection:
         now = store.now()
         found = await _unfinished(connection, source.id)
+        await locks.take(connection, *locks.of_runs([found] if found is not None else []))
         if found is not None and fresh:
             await _cancel(connection, found, source.id, now)
         resumed = found is not None and not fresh
@@ -117,7 +121,7 @@ async def begin(store: Store, run_id: str, worker_id: str) -> bool:
     values = {
         "state": RunState.RUNNING.value,
         "worker_id": worker_id,
-        "started_at": func.coalesce(runs.c.started_at, now),
+        "started_at": func.coalesce(runs.c.started_at, literal(now, runs.c.started_at.type)),
         "error": None,
     }
     async with store.write() as connection:
@@ -132,13 +136,14 @@ async def interrupt(store: Store, run_id: str, error: str | None = None) -> None
         await connection.execute(update(runs).where(running).values(state=RunState.INTERRUPTED.value, error=error))
 
 
+@tried_again
 async def cancel(store: Store, run_id: str) -> Run:
     """End a run for good: what is not fetched yet is `skipped`, what is captured is still processed.
 
     Raises `NotFound`, or `Conflict` if it has ended already.
     """
     run = await get(store, run_id)
-    async with store.write() as connection:
+    async with store.write(locks.EVENTS, *locks.of_sources([run.source_id]), *locks.of_runs([run_id])) as connection:
         now = store.now()
         found = RunState(str(await connection.scalar(select(runs.c.state).where(runs.c.id == run_id))))
         if found in FINISHED_RUNS:
@@ -147,13 +152,14 @@ async def cancel(store: Store, run_id: str) -> Run:
     return await get(store, run_id)
 
 
+@tried_again
 async def finish(store: Store, run_id: str, max_pages: int, max_bytes: int = 0) -> RunState:
     """End the run if nothing is left to do: `completed`, or `crawled` if captures still wait to be processed.
 
     Pages beyond `max_pages`, or beyond `max_bytes` received (0: no limit), are `skipped` first. Returns the state in
     which the run is now.
     """
-    async with store.write() as connection:
+    async with store.write(locks.EVENTS, *locks.of_runs([run_id])) as connection:
         now = store.now()
         columns = (runs.c.state, runs.c.admitted, runs.c.received_bytes)
         row = (await connection.execute(select(*columns).where(runs.c.id == run_id))).one()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select, text
-from sqlalchemy.exc import OperationalError
 
 from tidemill import __version__
 from tidemill.errors import Conflict
 from tidemill.models.ids import new_id
+from tidemill.store import server_tables
 from tidemill.store.engine import Store, insert
 from tidemill.store.tables import meta, metadata
 
@@ -27,11 +27,12 @@ async def ensure_schema(store: Store) -> None:
         return
     if found is not None and found not in known_revisions():
         raise Conflict(
-            f"{store.path} has the schema {found!r}, which tidemill {__version__} (schema {HEAD!r}) does not know;"
-            " upgrade tidemill, or choose another --data-dir",
+            f"{store.name} has the schema {found!r}, which tidemill {__version__} (schema {HEAD!r}) does not know;"
+            " upgrade tidemill, or choose another database or --data-dir",
             reason="unknown_schema",
         )
     async with store.write() as connection:
+        await server_tables.wait_for_turn(connection)
         await connection.run_sync(_upgrade)
         await connection.execute(
             insert(meta).values(key="epoch", value=new_id()).on_conflict_do_nothing(index_elements=["key"])
@@ -41,17 +42,16 @@ async def ensure_schema(store: Store) -> None:
 async def current_revision(store: Store) -> str | None:
     """The database's revision; `None` if it has no tables yet. Raises `Conflict` if it is some other program's."""
     async with store.read() as connection:
-        try:
-            return str((await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one())
-        except OperationalError as error:
-            tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
-            if tables:
-                raise Conflict(
-                    f"{store.path} is not a database of tidemill: it has the tables {', '.join(sorted(tables)[:5])}"
-                    " but no schema version; choose another --data-dir",
-                    reason="foreign_database",
-                ) from error
-            return None
+        tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+        if _VERSION_TABLE in tables:
+            return str((await connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}"))).scalar_one())
+    if tables:
+        raise Conflict(
+            f"{store.name} is not a database of tidemill: it has the tables {', '.join(sorted(tables)[:5])}"
+            " but no schema version; choose another database or --data-dir",
+            reason="foreign_database",
+        )
+    return None
 
 
 async def epoch(store: Store) -> str:
@@ -85,6 +85,7 @@ def _create(connection: Connection) -> None:
         )
     )
     connection.execute(text(f"INSERT INTO {_VERSION_TABLE} (version_num) VALUES (:head)"), {"head": HEAD})
+    server_tables.tune(connection)
 
 
 def migrate(connection: Connection) -> None:
@@ -96,3 +97,4 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    server_tables.tune(connection)

@@ -15,6 +15,7 @@ from tidemill.errors import NotFound
 from tidemill.models.document import DocumentState
 from tidemill.models.ids import new_id
 from tidemill.models.source import Source, SourceSpec, SourceVersion
+from tidemill.store import locks
 from tidemill.store.engine import Store
 from tidemill.store.tables import documents, source_versions, sources
 
@@ -32,7 +33,7 @@ async def apply(store: Store, spec: SourceSpec, *, adhoc: bool = False) -> tuple
 
 async def apply_all(store: Store, specs: Sequence[SourceSpec], *, adhoc: bool = False) -> list[tuple[Source, bool]]:
     """Apply these sources in one transaction, all or none."""
-    async with store.write() as connection:
+    async with store.write(locks.NAMES) as connection:
         now = store.now()
         return [await _apply(connection, spec, adhoc, now) for spec in specs]
 

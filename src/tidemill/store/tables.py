@@ -20,9 +20,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
-    String,
     Table,
-    Text,
     UniqueConstraint,
     false,
     literal_column,
@@ -33,7 +31,7 @@ from sqlalchemy import (
 from tidemill.models.document import DocumentState
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.run import RunState
-from tidemill.store.types import Id, Jsonb, Moment, Serial
+from tidemill.store.types import Id, Jsonb, Moment, Serial, String, Text
 
 metadata = MetaData(
     naming_convention={

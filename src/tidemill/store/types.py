@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, Uuid
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeDecorator
+
+_NUL = "\x00"
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
+_NOBODY = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class Moment(TypeDecorator[datetime]):
@@ -31,6 +38,39 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)
 
 
-Id = Uuid(as_uuid=False)
-Jsonb = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+class _ServerText(TypeDecorator[str]):
+    """Text of PostgreSQL that sorts by code point, as Python and SQLite do, whatever the locale of the database.
+
+    It cannot hold U+0000, which strangers' pages may: U+FFFD stands for it, as in HTML.
+    """
+
+    impl = postgresql.TEXT(collation="C")
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value.replace(_NUL, _REPLACEMENT) if value is not None and _NUL in value else value
+
+
+class _ServerId(TypeDecorator[str]):
+    """An identifier in PostgreSQL, which refuses to compare one with what people may give for one.
+
+    Such a text is the greatest UUID there, which RFC 9562 reserves and nothing has: it is not found, as in SQLite.
+    """
+
+    impl = postgresql.UUID(as_uuid=False)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value if value is None or _UUID.fullmatch(value) else _NOBODY
+
+
+def String(length: int) -> sa.String:  # noqa: N802 - stands where SQLAlchemy's type stood
+    """Short text. PostgreSQL has no use for the length, and SQLite does not enforce it."""
+    return sa.String(length).with_variant(_ServerText(), "postgresql")
+
+
+Text = sa.Text().with_variant(_ServerText(), "postgresql")
+Id = Uuid(as_uuid=False).with_variant(_ServerId(), "postgresql")
+# Not JSONB: that would change the order of keys and the spelling of numbers, and nothing looks inside with SQL.
+Jsonb = JSON(none_as_null=True).with_variant(postgresql.JSON(none_as_null=True), "postgresql")
 Serial = BigInteger().with_variant(Integer, "sqlite")

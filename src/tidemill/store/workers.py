@@ -21,7 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidemill.models.ids import new_id
 from tidemill.models.outcome import VisitState
 from tidemill.models.run import RunState
-from tidemill.store import hosts
+from tidemill.store import captures as captures_store
+from tidemill.store import hosts, locks
+from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
 from tidemill.store.tables import captures, runs, visits, workers
 
@@ -43,7 +45,7 @@ class Worker:
 async def register(store: Store, role: str) -> Worker:
     """Enter this process in the list of workers."""
     worker_id = new_id()
-    folder = _folder(store)
+    folder = store.lock_folder
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{worker_id}.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -65,14 +67,20 @@ async def beat(store: Store, worker: Worker) -> bool:
         return False
 
 
+@tried_again
+async def _resign(store: Store, worker_id: str) -> None:
+    async with store.write() as connection:
+        await _bury(connection, [worker_id], store.now())
+
+
 async def leave(store: Store, worker: Worker) -> None:
     """Give back everything this worker still holds, and take it off the list."""
-    async with store.write() as connection:
-        await _bury(connection, [worker.id], store.now())
+    await _resign(store, worker.id)
     worker.lock_path.unlink(missing_ok=True)
     os.close(worker.lock_fd)
 
 
+@tried_again
 async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> int:
     """Take back the leases of dead workers and call the runs they left alone interrupted. Returns how many died.
 
@@ -85,7 +93,7 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
         unlisted = [row[0] for row in await connection.execute(_unlisted())]
     oldest = store.now() - timedelta(seconds=lease_s)
     others = [row for row in rows if own is None or row.id != own.id]
-    dead = [row.id for row in others if row.heartbeat_at < oldest or _abandoned(_folder(store) / f"{row.id}.lock")]
+    dead = [row.id for row in others if row.heartbeat_at < oldest or _abandoned(store.lock_folder / f"{row.id}.lock")]
     async with store.read() as connection:
         orphans = await connection.scalar(select(func.count()).select_from(runs).where(_running_alone(dead)))
     if not dead and not unlisted and not orphans:
@@ -94,17 +102,13 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
         await _bury(connection, [*dead, *unlisted], store.now(), lost=1)
         await connection.execute(update(runs).where(_running_alone([])).values(state=RunState.INTERRUPTED.value))
     for worker_id in dead:
-        (_folder(store) / f"{worker_id}.lock").unlink(missing_ok=True)
+        (store.lock_folder / f"{worker_id}.lock").unlink(missing_ok=True)
     return len(dead)
 
 
 async def _enter(connection: AsyncConnection, worker: Worker, now: datetime) -> None:
     row = {"id": worker.id, "role": worker.role, "hostname": socket.gethostname(), "pid": os.getpid()}
     await connection.execute(insert(workers).values(**row, started_at=now, heartbeat_at=now))
-
-
-def _folder(store: Store) -> Path:
-    return store.path.parent / "workers"
 
 
 def _running_alone(dead: Sequence[str]) -> ColumnElement[bool]:
@@ -144,6 +148,8 @@ async def _bury(connection: AsyncConnection, dead: Sequence[str], now: datetime,
     """Leased visits become pending (and no longer count as admitted), claimed captures too; hosts that one of them was
     to try may be tried by another. `lost` attempts are counted: a capture may be what killed its processor."""
     held = and_(visits.c.worker_id.in_(dead), _IS_LEASED)
+    of_runs = (await connection.execute(select(visits.c.run_id).where(held).distinct())).scalars().all()
+    await locks.take(connection, *locks.of_runs(of_runs), locks.HOSTS)
     columns = (visits.c.run_id, visits.c.origin, visits.c.token, visits.c.attempts)
     rows = (await connection.execute(select(*columns).where(held))).all()
     for run_id, first_tries in Counter(row.run_id for row in rows if row.attempts == 0).items():
@@ -155,5 +161,6 @@ async def _bury(connection: AsyncConnection, dead: Sequence[str], now: datetime,
         await hosts.abandon_trials(connection, {row.origin for row in rows}, {row.token for row in rows}, now)
     claimed = and_(captures.c.worker_id.in_(dead), _IS_CLAIMED)
     again = {"state": "pending", "attempts": captures.c.attempts + lost}
+    await captures_store.hold(connection, claimed)
     await connection.execute(update(captures).where(claimed).values(**again, **free))
     await connection.execute(delete(workers).where(workers.c.id.in_(dead)))

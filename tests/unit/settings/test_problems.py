@@ -64,8 +64,9 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
             "or tidemill/1.0",
         ),
         (
-            {"database.url": "postgresql://h/d"},
-            "database.url = postgresql://h/d (command line): no implementation for 'postgresql'; begin it with sqlite:",
+            {"database.url": "mysql://h/d"},
+            "database.url = mysql://h/d (command line): no implementation for 'mysql'; begin it with sqlite: or"
+            " postgresql: or postgres:",
         ),
         (
             {"crawl.retry_base_s": 100},

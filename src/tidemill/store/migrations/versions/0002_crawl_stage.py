@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from tidemill.store.types import Id, Jsonb, Moment
+from tidemill.store.types import Id, Jsonb, Moment, String, Text
 
 revision = "0002"
 down_revision = "0001"
@@ -24,14 +24,14 @@ ADDED = {
     "pages": (
         sa.Column("interval_s", sa.Float(), nullable=True),
         _count("size_bytes"),
-        sa.Column("pattern", sa.Text(), nullable=True),
+        sa.Column("pattern", Text, nullable=True),
         _flag("over_budget"),
         _flag("is_item"),
     ),
     "visits": (_flag("is_listing"), sa.Column("tried_at", Moment, nullable=True)),
     "captures": (
         sa.Column("headers", Jsonb, nullable=True),
-        sa.Column("screenshot_hash", sa.String(length=64), nullable=True),
+        sa.Column("screenshot_hash", String(64), nullable=True),
     ),
     "hosts": (
         sa.Column("failed_trials", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -62,7 +62,7 @@ def upgrade() -> None:
     op.create_table(
         "url_patterns",
         sa.Column("run_id", Id, nullable=False),
-        sa.Column("pattern", sa.Text(), nullable=False),
+        sa.Column("pattern", Text, nullable=False),
         sa.Column("admitted", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_url_patterns_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "pattern", name=op.f("pk_url_patterns")),

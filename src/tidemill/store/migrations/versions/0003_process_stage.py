@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from tidemill.store.types import Id, Jsonb, Moment, Serial
+from tidemill.store.types import Id, Jsonb, Moment, Serial, String
 
 revision = "0003"
 down_revision = "0002"
@@ -94,7 +94,7 @@ def upgrade() -> None:
     _make_leaders()
     op.create_table(
         "llm_answers",
-        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("key", String(64), nullable=False),
         sa.Column("answer", Jsonb, nullable=False),
         sa.Column("tokens", sa.Integer(), nullable=False),
         sa.Column("created_at", Moment, nullable=False),

@@ -1,0 +1,173 @@
+"""PostgreSQL behind the store: a pool of connections, bounded waits, TLS, the server's time.
+
+In: a `postgresql://` URL and the settings. Out: two engines over one pool and what the store must know of them. A write
+is one READ COMMITTED transaction, which takes the advisory locks that it names first; a read is one REPEATABLE READ
+transaction that cannot write.
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from tidemill.errors import Invalid, TidemillError
+from tidemill.settings import DatabaseSettings
+from tidemill.store import locks as locking
+from tidemill.store.clock import ServerClock
+from tidemill.store.locks import Lock
+from tidemill.store.postgres_errors import explain
+
+_LIBPQ_TLS = {"sslmode": "ssl_mode", "sslrootcert": "ssl_ca", "sslcert": "ssl_cert", "sslkey": "ssl_key"}
+_STATEMENTS = 500
+_GRACE_S = 5.0
+_OLDEST = 150000
+
+
+@dataclass(slots=True)
+class PostgresServer:
+    """A database of a server; several processes, and several tasks of one, may write to it at once."""
+
+    name: str
+    clock: ServerClock = field(default_factory=ServerClock)
+
+    def now(self) -> datetime:
+        """The server's time."""
+        return self.clock.now()
+
+    def turn(self) -> AbstractAsyncContextManager[object]:
+        """Nobody waits for a turn: the server sees to it."""
+        return nullcontext()
+
+    async def begin(self, connection: AsyncConnection, locks: tuple[Lock, ...]) -> None:
+        """Take the locks that the transaction named, and look at the server's clock if that was long ago."""
+        await locking.take(connection, *locks)
+        if self.clock.is_stale:
+            await self.clock.ask(connection)
+
+    def explain(self, error: Exception, *, writing: bool) -> TidemillError | None:
+        """The error of this house for one of the driver's; `None` if it is none of the driver's."""
+        return explain(error, self.name, writing=writing)
+
+
+def open_postgres(url: URL, settings: DatabaseSettings) -> tuple[PostgresServer, AsyncEngine, AsyncEngine]:
+    """The server with its writing and its reading engine. No connection is opened yet. Raises `Invalid`."""
+    try:
+        import asyncpg  # noqa: F401 - an extra
+    except ImportError as error:
+        raise Invalid(
+            "PostgreSQL needs its driver: pip install 'tidemill[postgres]'", reason="database_driver"
+        ) from error
+    address = _address(url)
+    writer = create_async_engine(
+        address,
+        connect_args=_connect_arguments(settings, _tls(url, settings)),
+        pool_size=settings.pool_size,
+        max_overflow=settings.max_overflow,
+        pool_timeout=settings.pool_timeout_s,
+        pool_recycle=settings.pool_recycle_s,
+        pool_pre_ping=settings.pre_ping,
+        pool_use_lifo=True,
+    )
+    reader = writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return PostgresServer(_shown(address)), writer, reader
+
+
+async def check_capacity(connection: AsyncConnection, settings: DatabaseSettings) -> None:
+    """Refuse a server that is too old, has another encoding, or fewer connections than all processes may open."""
+    names = ("server_version_num", "server_encoding", "max_connections", "superuser_reserved_connections")
+    row = (await connection.execute(text("SELECT " + ", ".join(f"current_setting('{each}')" for each in names)))).one()
+    version, encoding, most, reserved = (str(each) for each in row)
+    if int(version) < _OLDEST or encoding != "UTF8":
+        raise Invalid(
+            f"the database server is PostgreSQL {int(version) // 10000} and the database's encoding {encoding};"
+            " tidemill needs version 15 or later and UTF8",
+            reason="database_version",
+        )
+    free = int(most) - int(reserved)
+    wanted = (settings.pool_size + settings.max_overflow) * settings.processes
+    if wanted > free:
+        raise Invalid(
+            f"{settings.processes} processes (database.processes) with up to {settings.pool_size} +"
+            f" {settings.max_overflow} connections each (database.pool_size, database.max_overflow) may open {wanted},"
+            f" and the server has {free} for them (max_connections); lower the former or raise the latter",
+            reason="database_connections",
+        )
+
+
+def _address(url: URL) -> URL:
+    known = set(_LIBPQ_TLS)
+    if unknown := sorted(set(url.query) - known):
+        raise Invalid(
+            f"database.url has {unknown[0]!r} behind its question mark; only {', '.join(sorted(known))} may stand"
+            " there, the rest are settings: database.pool_size, database.statement_timeout_s …",
+            reason="database_url",
+        )
+    if not url.database:
+        raise Invalid(
+            "database.url names no database: write it like postgresql://user@host:5432/database", reason="database_url"
+        )
+    return url.set(drivername="postgresql+asyncpg", query={})
+
+
+def _shown(address: URL) -> str:
+    user = f"{address.username}@" if address.username else ""
+    port = f":{address.port}" if address.port else ""
+    return f"postgresql://{user}{address.host or 'localhost'}{port}/{address.database}"
+
+
+def _connect_arguments(settings: DatabaseSettings, tls: ssl.SSLContext | str | bool) -> dict[str, Any]:
+    return {
+        "ssl": tls,
+        "timeout": settings.connect_timeout_s,
+        # The server breaks off first; this is for a server that is not heard of any more.
+        "command_timeout": settings.statement_timeout_s + _GRACE_S,
+        "prepared_statement_cache_size": _STATEMENTS,
+        "server_settings": {
+            "application_name": settings.application_name,
+            "statement_timeout": _milliseconds(settings.statement_timeout_s),
+            "lock_timeout": _milliseconds(settings.lock_timeout_s),
+            "timezone": "UTC",
+            "jit": "off",  # statements are small: to compile one takes longer than to run it
+            "tcp_keepalives_idle": "30",  # the locks of a machine that vanished are let go within a minute
+            "tcp_keepalives_interval": "10",
+            "tcp_keepalives_count": "3",
+        },
+    }
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))
+
+
+def _tls(url: URL, settings: DatabaseSettings) -> ssl.SSLContext | str | bool:
+    """What the driver takes for TLS; what stands in the URL goes before the settings."""
+    given = {_LIBPQ_TLS[name]: str(value) for name, value in url.query.items()}
+    mode = given.get("ssl_mode", settings.ssl_mode)
+    ca = given.get("ssl_ca") or settings.ssl_ca
+    if mode in ("disable", "prefer"):
+        return False if mode == "disable" else "prefer"
+    if mode not in ("require", "verify-ca", "verify-full"):
+        raise Invalid(
+            f"sslmode is {mode!r}; it is one of disable, prefer, require, verify-ca, verify-full", reason="database_ssl"
+        )
+    certificate = given.get("ssl_cert") or settings.ssl_cert
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        if certificate:
+            context.load_cert_chain(certificate, given.get("ssl_key") or settings.ssl_key)
+    except OSError as error:
+        raise Invalid(
+            f"cannot read the certificates of the database (database.ssl_ca {ca}, database.ssl_cert {certificate}):"
+            f" {error}",
+            reason="database_ssl",
+        ) from error
+    context.check_hostname = mode == "verify-full"
+    if mode == "require":
+        context.verify_mode = ssl.CERT_NONE
+    return context

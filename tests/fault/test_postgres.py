@@ -1,0 +1,102 @@
+"""The same crawl with PostgreSQL behind it: undisturbed, under kill -9, and when the server itself dies under it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from tests.harness.command import Tidemill
+from tests.harness.postgres import Server, in_own_loop, need_postgres
+from tests.harness.reports import Report, report
+from tests.harness.served_books import ServedBooks
+from tests.harness.watch import all_gone, children, progress, until, until_progress
+from tests.site.server import Site
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The command with a database of its own on a server, and its books."""
+
+    server: Server
+    tidemill: Tidemill
+    books: ServedBooks
+
+
+@pytest.fixture
+def served(tidemill: Tidemill) -> Iterator[Served]:
+    server = need_postgres()
+    url = in_own_loop(server.empty())
+    yield Served(server, tidemill.with_settings(f"database.url={url}"), ServedBooks(tidemill.data_dir, url))
+    in_own_loop(server.drop(url))
+
+
+def crawl_command(site: Site) -> tuple[str, ...]:
+    return ("crawl", f"{site.base_url}/", "--allow-private", "--json")
+
+
+def assert_the_same(served: Served, site: Site, undisturbed: Report) -> None:
+    """The outcomes and the documents of an undisturbed run on SQLite, and the books in order."""
+    found = report(served.tidemill, site.base_url, served.books)
+    assert found.run["state"] == "completed"
+    ours, theirs = found.outcomes(), undisturbed.outcomes()
+    assert {
+        path: (ours.get(path), theirs.get(path)) for path in ours | theirs if ours.get(path) != theirs.get(path)
+    } == {}
+    assert found.documents == undisturbed.documents
+    assert served.tidemill.search('"counter for every bat"')["total"] == 1
+
+
+def test_a_server_gives_what_a_file_gives(site: Site, served: Served, undisturbed: Report) -> None:
+    served.tidemill.crawl(f"{site.base_url}/")
+    assert_the_same(served, site, undisturbed)
+    said = {each["check"]: each for each in served.tidemill("doctor", "--json").expect(0).json}
+    assert said["database"]["status"] == "ok", said
+    assert "PostgreSQL" in said["database"]["detail"]
+
+
+def test_kill_the_whole_group_at_random_points(
+    site: Site, served: Served, undisturbed: Report, rng: random.Random, is_long: bool
+) -> None:
+    total = len(undisturbed.ledger)
+    kills = 50 if is_long else 3
+    killed = 0
+    for number, point in enumerate(sorted(rng.uniform(0.02, 0.98) for _ in range(kills))):
+        if served.books.begun and number and is_complete(served):
+            break
+        with served.tidemill.start(*crawl_command(site)) as running:
+            if number == 0:
+                time.sleep(rng.uniform(0.3, 1.5))  # while tables are made
+            else:
+                further = progress(served.books) / total + rng.uniform(0.001, 0.02)
+                until_progress(running, served.books, max(point, further), total)
+            family = children(running.pid)
+            killed += running.alive
+            said = running.kill_group()
+            assert all_gone(family), f"left alive: {family}\n{said}"
+    served.tidemill(*(("process",) if is_complete(served) else crawl_command(site))).expect(0)
+    assert killed
+    assert_the_same(served, site, undisturbed)
+
+
+def test_when_every_connection_is_cut_the_same_command_goes_on(site: Site, served: Served, undisturbed: Report) -> None:
+    """What a server that crashes or is restarted does to its clients."""
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidemill'"
+    with served.tidemill.start(*crawl_command(site)) as running:
+        assert until_progress(running, served.books, 0.4, len(undisturbed.ledger))
+        served.books.rows(cut)
+        done = running.wait()
+    assert "Traceback" not in done.stderr, done
+    if done.code:
+        assert "the database" in done.stderr or "the connection" in done.stderr, done
+        until(lambda: not served.books.rows(cut), what="the end of all connections")
+        served.tidemill(*crawl_command(site)).expect(0)
+    assert_the_same(served, site, undisturbed)
+
+
+def is_complete(served: Served) -> bool:
+    return progress(served.books) > 0 and served.books.count("runs", "state = 'completed'") == 1
