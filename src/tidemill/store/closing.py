@@ -111,7 +111,7 @@ async def put_back(
         again = now + timedelta(seconds=retry_delay_s * 2**capture.attempts)
         state = {"state": "dead" if dead else "pending", "not_before": again, "attempts": attempts}
         mine = captures.c.id == capture.id
-        await connection.execute(update(captures).where(mine).values(**state, token=None, worker_id=None))
+        await connection.execute(update(captures).where(mine).values(**state, token=None, worker_id=None, announced_at=None))
         name = Outcome.DEAD.value if dead else "retry"
         counted[name] = counted.get(name, 0) + 1
         if dead:

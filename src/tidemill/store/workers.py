@@ -155,5 +155,5 @@ async def _bury(connection: AsyncConnection, dead: Sequence[str], now: datetime,
         await hosts.abandon_trials(connection, {row.origin for row in rows}, {row.token for row in rows}, now)
     claimed = and_(captures.c.worker_id.in_(dead), _IS_CLAIMED)
     again = {"state": "pending", "attempts": captures.c.attempts + lost}
-    await connection.execute(update(captures).where(claimed).values(**again, **free))
+    await connection.execute(update(captures).where(claimed).values(**again, **free, announced_at=None))
     await connection.execute(delete(workers).where(workers.c.id.in_(dead)))

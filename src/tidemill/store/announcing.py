@@ -1,0 +1,76 @@
+"""Which captures a broker was told of: the rows are the outbox, a message only says "look at this one".
+
+In: what a broker holds. Out: identifiers with their priority that are to be published. A row that waits and is not
+marked as announced is due to be; marking and publishing are two steps, so a row may be announced twice (harmless) or,
+if its publisher dies in between, found out by `overdue`. Called by `queue.dispatched`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, select, update
+
+from tidemill.store.captures import PENDING
+from tidemill.store.engine import Store
+from tidemill.store.tables import captures
+
+Announced = list[tuple[str, str]]
+"""Identifiers with their priorities."""
+
+
+
+async def unannounced(store: Store, limit: int, grace_s: float = 0.0) -> Announced:
+    """Mark the next captures that are due and nobody announced for `grace_s`, and give them: to be published now."""
+    now = store.now()
+    return await _mark(store, _silent(now - timedelta(seconds=grace_s)), limit, now)
+
+
+async def overdue(store: Store, held: int, limit: int, patience_s: float) -> Announced:
+    """Mark anew and give captures that were announced more than `patience_s` ago and still wait, oldest first.
+
+    Only as many as wait beyond the `held` messages of the broker: those others are on their way.
+    """
+    now = store.now()
+    late = and_(PENDING, captures.c.announced_at <= now - timedelta(seconds=patience_s))
+    some = select(captures.c.id).where(late).limit(held + limit).subquery()
+    async with store.read() as connection:
+        missing = int(await connection.scalar(select(func.count()).select_from(some)) or 0) - held
+    return await _mark(store, late, missing, now) if missing > 0 else []
+
+
+async def mark(store: Store, capture_ids: Sequence[str]) -> None:
+    """These have been published."""
+    told = and_(captures.c.id.in_(capture_ids), PENDING, captures.c.announced_at.is_(None))
+    async with store.write() as connection:
+        await connection.execute(update(captures).where(told).values(announced_at=store.now()))
+
+
+async def unmark(store: Store, capture_ids: Sequence[str]) -> None:
+    """These wait and have not reached the broker, or it gave up on them: they are to be announced again."""
+    waiting = and_(captures.c.id.in_(capture_ids), PENDING)
+    async with store.write() as connection:
+        await connection.execute(update(captures).where(waiting).values(announced_at=None))
+
+
+async def is_any_silent(store: Store, grace_s: float = 0.0) -> bool:
+    """Whether some capture is due that nobody announced: a look that writes nothing."""
+    some = select(captures.c.id).where(_silent(store.now() - timedelta(seconds=grace_s))).limit(1)
+    async with store.read() as connection:
+        return await connection.scalar(some) is not None
+
+
+def _silent(since: datetime) -> ColumnElement[bool]:
+    return and_(PENDING, captures.c.announced_at.is_(None), captures.c.not_before <= since)
+
+
+async def _mark(store: Store, condition: ColumnElement[bool], limit: int, now: datetime) -> Announced:
+    order = (captures.c.announced_at, captures.c.not_before, captures.c.id)
+    chosen = select(captures.c.id, captures.c.priority).where(condition).order_by(*order).limit(limit)
+    async with store.write() as connection:
+        rows = (await connection.execute(chosen.with_for_update(skip_locked=True))).all()
+        if rows:
+            marked = captures.c.id.in_([row.id for row in rows])
+            await connection.execute(update(captures).where(marked).values(announced_at=now))
+    return [(row.id, row.priority) for row in rows]
