@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -67,14 +68,19 @@ def _may_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def _install() -> str:
+def apt_install(package: str, is_there: Callable[[], bool]) -> str:
+    """Install a package if that is possible here; gives what went wrong, or an empty text."""
+    return _install(is_there, (package,)) if _may_install() else ""
+
+
+def _install(is_there: Callable[[], bool] = lambda: bool(found()), packages: tuple[str, ...] = _PACKAGES) -> str:
     """Install the first package that can be, once at a time on this machine; gives what went wrong, if all did."""
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if found():  # by whoever held the lock before us
+        if is_there():  # by whoever held the lock before us
             return ""
         problem = _apt("update")
-        for package in _PACKAGES:
+        for package in packages:
             problem = _apt("install", "--yes", "--no-install-recommends", package)
             if not problem:
                 break

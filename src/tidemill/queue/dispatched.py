@@ -59,9 +59,11 @@ class DispatchedQueue:
             messages = await self._next(limit)
             if not messages:
                 break
-            token, claimed, later = await rows.claim_ids(
-                self._store, worker_id, [message.capture_id for message in messages]
-            )
+            try:
+                token, claimed, later = await rows.claim_ids(self._store, worker_id, [m.capture_id for m in messages])
+            except BaseException:
+                self._alone.extend(messages)
+                raise
             ours = {capture.id for capture in claimed}
             held = [message for message in messages if message.capture_id in ours]
             kept = [message for message in messages if message.capture_id in later]
@@ -140,17 +142,17 @@ class DispatchedQueue:
 
         await self._reached(looking())
         if found:
-            _log.warning("the broker had lost captures; they are announced again", action="queue.swept", n=len(found))
+            _log.info("the broker may have lost captures; they are announced again", action="queue.sweep", n=len(found))
         return found
 
     async def _tend(self) -> None:
-        await self._dispatcher.tend()
-        given_up = await self._dispatcher.given_up()
-        if given_up:
-            # The row has counted its attempts: it is processed again, or becomes a dead letter when it is claimed.
-            await announcing.unmark(self._store, [message.capture_id for message in given_up])
-            await self._dispatcher.acknowledge(given_up)
-            _log.warning("delivered too often", action="queue.given_up", n=len(given_up))
+        """Forget what nobody acknowledged. The row knows more: if it still waits it is announced again, and if its
+        attempts are used up it becomes a dead letter when it is claimed."""
+        abandoned = await self._dispatcher.abandoned()
+        if abandoned:
+            await announcing.unmark(self._store, [message.capture_id for message in abandoned])
+            await self._dispatcher.acknowledge(abandoned)
+            _log.warning("messages were abandoned", action="queue.abandoned", n=len(abandoned))
 
     async def _publish(self, announced: announcing.Announced) -> None:
         await self._dispatcher.publish(announced)

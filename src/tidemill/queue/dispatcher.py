@@ -35,13 +35,10 @@ class Dispatcher(Protocol):
         """Forget these messages. Those that the broker has given to somebody else meanwhile are left to them."""
 
     async def depth(self) -> int:
-        """How many messages the broker holds, those included that somebody has taken."""
+        """How many messages the broker holds, those included that somebody has taken. Never more than that."""
 
-    async def given_up(self) -> list[Message]:
-        """Messages that the broker delivered too often; to be acknowledged as well."""
-
-    async def tend(self) -> None:
-        """Upkeep: take over what dead processes hold."""
+    async def abandoned(self) -> list[Message]:
+        """Messages that someone took and did not acknowledge in time, or that were delivered too often; now ours."""
 
     async def check(self) -> None:
         """Ask whether it is there and may be trusted with a queue."""

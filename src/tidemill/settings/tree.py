@@ -39,8 +39,16 @@ class ArchiveSettings(_Group):
 class QueueSettings(_Group):
     """How captures reach the processors."""
 
-    url: str = Field("database:", description="Queue URL; `database:` claims rows of the database itself")
+    url: str = Field(
+        "database:",
+        description="Queue URL: `database:` (rows of the database itself), `redis://…`, `rediss://…`, `amqp://…` or"
+        " `amqps://…`",
+    )
     lease_s: float = Field(60.0, ge=2, le=3600, description="How long a claimed capture stays with its processor")
+    high_water: int = Field(
+        10_000, ge=0, description="Captures that wait at which crawlers stop to lease pages; 0: they never do"
+    )
+    low_water: int = Field(5_000, ge=0, description="Captures that wait at which they go on")
 
 
 class SearchSettings(_Group):
