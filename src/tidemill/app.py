@@ -20,6 +20,7 @@ from tidemill.models.document import Document
 from tidemill.net import Client
 from tidemill.queue.base import Queue
 from tidemill.queue.open import open_queue
+from tidemill.queue.pressure import BackPressure
 from tidemill.search.base import SearchEngine
 from tidemill.search.indexer import Indexer
 from tidemill.search.open import open_engine
@@ -41,6 +42,7 @@ class App:
     store: Store
     archive: Archive
     queue: Queue
+    pressure: BackPressure
     engine: SearchEngine
     indexer: Indexer
     client: Client
@@ -97,6 +99,7 @@ def _joined(
         store=store,
         archive=archive,
         queue=queue,
+        pressure=BackPressure(store, settings.queue, metrics),
         engine=engine,
         indexer=Indexer(_StoreChanges(store), engine, settings.search, metrics),
         client=client,

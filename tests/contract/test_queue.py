@@ -11,7 +11,6 @@ from tests.contract.queue_house import QUEUES, opened_queue
 from tests.contract.store_house import House, draft, opened_house, result_of
 from tests.harness.brokers import PATIENCE_S
 
-from tidemill.models.capture import Capture
 from tidemill.models.failure import Failure
 from tidemill.queue.base import Claim, Queue
 from tidemill.store import workers
@@ -41,12 +40,12 @@ async def queue(house: House, empty: Queue) -> Queue:
     return empty
 
 
-async def waiting(house: House, paths: str) -> list[Capture]:
+async def waiting(house: House, paths: str) -> list[str]:
     """Captures of these pages whose rows are committed."""
     run = await house.begin(*paths)
     results = [house.captured(visit) for visit in await house.lease(run)]
     await house.record(*results)
-    return [result.capture for result in results if result.capture]
+    return [result.capture.id for result in results if result.capture]
 
 
 def identifiers(*claims: Claim) -> list[str]:

@@ -109,7 +109,7 @@ def _program(name: str, package: str, find: Callable[[], str | None]) -> str:
     found = find()
     problem = "" if found else apt_install(package, lambda: find() is not None)
     found = find()
-    require(name, found is not None, f"install the package {package}, or name a server of yours; {problem}".rstrip("; "))
+    require(name, found is not None, f"install the package {package}, or name a server of yours {problem}")
     assert found is not None
     return found
 

@@ -38,7 +38,7 @@ class Backlog:
 class Queue(Protocol):
     """Every implementation dispatches over the same rows: losing a broker loses no work."""
 
-    async def announce(self, captures: Sequence[Capture]) -> None:
+    async def announce(self, capture_ids: Sequence[str]) -> None:
         """Tell processors of new captures, whose rows are committed already. A broker that is gone is no error."""
 
     async def claim(self, worker_id: str, limit: int) -> Claim:

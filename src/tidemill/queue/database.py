@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tidemill.models.capture import Capture
 from tidemill.models.priority import Turns
 from tidemill.queue.base import Backlog, Claim, Waiting
 from tidemill.store import captures as rows
@@ -19,7 +18,7 @@ class DatabaseQueue:
         self._store = store
         self._turns = Turns()
 
-    async def announce(self, captures: Sequence[Capture]) -> None:
+    async def announce(self, capture_ids: Sequence[str]) -> None:
         """Nothing to do: the rows are the queue."""
 
     async def claim(self, worker_id: str, limit: int) -> Claim:

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Awaitable, Sequence
 
 from tidemill.errors import Transient
-from tidemill.models.capture import Capture
 from tidemill.models.ids import new_id
 from tidemill.queue.base import Backlog, Claim
 from tidemill.queue.database import backlog_of
@@ -48,10 +47,10 @@ class DispatchedQueue:
         self._is_down = False
         self._looked_at = 0.0
 
-    async def announce(self, captures: Sequence[Capture]) -> None:
-        """Publish, then mark as announced: who dies in between leaves the rest to the sweeper."""
-        if captures and await self._reached(self._publish([(each.id, each.priority) for each in captures])):
-            await announcing.mark(self._store, [each.id for each in captures])
+    async def announce(self, capture_ids: Sequence[str]) -> None:
+        """See `Queue.announce`. While the broker is known to be gone it is left to the sweeper, which waits for it."""
+        if capture_ids and not self._is_down:
+            await self._publish(await announcing.chosen(self._store, capture_ids))
 
     async def claim(self, worker_id: str, limit: int) -> Claim:
         """See `Queue.claim`."""
@@ -86,9 +85,9 @@ class DispatchedQueue:
 
     async def release(self, claim: Claim) -> None:
         """Give back the rows, and tell of them anew."""
-        freed = set(await rows.release(self._store, claim.token, [capture.id for capture in claim.captures]))
+        freed = await rows.release(self._store, claim.token, [capture.id for capture in claim.captures])
         messages = self._held.pop(claim.token, [])
-        await self.announce([capture for capture in claim.captures if capture.id in freed])
+        await self.announce(freed)
         await self._forget(messages)
 
     async def sweep(self) -> int:
@@ -100,12 +99,7 @@ class DispatchedQueue:
             found = await announcing.unannounced(self._store, _AT_ONCE, self._grace_s)
         elif self._store.now().timestamp() - self._looked_at >= self._patience_s:
             found = await self._overdue()
-        if not found:
-            return 0
-        if not await self._reached(self._publish(found)):
-            await announcing.unmark(self._store, [capture_id for capture_id, _ in found])
-            return 0
-        return len(found)
+        return len(found) if await self._publish(found) else 0
 
     async def backlog(self) -> Backlog:
         """See `Queue.backlog`."""
@@ -154,8 +148,13 @@ class DispatchedQueue:
             await self._dispatcher.acknowledge(abandoned)
             _log.warning("messages were abandoned", action="queue.abandoned", n=len(abandoned))
 
-    async def _publish(self, announced: announcing.Announced) -> None:
-        await self._dispatcher.publish(announced)
+    async def _publish(self, marked: announcing.Announced) -> bool:
+        """Whether the broker has these now. Who dies in between leaves marked rows that the broker never had; `sweep`
+        finds them by their number."""
+        if not marked or await self._reached(self._dispatcher.publish(marked)):
+            return True
+        await announcing.unmark(self._store, [capture_id for capture_id, _ in marked])
+        return False
 
     async def _forget(self, messages: Sequence[Message]) -> None:
         """A message that cannot be acknowledged comes again, finds its row done, and is forgotten then."""

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aio_pika
@@ -143,7 +143,9 @@ class RabbitDispatcher:
                 f"queue.url: {self._shown} refuses us ({error}); correct the user, the password or the virtual host",
                 reason="queue_refused",
             ) from error
-        except DeliveryError as error:  # returned as unroutable, or not confirmed: the queues are gone, or have no leader
+        except (
+            DeliveryError
+        ) as error:  # returned as unroutable, or not confirmed: the queues are gone, or have no leader
             await self.close()
             raise self._gone(error) from error
         except (AMQPError, OSError, TimeoutError, RuntimeError, asyncio.InvalidStateError) as error:
@@ -169,13 +171,13 @@ class RabbitDispatcher:
         return line
 
     async def _declare(self, line: _Line) -> None:
-        """The queues and the exchange of the dead. Declared alike by everyone, so that whoever comes first makes them."""
-        quorum = {"x-queue-type": "quorum"}
+        """The queues and the exchange of the dead, declared alike by everyone: whoever comes first makes them."""
+        quorum: dict[str, Any] = {"x-queue-type": "quorum"}
         graves = await line.consuming.declare_exchange(f"{self._prefix}.graves", "fanout", durable=True)
         line.queues[_DEAD] = await line.consuming.declare_queue(self._queue(_DEAD), durable=True, arguments=quorum)
         await line.queues[_DEAD].bind(graves)
         for priority in PRIORITIES:
-            arguments = {
+            arguments: dict[str, Any] = {
                 **quorum,
                 "x-delivery-limit": _DELIVERIES,
                 "x-dead-letter-exchange": graves.name,

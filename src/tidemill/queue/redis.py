@@ -89,7 +89,7 @@ class RedisDispatcher:
         self._waiting: asyncio.Task[None] | None = None
         self._pause = Pause()
         self._is_trusted = False
-        self._tended = 0
+        self._tended = 0.0
         self._publish = self._client.register_script(_PUBLISH)
         self._take = self._client.register_script(_TAKE)
         self._forget = self._client.register_script(_FORGET_CONSUMERS)
@@ -110,7 +110,7 @@ class RedisDispatcher:
             return ready + await self._read(left) if left else ready
 
     async def wait(self, timeout_s: float) -> None:
-        """See `Dispatcher.wait`. The waiting goes on in the background: to cut it off could lose a message on its way."""
+        """See `Dispatcher.wait`. It goes on in the background: to cut it off could lose a message on its way."""
         async with self._link():
             if self._ready:
                 return
@@ -173,7 +173,7 @@ class RedisDispatcher:
 
     async def _read(self, limit: int) -> list[Message]:
         shares = self._turns.shares(limit)
-        given = [_GROUP, self._consumer, limit, *(shares[priority] for priority in PRIORITIES)]
+        given: list[Any] = [_GROUP, self._consumer, limit, *(shares[priority] for priority in PRIORITIES)]
         found: dict[str, list[Message]] = {priority: [] for priority in PRIORITIES}
         text = await self._with_group(lambda: self._take(keys=self._streams, args=given))
         for line in (text or b"").split(b"\n") if text else ():

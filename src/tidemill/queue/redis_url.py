@@ -6,6 +6,7 @@ commas) are those of Sentinels. Other parameters are the client's (`ssl_ca_certs
 
 from __future__ import annotations
 
+from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from redis.asyncio import Redis
@@ -21,7 +22,7 @@ _SENTINEL_PORT = 26379
 
 def client_of(url: str) -> Redis:
     """The client; no connection is opened yet. Raises `Invalid` (`queue_url`)."""
-    options = {
+    options: dict[str, Any] = {
         "socket_timeout": _TIMEOUT_S,
         "socket_connect_timeout": _TIMEOUT_S,
         "socket_keepalive": True,
@@ -39,8 +40,10 @@ def client_of(url: str) -> Redis:
         given = Redis.from_url(plain, **options).connection_pool.connection_kwargs
         given = {name: value for name, value in given.items() if name not in ("host", "port")}
         sentinels = [_address(each) for each in hosts.split(",")]
-        guards = Sentinel(sentinels, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S)
-        return guards.master_for(unquote(master), **given, ssl=parsed.scheme == "rediss")
+        guards = Sentinel(  # type: ignore[no-untyped-call]
+            sentinels, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+        )
+        return cast(Redis, guards.master_for(unquote(master), **given, ssl=parsed.scheme == "rediss"))
     except (ValueError, TypeError) as error:
         raise Invalid(
             f"queue.url {shown(url)}: {error}; write redis://host:6379/0, or"

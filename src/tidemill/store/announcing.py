@@ -1,8 +1,8 @@
 """Which captures a broker was told of: the rows are the outbox, a message only says "look at this one".
 
 In: what a broker holds. Out: identifiers with their priority that are to be published. A row that waits and is not
-marked as announced is due to be; marking and publishing are two steps, so a row may be announced twice (harmless) or,
-if its publisher dies in between, found out by `overdue`. Called by `queue.dispatched`.
+marked as announced is due to be. It is marked first and published then, so each is announced by one process; if that
+dies in between, the row is found out by `overdue`. Called by `queue.dispatched`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from tidemill.store.tables import captures
 
 Announced = list[tuple[str, str]]
 """Identifiers with their priorities."""
-
 
 
 async def unannounced(store: Store, limit: int, grace_s: float = 0.0) -> Announced:
@@ -40,11 +39,11 @@ async def overdue(store: Store, held: int, limit: int, patience_s: float) -> Ann
     return await _mark(store, late, missing, now) if missing > 0 else []
 
 
-async def mark(store: Store, capture_ids: Sequence[str]) -> None:
-    """These have been published."""
-    told = and_(captures.c.id.in_(capture_ids), PENDING, captures.c.announced_at.is_(None))
-    async with store.write() as connection:
-        await connection.execute(update(captures).where(told).values(announced_at=store.now()))
+async def chosen(store: Store, capture_ids: Sequence[str]) -> Announced:
+    """Mark those of these captures that wait and nobody has announced, and give them in this order."""
+    now = store.now()
+    silent = and_(captures.c.id.in_(capture_ids), _silent(now))
+    return sorted(await _mark(store, silent, len(capture_ids), now), key=lambda each: capture_ids.index(each[0]))
 
 
 async def unmark(store: Store, capture_ids: Sequence[str]) -> None:
