@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -145,11 +146,7 @@ class RedisDispatcher:
         if loop_time < self._tended + self._lease_ms / 8000:
             return []
         async with self._link():
-            found = []
-            for stream in self._streams:
-                claimed = await self._client.xautoclaim(stream, _GROUP, self._consumer, self._lease_ms, count=_AT_ONCE)
-                found += [_message(stream, entry, fields) for entry, fields in claimed[1] if fields]
-                await self._forget(keys=[stream], args=[_GROUP, self._lease_ms * _IDLE_LEASES])
+            found = [each for stream in self._streams for each in await self._with_group(partial(self._idle, stream))]
             self._tended = loop_time
             return found
 
@@ -182,6 +179,12 @@ class RedisDispatcher:
             receipt = _Receipt(self._streams[index], entry)
             found[PRIORITIES[index]].append(Message(capture_id.decode(), receipt))
         return self._turns.deal(found, limit)
+
+    async def _idle(self, stream: str) -> list[Message]:
+        """What consumers hold for too long; those that hold nothing and ask for nothing any more are forgotten."""
+        claimed = await self._client.xautoclaim(stream, _GROUP, self._consumer, self._lease_ms, count=_AT_ONCE)
+        await self._forget(keys=[stream], args=[_GROUP, self._lease_ms * _IDLE_LEASES])
+        return [_message(stream, entry, fields) for entry, fields in claimed[1] if fields]
 
     async def _block(self) -> None:
         """Wait for the next message of any stream, and keep it for `take`."""
@@ -235,6 +238,7 @@ class RedisDispatcher:
                 reason="queue_full",
             ) from error
         except RedisError as error:
+            self._is_trusted = False  # it may have lost the groups
             raise self._pause.begin(f"{self._shown} refused a command ({error}); it is asked again") from error
         else:
             self._pause.end()
