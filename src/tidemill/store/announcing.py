@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.store.captures import PENDING
 from tidemill.store.engine import Store
@@ -42,15 +44,19 @@ async def overdue(store: Store, held: int, limit: int, patience_s: float) -> Ann
 async def chosen(store: Store, capture_ids: Sequence[str]) -> Announced:
     """Mark those of these captures that wait and nobody has announced, and give them in this order."""
     now = store.now()
-    silent = and_(captures.c.id.in_(capture_ids), _silent(now))
-    return sorted(await _mark(store, silent, len(capture_ids), now), key=lambda each: capture_ids.index(each[0]))
+    async with store.write() as connection:
+        found = await _looked_up(connection, capture_ids)
+        rows = [row for each in capture_ids if (row := found.get(each)) and row.announced_at is None]
+        marked = [(row.id, row.priority) for row in rows if row.state == "pending" and row.not_before <= now]
+        await _set(connection, [each for each, _ in marked], now)
+    return marked
 
 
 async def unmark(store: Store, capture_ids: Sequence[str]) -> None:
     """These wait and have not reached the broker, or it gave up on them: they are to be announced again."""
-    waiting = and_(captures.c.id.in_(capture_ids), PENDING)
     async with store.write() as connection:
-        await connection.execute(update(captures).where(waiting).values(announced_at=None))
+        found = await _looked_up(connection, capture_ids)
+        await _set(connection, [row.id for row in found.values() if row.state == "pending"], None)
 
 
 async def is_any_silent(store: Store, grace_s: float = 0.0) -> bool:
@@ -69,7 +75,18 @@ async def _mark(store: Store, condition: ColumnElement[bool], limit: int, now: d
     chosen = select(captures.c.id, captures.c.priority).where(condition).order_by(*order).limit(limit)
     async with store.write() as connection:
         rows = (await connection.execute(chosen.with_for_update(skip_locked=True))).all()
-        if rows:
-            marked = captures.c.id.in_([row.id for row in rows])
-            await connection.execute(update(captures).where(marked).values(announced_at=now))
+        await _set(connection, [row.id for row in rows], now)
     return [(row.id, row.priority) for row in rows]
+
+
+async def _looked_up(connection: AsyncConnection, capture_ids: Sequence[str]) -> dict[str, Any]:
+    """By their key alone: told of states as well, SQLite would look through the index of all that wait."""
+    columns = (captures.c.id, captures.c.priority, captures.c.state, captures.c.not_before, captures.c.announced_at)
+    these = select(*columns).where(captures.c.id.in_(capture_ids)).with_for_update(skip_locked=True)
+    return {row.id: row for row in await connection.execute(these)}
+
+
+async def _set(connection: AsyncConnection, capture_ids: Sequence[str], announced_at: datetime | None) -> None:
+    if capture_ids:
+        these = update(captures).where(captures.c.id.in_(capture_ids))
+        await connection.execute(these.values(announced_at=announced_at))

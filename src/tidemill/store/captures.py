@@ -70,13 +70,16 @@ async def claim_ids(store: Store, worker_id: str, ids: Sequence[str]) -> tuple[s
     """
     token = new_id()
     async with store.write() as connection:
-        due = and_(captures.c.id.in_(ids), PENDING, captures.c.not_before <= store.now())
-        found = await connection.execute(select(*_COLUMNS).where(due).with_for_update(skip_locked=True))
-        by_id = {row["id"]: row for row in found.mappings()}
+        # By their key alone: told of states as well, SQLite would look through the index of all that wait.
+        these = select(*_COLUMNS, captures.c.state, captures.c.not_before).where(captures.c.id.in_(ids))
+        now, found = store.now(), await connection.execute(these.with_for_update(skip_locked=True))
+        due = [row for row in found.mappings() if row["state"] == "pending" and row["not_before"] <= now]
+        by_id = {row["id"]: row for row in due}
         rows = [by_id[each] for each in dict.fromkeys(ids) if each in by_id]
         chosen = [row for row in rows if row["attempts"] == 0] or rows[:1]
         await _hold(connection, chosen, token, worker_id)
-    return token, [Capture(**row) for row in chosen], set(by_id) - {row["id"] for row in chosen}
+    claimed = [Capture(**{name: row[name] for name in _FIELDS}) for row in chosen]
+    return token, claimed, set(by_id) - {capture.id for capture in claimed}
 
 
 async def release(store: Store, token: str, capture_ids: Sequence[str]) -> list[str]:
