@@ -1,4 +1,4 @@
-"""Queue ports alone: identifiers acknowledged a second, and how late one comes at 150 a second, against Celery on Redis.
+"""Queue ports alone: identifiers acknowledged a second, the delay at 150 a second, and Celery on Redis beside them.
 
 A broker is measured as its port stands (`queue.dispatcher`), the default queue over rows of a new SQLite file, and a
 broker once more with the rows that it dispatches over ("with rows"). The servers are those of the tests. Celery gets
@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import update
+from tests.harness.brokers import own_redis, shared_rabbitmq
 
 from benchmarks.measure import arguments
 from benchmarks.peers.environment import peers_python
-from tests.harness.brokers import own_redis, shared_rabbitmq
-
 from tidemill.models.ids import new_id
 from tidemill.queue.base import Claim, Queue
 from tidemill.queue.database import DatabaseQueue
@@ -80,7 +79,7 @@ async def _ours(folder: Path, ids: int, latencies: int) -> list[Measured]:
             found.append(await _alone("redis", redis, ids, latencies))
             found.append(await _with_rows("redis, with rows", store, DispatchedQueue(store, redis), ids, latencies))
             await redis.close()
-    if Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists() or os.environ.get("TIDEMILL_TEST_RABBITMQ_URL"):
+    if shutil.which("rabbitmq-server") or os.environ.get("TIDEMILL_TEST_RABBITMQ_URL"):
         rabbit = RabbitDispatcher(shared_rabbitmq(folder), epoch=new_id(), prefetch=BATCH)
         found.append(await _alone("rabbitmq", rabbit, ids // 5, latencies))
         queue = DispatchedQueue(store, rabbit)

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import redis
 from celery import Celery
@@ -67,7 +68,7 @@ def main() -> None:
             "--without-mingle",
             "--without-heartbeat",
         ],
-        cwd=os.path.dirname(os.path.abspath(__file__)),
+        cwd=Path(__file__).resolve().parent,
         env={**os.environ, "CELERY_BENCH_URL": URL},
     )
     try:

@@ -1,4 +1,4 @@
-"""Roles as processes of their own, killed and drained, over each queue: the ledger of an undisturbed crawl comes out."""
+"""Roles as processes of their own, killed and drained, over each queue: the ledger is that of an undisturbed crawl."""
 
 from __future__ import annotations
 

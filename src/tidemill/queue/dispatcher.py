@@ -35,7 +35,7 @@ class Dispatcher(Protocol):
         """Forget these messages. Those that the broker has given to somebody else meanwhile are left to them."""
 
     async def depth(self) -> int:
-        """How many messages the broker holds, those included that somebody has taken. Never more than that."""
+        """About how many messages the broker holds; none exactly if it holds none."""
 
     async def abandoned(self) -> list[Message]:
         """Messages that someone took and did not acknowledge in time, or that were delivered too often; now ours."""

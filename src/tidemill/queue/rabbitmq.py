@@ -1,6 +1,7 @@
 """A broker made of RabbitMQ's quorum queues: one for each priority, publisher confirms, nothing unroutable.
 
-Needs RabbitMQ 3.10. A message is a capture's identifier. Queues deliver a message so often and no more: then it goes
+Needs RabbitMQ 3.10. A message is the identifiers of a few captures of one priority, since a message costs the same
+whatever it holds; it is acknowledged when all of them are. Queues deliver a message so often and no more: then it goes
 to a queue of the dead, from which it is handed back to the rows (`dispatched`). The names of all queues bear the
 database's epoch: several databases share a RabbitMQ.
 """
@@ -10,14 +11,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
 from aio_pika.exceptions import AMQPError, AuthenticationError, DeliveryError, ProbableAuthenticationError
 
 from tidemill.errors import Permanent, Transient
@@ -27,6 +28,7 @@ from tidemill.queue.pause import Pause
 
 _TIMEOUT_S = 5.0
 _AT_ONCE = 200
+_IN_ONE = 16
 _DELIVERIES = 20
 _DEAD = "dead"
 
@@ -64,14 +66,17 @@ class RabbitDispatcher:
     async def publish(self, announced: Sequence[tuple[str, str]]) -> None:
         """See `Dispatcher.publish`: each piece is confirmed by the queues' majority before the next one goes out."""
         async with self._linked() as line:
-            exchange = line.publishing.default_exchange
-            for start in range(0, len(announced), _AT_ONCE):
-                piece = announced[start : start + _AT_ONCE]
+            channel: Any = await line.publishing.get_underlay_channel()  # its type does not know `wait`
+            bodies = list(_packed(announced))
+            for start in range(0, len(bodies), _AT_ONCE):
                 sending = [
-                    exchange.publish(_message(capture_id), self._queue(priority), mandatory=True, timeout=_TIMEOUT_S)
-                    for capture_id, priority in piece
+                    channel.basic_publish(
+                        body, routing_key=self._queue(priority), properties=_properties(), mandatory=True, wait=False
+                    )
+                    for priority, body in bodies[start : start + _AT_ONCE]
                 ]
-                await asyncio.gather(*sending)
+                async with asyncio.timeout(_TIMEOUT_S):
+                    await asyncio.gather(*sending)
 
     async def take(self, limit: int) -> list[Message]:
         """See `Dispatcher.take`: of what the broker has sent ahead."""
@@ -94,14 +99,17 @@ class RabbitDispatcher:
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         """See `Dispatcher.acknowledge`. What came over a connection that is gone has been given back with it."""
         async with self._linked() as line:
-            receipts = [cast(_Receipt, message.receipt) for message in messages]
-            await asyncio.gather(*(each.incoming.ack() for each in receipts if each.line is line))
+            channel = await line.consuming.get_underlay_channel()
+            for receipt in [cast(_Receipt, message.receipt) for message in messages]:
+                receipt.parcel.left -= 1
+                if receipt.parcel.left == 0 and receipt.parcel.line is line:
+                    await channel.basic_ack(receipt.parcel.delivery_tag, wait=False)
 
     async def depth(self) -> int:
-        """See `Dispatcher.depth`. RabbitMQ tells only of those that nobody has taken; too few is on the safe side."""
+        """See `Dispatcher.depth`. RabbitMQ counts messages that nobody has taken, each taken for a full one."""
         async with self._linked() as line:
             declared = [await line.publishing.declare_queue(self._queue(each), passive=True) for each in PRIORITIES]
-            return sum(each.declaration_result.message_count or 0 for each in declared)
+            return _IN_ONE * sum(each.declaration_result.message_count or 0 for each in declared)
 
     async def abandoned(self) -> list[Message]:
         """See `Dispatcher.abandoned`: the queue of the dead. What a lost connection held, RabbitMQ gives to others."""
@@ -111,7 +119,7 @@ class RabbitDispatcher:
                 incoming = await line.queues[_DEAD].get(fail=False, timeout=_TIMEOUT_S)
                 if incoming is None:
                     break
-                found.append(_received(line, _DEAD, incoming))
+                found += _unpacked(line, _DEAD, incoming.body, incoming.delivery_tag or 0)
             return found
 
     async def check(self) -> None:
@@ -186,35 +194,54 @@ class RabbitDispatcher:
             }
             queue = await line.consuming.declare_queue(self._queue(priority), durable=True, arguments=arguments)
             line.queues[priority] = queue
-        await line.consuming.set_qos(prefetch_count=self._prefetch)
+        await line.consuming.set_qos(prefetch_count=max(2, self._prefetch // _IN_ONE))
 
     async def _consume(self, line: _Line) -> None:
         """Have messages sent ahead; begun by the first who wants one, since a crawler's process wants none."""
         if line.consumes:
             return
         line.consumes = True
+        channel = await line.consuming.get_underlay_channel()
         for priority in PRIORITIES:
 
-            async def arrived(incoming: AbstractIncomingMessage, priority: str = priority) -> None:
-                line.arrived[priority].append(_received(line, priority, incoming))
+            async def arrived(delivered: Any, priority: str = priority) -> None:
+                line.arrived[priority].extend(_unpacked(line, priority, delivered.body, delivered.delivery_tag))
                 line.news.set()
 
-            await line.queues[priority].consume(arrived)
+            await channel.basic_consume(self._queue(priority), arrived, timeout=_TIMEOUT_S)
+
+
+@dataclass(slots=True, eq=False)
+class _Parcel:
+    """A message as it came: how many of its identifiers are not acknowledged yet."""
+
+    line: _Line
+    delivery_tag: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Receipt:
-    line: _Line
     priority: str
-    incoming: AbstractIncomingMessage
+    parcel: _Parcel
 
 
-def _received(line: _Line, priority: str, incoming: AbstractIncomingMessage) -> Message:
-    return Message(incoming.body.decode("ascii", "replace"), _Receipt(line, priority, incoming))
+def _packed(announced: Sequence[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
+    """Priorities and what goes out in one message each."""
+    for priority in PRIORITIES:
+        ids = [capture_id for capture_id, of in announced if of == priority]
+        for start in range(0, len(ids), _IN_ONE):
+            yield priority, "\n".join(ids[start : start + _IN_ONE]).encode()
 
 
-def _message(capture_id: str) -> aio_pika.Message:
-    return aio_pika.Message(capture_id.encode(), delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+def _unpacked(line: _Line, priority: str, body: bytes, delivery_tag: int) -> list[Message]:
+    ids = body.decode("ascii", "replace").split("\n")
+    receipt = _Receipt(priority, _Parcel(line, delivery_tag, len(ids)))
+    return [Message(capture_id, receipt) for capture_id in ids]
+
+
+def _properties() -> Any:
+    return aio_pika.Message(b"", delivery_mode=aio_pika.DeliveryMode.PERSISTENT).properties
 
 
 async def _hang_up(line: _Line) -> None:

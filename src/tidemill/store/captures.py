@@ -32,6 +32,8 @@ _COLUMNS = (
     captures.c.attempts,
     captures.c.priority,
 )
+"""The fields of a capture, in their order."""
+
 PENDING = captures.c.state == literal_column("'pending'")
 CLAIMED = captures.c.state == literal_column("'claimed'")
 """As the partial indexes have them: SQLite would not see that a bound value fits."""
@@ -57,10 +59,10 @@ async def claim(store: Store, worker_id: str, limit: int, turns: Turns | None = 
     token = new_id()
     async with store.write() as connection:
         waiting = {priority: await _due(connection, store.now(), priority, limit) for priority in PRIORITIES}
-        rows = (turns or Turns()).deal(waiting, limit)
-        chosen = [row for row in rows if row["attempts"] == 0] or rows[:1]
+        captured = (turns or Turns()).deal(waiting, limit)
+        chosen = [each for each in captured if each.attempts == 0] or captured[:1]
         await _hold(connection, chosen, token, worker_id)
-    return token, [Capture(**row) for row in chosen]
+    return token, chosen
 
 
 async def claim_ids(store: Store, worker_id: str, ids: Sequence[str]) -> tuple[str, list[Capture], set[str]]:
@@ -73,13 +75,11 @@ async def claim_ids(store: Store, worker_id: str, ids: Sequence[str]) -> tuple[s
         # By their key alone: told of states as well, SQLite would look through the index of all that wait.
         these = select(*_COLUMNS, captures.c.state, captures.c.not_before).where(captures.c.id.in_(ids))
         now, found = store.now(), await connection.execute(these.with_for_update(skip_locked=True))
-        due = [row for row in found.mappings() if row["state"] == "pending" and row["not_before"] <= now]
-        by_id = {row["id"]: row for row in due}
-        rows = [by_id[each] for each in dict.fromkeys(ids) if each in by_id]
-        chosen = [row for row in rows if row["attempts"] == 0] or rows[:1]
+        due = {row.id: Capture(*row[:-2]) for row in found if row.state == "pending" and row.not_before <= now}
+        captured = [due[each] for each in dict.fromkeys(ids) if each in due]
+        chosen = [each for each in captured if each.attempts == 0] or captured[:1]
         await _hold(connection, chosen, token, worker_id)
-    claimed = [Capture(**{name: row[name] for name in _FIELDS}) for row in chosen]
-    return token, claimed, set(by_id) - {capture.id for capture in claimed}
+    return token, chosen, due.keys() - {each.id for each in chosen}
 
 
 async def release(store: Store, token: str, capture_ids: Sequence[str]) -> list[str]:
@@ -91,17 +91,17 @@ async def release(store: Store, token: str, capture_ids: Sequence[str]) -> list[
     return held
 
 
-async def _due(connection: AsyncConnection, now: datetime, priority: str, limit: int) -> Sequence[RowMapping]:
+async def _due(connection: AsyncConnection, now: datetime, priority: str, limit: int) -> list[Capture]:
     due = and_(PENDING, captures.c.priority == priority, captures.c.not_before <= now)
     order = (captures.c.not_before, captures.c.id)
     statement = select(*_COLUMNS).where(due).order_by(*order).limit(limit).with_for_update(skip_locked=True)
-    return (await connection.execute(statement)).mappings().all()
+    return [Capture(*row) for row in await connection.execute(statement)]
 
 
-async def _hold(connection: AsyncConnection, rows: Sequence[RowMapping], token: str, worker_id: str) -> None:
-    if rows:
+async def _hold(connection: AsyncConnection, chosen: Sequence[Capture], token: str, worker_id: str) -> None:
+    if chosen:
         held = {"state": "claimed", "token": token, "worker_id": worker_id}
-        identifiers = [row["id"] for row in rows]
+        identifiers = [capture.id for capture in chosen]
         await connection.execute(update(captures).where(captures.c.id.in_(identifiers)).values(held))
 
 
