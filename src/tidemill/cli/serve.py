@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidemill.cli.session import DataDir, interrupts, note, run, settings_of
-from tidemill.cli.standing import opened_patiently
 
 if TYPE_CHECKING:
     from tidemill.settings import Settings
@@ -37,6 +36,7 @@ def up(context: typer.Context, host: Host = None, port: Port = None, data_dir: D
 
 async def _serve(settings: Settings, *, everything: bool) -> None:
     from tidemill.api.main import serve as serve_api
+    from tidemill.cli.standing import opened_patiently
     from tidemill.http.hosts import is_loopback
     from tidemill.manage.accounts import ensure_first_key
 
