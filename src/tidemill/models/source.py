@@ -221,9 +221,9 @@ class SourceSpec:
 
     name: str
     kind: str = "website"
-    priority: str = MEDIUM
     start: tuple[str, ...] = ()
     description: str = ""
+    priority: str = MEDIUM
     base_url: str | None = None
     hosts: tuple[str, ...] = ()
     within: tuple[str, ...] = ()

@@ -1,7 +1,6 @@
 """A broker made of RabbitMQ's quorum queues: one for each priority, publisher confirms, nothing unroutable.
 
-Needs RabbitMQ 3.10. A message is the identifiers of a few captures of one priority, since a message costs the same
-whatever it holds; it is acknowledged when all of them are. Queues deliver a message so often and no more: then it goes
+Needs RabbitMQ 3.10. A message holds the identifiers of a few captures of one priority (`parcels`). Queues deliver a message so often and no more: then it goes
 to a queue of the dead, from which it is handed back to the rows (`dispatched`). The names of all queues bear the
 database's epoch: several databases share a RabbitMQ.
 """
@@ -11,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import aio_pika
@@ -24,11 +23,11 @@ from aio_pika.exceptions import AMQPError, AuthenticationError, DeliveryError, P
 from tidemill.errors import Permanent, Transient
 from tidemill.models.priority import PRIORITIES, Turns
 from tidemill.queue.dispatcher import Message
+from tidemill.queue.parcels import IN_ONE, packed, priority_of, settled, unpacked
 from tidemill.queue.pause import Pause
 
 _TIMEOUT_S = 5.0
 _AT_ONCE = 200
-_IN_ONE = 16
 _DELIVERIES = 20
 _DEAD = "dead"
 
@@ -67,7 +66,7 @@ class RabbitDispatcher:
         """See `Dispatcher.publish`: each piece is confirmed by the queues' majority before the next one goes out."""
         async with self._linked() as line:
             channel: Any = await line.publishing.get_underlay_channel()  # its type does not know `wait`
-            bodies = list(_packed(announced))
+            bodies = list(packed(announced))
             for start in range(0, len(bodies), _AT_ONCE):
                 sending = [
                     channel.basic_publish(
@@ -84,7 +83,7 @@ class RabbitDispatcher:
             await self._consume(line)
             taken = self._turns.deal(line.arrived, limit)
             for message in taken:
-                line.arrived[cast(_Receipt, message.receipt).priority].popleft()
+                line.arrived[priority_of(message)].popleft()
             if not any(line.arrived.values()):
                 line.news.clear()
             return taken
@@ -100,16 +99,15 @@ class RabbitDispatcher:
         """See `Dispatcher.acknowledge`. What came over a connection that is gone has been given back with it."""
         async with self._linked() as line:
             channel = await line.consuming.get_underlay_channel()
-            for receipt in [cast(_Receipt, message.receipt) for message in messages]:
-                receipt.parcel.left -= 1
-                if receipt.parcel.left == 0 and receipt.parcel.line is line:
-                    await channel.basic_ack(receipt.parcel.delivery_tag, wait=False)
+            for tag in settled(messages, _Tag):
+                if tag.line is line:
+                    await channel.basic_ack(tag.number, wait=False)
 
     async def depth(self) -> int:
         """See `Dispatcher.depth`. RabbitMQ counts messages that nobody has taken, each taken for a full one."""
         async with self._linked() as line:
             declared = [await line.publishing.declare_queue(self._queue(each), passive=True) for each in PRIORITIES]
-            return _IN_ONE * sum(each.declaration_result.message_count or 0 for each in declared)
+            return IN_ONE * sum(each.declaration_result.message_count or 0 for each in declared)
 
     async def abandoned(self) -> list[Message]:
         """See `Dispatcher.abandoned`: the queue of the dead. What a lost connection held, RabbitMQ gives to others."""
@@ -119,7 +117,7 @@ class RabbitDispatcher:
                 incoming = await line.queues[_DEAD].get(fail=False, timeout=_TIMEOUT_S)
                 if incoming is None:
                     break
-                found += _unpacked(line, _DEAD, incoming.body, incoming.delivery_tag or 0)
+                found += unpacked(incoming.body, _DEAD, _Tag(line, incoming.delivery_tag or 0))
             return found
 
     async def check(self) -> None:
@@ -194,7 +192,7 @@ class RabbitDispatcher:
             }
             queue = await line.consuming.declare_queue(self._queue(priority), durable=True, arguments=arguments)
             line.queues[priority] = queue
-        await line.consuming.set_qos(prefetch_count=max(2, self._prefetch // _IN_ONE))
+        await line.consuming.set_qos(prefetch_count=max(2, self._prefetch // IN_ONE))
 
     async def _consume(self, line: _Line) -> None:
         """Have messages sent ahead; begun by the first who wants one, since a crawler's process wants none."""
@@ -205,39 +203,18 @@ class RabbitDispatcher:
         for priority in PRIORITIES:
 
             async def arrived(delivered: Any, priority: str = priority) -> None:
-                line.arrived[priority].extend(_unpacked(line, priority, delivered.body, delivered.delivery_tag))
+                line.arrived[priority].extend(unpacked(delivered.body, priority, _Tag(line, delivered.delivery_tag)))
                 line.news.set()
 
             await channel.basic_consume(self._queue(priority), arrived, timeout=_TIMEOUT_S)
 
 
-@dataclass(slots=True, eq=False)
-class _Parcel:
-    """A message as it came: how many of its identifiers are not acknowledged yet."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tag:
+    """What RabbitMQ knows a message by, on one connection."""
 
     line: _Line
-    delivery_tag: int
-    left: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Receipt:
-    priority: str
-    parcel: _Parcel
-
-
-def _packed(announced: Sequence[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
-    """Priorities and what goes out in one message each."""
-    for priority in PRIORITIES:
-        ids = [capture_id for capture_id, of in announced if of == priority]
-        for start in range(0, len(ids), _IN_ONE):
-            yield priority, "\n".join(ids[start : start + _IN_ONE]).encode()
-
-
-def _unpacked(line: _Line, priority: str, body: bytes, delivery_tag: int) -> list[Message]:
-    ids = body.decode("ascii", "replace").split("\n")
-    receipt = _Receipt(priority, _Parcel(line, delivery_tag, len(ids)))
-    return [Message(capture_id, receipt) for capture_id in ids]
+    number: int
 
 
 def _properties() -> Any:

@@ -1,20 +1,22 @@
 """A broker made of Redis Streams: one stream for each priority, one consumer group, nothing that expires.
 
-Needs Redis 7 (or a Sentinel's master) with `maxmemory-policy noeviction`. Each entry is a capture's identifier; it is
-deleted in the transaction that acknowledges it, so a stream holds what is on its way and nothing else. Whatever Redis
-loses comes back from the rows (`dispatched`). All keys bear the database's epoch: several databases share a Redis.
+Needs Redis 7 (or a Sentinel's master) with `maxmemory-policy noeviction`. Each entry holds a few identifiers
+(`parcels`); it is deleted in the transaction that acknowledges it, so a stream holds what is on its way and nothing
+else. Whatever Redis loses comes back from the rows (`dispatched`). All keys bear the database's epoch: several
+databases share a Redis.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import (
@@ -33,6 +35,7 @@ from tidemill.errors import Permanent, TidemillError, Transient
 from tidemill.models.ids import new_id
 from tidemill.models.priority import PRIORITIES, Turns
 from tidemill.queue.dispatcher import Message
+from tidemill.queue.parcels import IN_ONE, packed, priority_of, settled, unpacked
 from tidemill.queue.pause import Pause
 from tidemill.queue.redis_url import client_of, shown
 
@@ -71,9 +74,11 @@ end
 
 
 @dataclass(frozen=True, slots=True)
-class _Receipt:
+class _Entry:
+    """What Redis knows a message by."""
+
     stream: str
-    entry: bytes
+    number: bytes
 
 
 class RedisDispatcher:
@@ -86,7 +91,7 @@ class RedisDispatcher:
         self._lease_ms = int(lease_s * 1000)
         self._consumer = new_id()
         self._turns = Turns()
-        self._ready: deque[Message] = deque()
+        self._ready: dict[str, deque[Message]] = {priority: deque() for priority in PRIORITIES}
         self._waiting: asyncio.Task[None] | None = None
         self._pause = Pause()
         self._is_trusted = False
@@ -99,21 +104,24 @@ class RedisDispatcher:
         """See `Dispatcher.publish`."""
         async with self._link():
             for start in range(0, len(announced), _AT_ONCE):
-                piece = announced[start : start + _AT_ONCE]
-                given = [part for each, name in piece for part in (PRIORITIES.index(name) + 1, each)]
+                bodies = packed(announced[start : start + _AT_ONCE])
+                given = [part for name, body in bodies for part in (PRIORITIES.index(name) + 1, body)]
                 await self._publish(keys=self._streams, args=given)
 
     async def take(self, limit: int) -> list[Message]:
         """See `Dispatcher.take`."""
         async with self._link():
-            ready = [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
-            left = limit - len(ready)
-            return ready + await self._read(left) if left else ready
+            if sum(map(len, self._ready.values())) < limit:
+                await self._read(limit)
+            taken = self._turns.deal(self._ready, limit)
+            for message in taken:
+                self._ready[priority_of(message)].popleft()
+            return taken
 
     async def wait(self, timeout_s: float) -> None:
         """See `Dispatcher.wait`. It goes on in the background: to cut it off could lose a message on its way."""
         async with self._link():
-            if self._ready:
+            if any(self._ready.values()):
                 return
             if self._waiting is None:
                 self._waiting = asyncio.create_task(self._block(), name="redis wait")
@@ -125,9 +133,10 @@ class RedisDispatcher:
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         """See `Dispatcher.acknowledge`."""
         by_stream: dict[str, list[bytes]] = {}
-        for message in messages:
-            receipt = cast(_Receipt, message.receipt)
-            by_stream.setdefault(receipt.stream, []).append(receipt.entry)
+        for entry in settled(messages, _Entry):
+            by_stream.setdefault(entry.stream, []).append(entry.number)
+        if not by_stream:
+            return
         async with self._link():
             pipeline = self._client.pipeline(transaction=True)
             for stream, entries in by_stream.items():
@@ -136,9 +145,9 @@ class RedisDispatcher:
             await pipeline.execute()
 
     async def depth(self) -> int:
-        """See `Dispatcher.depth`."""
+        """See `Dispatcher.depth`: each entry taken for a full one."""
         async with self._link():
-            return sum([int(await self._client.xlen(stream)) for stream in self._streams])
+            return IN_ONE * sum([int(await self._client.xlen(stream)) for stream in self._streams])
 
     async def abandoned(self) -> list[Message]:
         """See `Dispatcher.abandoned`: what was not acknowledged for a whole lease. Asks once in an eighth of that."""
@@ -161,42 +170,47 @@ class RedisDispatcher:
             if self._waiting is not None:
                 async with self._link():
                     await self._waiting
-            ready = list(self._ready)
-            by_stream = dict(zip(self._streams, PRIORITIES, strict=True))
+            ready = [message for waiting in self._ready.values() for message in waiting]
             if ready:
-                await self.publish([(m.capture_id, by_stream[cast(_Receipt, m.receipt).stream]) for m in ready])
+                await self.publish([(message.capture_id, priority_of(message)) for message in ready])
                 await self.acknowledge(ready)
         await self._client.aclose()
 
-    async def _read(self, limit: int) -> list[Message]:
+    async def _read(self, limit: int) -> None:
+        """Fetch what is lacking for the next `limit`, each priority's share first."""
         shares = self._turns.shares(limit)
-        given: list[Any] = [_GROUP, self._consumer, limit, *(shares[priority] for priority in PRIORITIES)]
-        found: dict[str, list[Message]] = {priority: [] for priority in PRIORITIES}
+        lacking = [math.ceil(max(0, shares[each] - len(self._ready[each])) / IN_ONE) for each in PRIORITIES]
+        whole = math.ceil((limit - sum(map(len, self._ready.values()))) / IN_ONE)
+        given: list[Any] = [_GROUP, self._consumer, whole, *lacking]
         text = await self._with_group(lambda: self._take(keys=self._streams, args=given))
-        for line in (text or b"").split(b"\n") if text else ():
-            stream, entry, capture_id = line.split(b" ")
-            index = int(stream) - 1
-            receipt = _Receipt(self._streams[index], entry)
-            found[PRIORITIES[index]].append(Message(capture_id.decode(), receipt))
-        return self._turns.deal(found, limit)
+        for line in (text or b"").splitlines():
+            stream, number, body = line.split(b" ", 2)
+            self._keep(int(stream) - 1, number, body)
+
+    def _keep(self, stream: int, number: bytes, body: bytes) -> None:
+        priority = PRIORITIES[stream]
+        self._ready[priority].extend(unpacked(body, priority, _Entry(self._streams[stream], number)))
 
     async def _idle(self, stream: str) -> list[Message]:
         """What consumers hold for too long; those that hold nothing and ask for nothing any more are forgotten."""
         claimed = await self._client.xautoclaim(stream, _GROUP, self._consumer, self._lease_ms, count=_AT_ONCE)
         await self._forget(keys=[stream], args=[_GROUP, self._lease_ms * _IDLE_LEASES])
-        return [_message(stream, entry, fields) for entry, fields in claimed[1] if fields]
+        priority = PRIORITIES[self._streams.index(stream)]
+        entries = [(_Entry(stream, number), fields[b"c"]) for number, fields in claimed[1] if fields]
+        return [message for entry, body in entries for message in unpacked(body, priority, entry)]
 
     async def _block(self) -> None:
         """Wait for the next message of any stream, and keep it for `take`."""
 
         def reading() -> Awaitable[Any]:
-            streams = cast(Any, dict.fromkeys(self._streams, ">"))
+            streams: Any = dict.fromkeys(self._streams, ">")
             block = int(_BLOCK_S * 1000)
             return self._client.xreadgroup(_GROUP, self._consumer, streams, count=1, block=block)
 
         answer = await self._with_group(reading)
         for stream, entries in _pairs(answer):
-            self._ready.extend(_message(stream.decode(), entry, fields) for entry, fields in entries)
+            for number, fields in entries:
+                self._keep(self._streams.index(stream.decode()), number, fields[b"c"])
 
     async def _with_group(self, asking: Any) -> Any:
         """Ask; if the group is not there, because Redis is new or has lost its data, make it and ask again."""
@@ -253,10 +267,6 @@ class RedisDispatcher:
             )
         await self._make_groups()
         self._is_trusted = True
-
-
-def _message(stream: str, entry: bytes, fields: dict[bytes, bytes]) -> Message:
-    return Message(fields[b"c"].decode(), _Receipt(stream, entry))
 
 
 def _pairs(answer: Any) -> Any:
