@@ -1,8 +1,8 @@
 """A broker made of RabbitMQ's quorum queues: one for each priority, publisher confirms, nothing unroutable.
 
-Needs RabbitMQ 3.10. A message holds the identifiers of a few captures of one priority (`parcels`). Queues deliver a message so often and no more: then it goes
-to a queue of the dead, from which it is handed back to the rows (`dispatched`). The names of all queues bear the
-database's epoch: several databases share a RabbitMQ.
+Needs RabbitMQ 3.10. A message holds the identifiers of a few captures of one priority (`parcels`). Queues deliver a
+message so often and no more: then it goes to a queue of the dead, from which it is handed back to the rows
+(`dispatched`). The names of all queues bear the database's epoch: several databases share a RabbitMQ.
 """
 
 from __future__ import annotations
