@@ -1,7 +1,8 @@
 """From `queue.url` to a client of Redis: one server, TLS, or the master that Sentinels name.
 
-`redis://[user:password@]host[:port][/db]`, `rediss://…`; with `?sentinel_master=NAME` the hosts (several, joined by
-commas) are those of Sentinels. Other parameters are the client's (`ssl_ca_certs`, `ssl_cert_reqs` …).
+`redis://host[:port][/db]` or `rediss://…`, with user and password before the host if need be. With
+`?sentinel_master=NAME` the hosts (several, joined by commas) are those of Sentinels. Other parameters are the client's
+(`ssl_ca_certs`, `ssl_cert_reqs` …).
 """
 
 from __future__ import annotations
