@@ -7,7 +7,16 @@ import os
 import platform
 import sys
 
-BENCHMARKS = ("extraction", "verdicts", "crawl_against_peers", "scale", "recrawl", "crawl_to_searchable", "duplicates")
+BENCHMARKS = (
+    "extraction",
+    "verdicts",
+    "crawl_against_peers",
+    "scale",
+    "recrawl",
+    "crawl_to_searchable",
+    "duplicates",
+    "queues",
+)
 
 
 def main() -> None:

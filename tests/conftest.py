@@ -56,6 +56,22 @@ def _no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(socket.socket, name, refuse)
 
 
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Redis that the tests of this session share."""
+    from tests.harness.brokers import session_folder, shared_redis
+
+    return shared_redis(session_folder(tmp_path_factory.getbasetemp()))
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A RabbitMQ that the tests of this session share."""
+    from tests.harness.brokers import session_folder, shared_rabbitmq
+
+    return shared_rabbitmq(session_folder(tmp_path_factory.getbasetemp()))
+
+
 @pytest.fixture
 def missing() -> Callable[[str, str], NoReturn]:
     """`missing("PostgreSQL", "install it")` skips the test and says so; under CI the test fails instead."""

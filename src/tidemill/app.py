@@ -19,11 +19,12 @@ from tidemill.errors import Invalid
 from tidemill.models.document import Document
 from tidemill.net import Client
 from tidemill.queue.base import Queue
-from tidemill.queue.database import DatabaseQueue
+from tidemill.queue.open import open_queue
+from tidemill.queue.pressure import BackPressure
 from tidemill.search.base import SearchEngine
 from tidemill.search.indexer import Indexer
 from tidemill.search.open import open_engine
-from tidemill.settings import ArchiveSettings, CrawlSettings, QueueSettings, Settings
+from tidemill.settings import ArchiveSettings, CrawlSettings, Settings
 from tidemill.store import documents, events, hosts, schema
 from tidemill.store.engine import Store, check_capacity, open_store
 from tidemill.store.totals import document_states, open_visit_states
@@ -41,6 +42,7 @@ class App:
     store: Store
     archive: Archive
     queue: Queue
+    pressure: BackPressure
     engine: SearchEngine
     indexer: Indexer
     client: Client
@@ -59,15 +61,27 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         try:
             archive = _open_archive(settings.archive_url, settings.archive)
             try:
-                client = Client(settings.net, user_agent=user_agent(settings.crawl), concurrency=_MOST_CONNECTIONS)
-                async with client:
-                    yield _joined(settings, store, archive, engine, client)
+                async with _opened_queue(settings, store) as queue, _opened_client(settings) as client:
+                    yield _joined(settings, store, archive, queue, engine, client)
             finally:
                 await archive.close()
         finally:
             await engine.close()
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _opened_queue(settings: Settings, store: Store) -> AsyncIterator[Queue]:
+    queue = await open_queue(settings, store)
+    try:
+        yield queue
+    finally:
+        await queue.close()
+
+
+def _opened_client(settings: Settings) -> Client:
+    return Client(settings.net, user_agent=user_agent(settings.crawl), concurrency=_MOST_CONNECTIONS)
 
 
 def user_agent(settings: CrawlSettings) -> str:
@@ -77,13 +91,16 @@ def user_agent(settings: CrawlSettings) -> str:
     return product + contact
 
 
-def _joined(settings: Settings, store: Store, archive: Archive, engine: SearchEngine, client: Client) -> App:
+def _joined(
+    settings: Settings, store: Store, archive: Archive, queue: Queue, engine: SearchEngine, client: Client
+) -> App:
     metrics = Metrics()
     app = App(
         settings=settings,
         store=store,
         archive=archive,
-        queue=_open_queue(settings.queue, store),
+        queue=queue,
+        pressure=BackPressure(store, settings.queue, metrics),
         engine=engine,
         indexer=Indexer(_StoreChanges(store), engine, settings.search, metrics),
         client=client,
@@ -91,6 +108,7 @@ def _joined(settings: Settings, store: Store, archive: Archive, engine: SearchEn
         health=Health(),
     )
     app.health.register("database", lambda: _database(app), is_hard=True)
+    app.health.register("queue", lambda: _queue(app), is_hard=False)
     app.health.register("search", lambda: _search(app), is_hard=False)
     app.metrics.add_refresh("store", lambda: _refresh(app))
     return app
@@ -103,12 +121,6 @@ def _open_archive(url: str, settings: ArchiveSettings) -> Archive:
             f"archive.url is {url!r}; write file:///path/of/a/folder, or leave it empty", reason="archive_url"
         )
     return PackArchive(Path(unquote(parsed.path)), compression_level=settings.compression_level)
-
-
-def _open_queue(settings: QueueSettings, store: Store) -> Queue:
-    if settings.url != "database:":
-        raise Invalid(f"queue.url is {settings.url!r}; this version knows database: alone", reason="queue_url")
-    return DatabaseQueue(store)
 
 
 class _StoreChanges:
@@ -135,16 +147,21 @@ async def _database(app: App) -> Finding:
         return Finding(Status.PASS, "answers")
 
 
+async def _queue(app: App) -> Finding:
+    await app.queue.check()
+    return Finding(Status.PASS, "answers")
+
+
 async def _search(app: App) -> Finding:
     lag = await app.indexer.lag()
     return Finding(Status.PASS, f"{lag} changes behind", {"lag_events": lag})
 
 
 async def _refresh(app: App) -> None:
-    backlog = await app.queue.backlog()
-    oldest = backlog.oldest_fetched_at
-    age_s = (app.store.now() - oldest).total_seconds() if oldest else 0.0
-    app.metrics.set_queue({"waiting": backlog.captures}, age_s)
+    backlog, now = await app.queue.backlog(), app.store.now()
+    waiting = backlog.by_priority.items()
+    ages_s = {priority: (now - each.oldest_fetched_at).total_seconds() for priority, each in waiting}
+    app.metrics.set_queue({priority: each.captures for priority, each in waiting}, ages_s)
     states, open_visits = await asyncio.gather(document_states(app.store), open_visit_states(app.store))
     app.metrics.set_documents(states)
     app.metrics.set_visits(open_visits)

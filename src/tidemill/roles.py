@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tidemill.app import App
-from tidemill.crawl.crawler import Tools, crawl
-from tidemill.errors import TidemillError
+from tidemill.crawl.crawler import Tools, crawl, never
+from tidemill.errors import TidemillError, Transient
 from tidemill.models.run import Run, RunState
 from tidemill.process.extract.registry import handled_media_types
 from tidemill.store import events, leases, runs, sources, workers
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _POLL_S = 0.2
 _PARALLEL_RUNS = 4
 _LOOK_S = 1.0
+_SWEEP_S = 0.25
 _AFTER_FAILURE_S = 2.5
 _LONGEST_AFTER_FAILURE_S = 300.0
 _PATIENCE_S = 10.0
@@ -95,20 +96,34 @@ async def crawler(
         loop = asyncio.get_running_loop()
         active: dict[str, asyncio.Task[bool]] = {}
         failed: dict[str, tuple[int, float]] = {}  # how often in a row, and when to try again
-        while not stop.is_set():
-            for run_id in await runs.waiting(app.store):
-                is_due = failed.get(run_id, (0, 0.0))[1] <= loop.time()
-                if len(active) < _PARALLEL_RUNS and run_id not in active and is_due:
-                    work = _crawl_one(app, run_id, worker, stop, captured=captured, own_signals=own_signals)
-                    active[run_id] = asyncio.create_task(_logged(run_id, work))
-            for run_id in [run_id for run_id, task in active.items() if task.done()]:
-                went_well = active.pop(run_id).result()
-                times = 0 if went_well else failed.get(run_id, (0, 0.0))[0] + 1
-                failed.pop(run_id, None)
-                if times:
-                    failed[run_id] = (times, loop.time() + _pause_s(times))
-            await _sleep(stop, 5 * _POLL_S)
-        await asyncio.gather(*active.values())
+        try:
+            while not stop.is_set():
+                for run_id in await _waiting(app):
+                    is_due = failed.get(run_id, (0, 0.0))[1] <= loop.time()
+                    if len(active) < _PARALLEL_RUNS and run_id not in active and is_due:
+                        work = _crawl_one(app, run_id, worker, stop, captured=captured, own_signals=own_signals)
+                        active[run_id] = asyncio.create_task(_logged(run_id, work))
+                for run_id in [run_id for run_id, task in active.items() if task.done()]:
+                    went_well = active.pop(run_id).result()
+                    times = 0 if went_well else failed.get(run_id, (0, 0.0))[0] + 1
+                    failed.pop(run_id, None)
+                    if times:
+                        failed[run_id] = (times, loop.time() + _pause_s(times))
+                await _sleep(stop, 5 * _POLL_S)
+            await asyncio.gather(*active.values())
+        finally:
+            for task in active.values():
+                task.cancel()
+            await asyncio.gather(*active.values(), return_exceptions=True)
+
+
+async def _waiting(app: App) -> list[str]:
+    """The runs that wait for a crawler; none while the database is away, which ends no role."""
+    try:
+        return await runs.waiting(app.store)
+    except Transient as error:
+        _log.warning("waiting for the database", action="role.wait", reason=error.reason, error=str(error))
+        return []
 
 
 async def processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:
@@ -138,6 +153,28 @@ async def indexer(app: App, stop: asyncio.Event) -> None:
 async def serving(app: App, stop: asyncio.Event, serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """The API, and what it needs to answer from: an index that is kept up to date (by whoever may write it)."""
     await _together(indexer(app, stop), serve(stop), on_failure=stop.set)
+
+
+async def drained(app: App, work: Awaitable[None], stop: asyncio.Event) -> None:
+    """Do the work of a role; once `stop` is set it has `roles.grace_s` to end, then is cut off and gives back what it
+    holds."""
+    task = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            app.health.mark_draining()
+            await asyncio.wait({task}, timeout=app.settings.roles.grace_s)
+        if not task.done():
+            _log.warning("cut off", action="role.cut_off", grace_s=app.settings.roles.grace_s)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            return
+        await task
+    finally:
+        stopping.cancel()
+        task.cancel()
+        await asyncio.gather(task, stopping, return_exceptions=True)
 
 
 async def up(
@@ -185,6 +222,8 @@ async def _crawl_one(
         metrics=app.metrics,
         captured=captured,
         own_signals=own_signals,
+        announce=app.queue.announce,
+        held_back=never if run.options.crawl_only else app.pressure.holds,
     )
     try:
         with bind(run_id=run_id):
@@ -245,8 +284,10 @@ def _processing(app: App, worker: Worker) -> tuple[WorkerPool, Processor]:
 @asynccontextmanager
 async def _registered(app: App, role: str) -> AsyncIterator[Worker]:
     """This process among the workers, its heart beating and its eye on the others, until the block ends."""
+    await _reach_queue(app)
     worker = await workers.register(app.store, role)
     tasks = [
+        asyncio.create_task(_sweep(app), name=f"{role} sweep"),
         asyncio.create_task(_beat(app, worker), name=f"{role} heartbeat"),
         asyncio.create_task(_reclaim(app, worker), name=f"{role} reclaim"),
     ]
@@ -257,6 +298,25 @@ async def _registered(app: App, role: str) -> AsyncIterator[Worker]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await workers.leave(app.store, worker)
+
+
+async def _reach_queue(app: App) -> None:
+    """Refuse a broker that would lose what waits; one that is not there yet is waited for by those who use it."""
+    try:
+        await app.queue.check()
+    except Transient as error:
+        _log.warning("waiting for the queue", action="queue.wait", reason=error.reason, error=str(error))
+
+
+async def _sweep(app: App) -> None:
+    """Have announced what nobody has announced, or what a broker has lost."""
+    while True:
+        try:
+            swept = await app.queue.sweep()
+        except TidemillError as error:
+            swept = 0
+            _log.warning("sweeping failed", action="queue.sweep", reason=error.reason, error=str(error))
+        await asyncio.sleep(0 if swept else _SWEEP_S)
 
 
 async def _reclaim(app: App, worker: Worker) -> None:

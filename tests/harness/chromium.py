@@ -43,11 +43,10 @@ def need_chromium() -> Path:
     if importlib.util.find_spec("playwright") is None:
         require("playwright", False, "install the extra: pip install 'tidemill[browser]'")
     chromium = found()
-    if chromium is None and may_install():
-        problem = package_installed(_PACKAGES[0], lambda: found() is not None, *_PACKAGES[1:])
+    if chromium is None:
+        problem = apt_install(_PACKAGES[0], lambda: found() is not None, *_PACKAGES[1:])
         chromium = found()
-        require("Chromium", chromium is not None, f"apt-get could not install it: {problem}")
-    require("Chromium", chromium is not None, f"install one: as root, apt-get install {_PACKAGES[0]}")
+        require("Chromium", chromium is not None, problem or f"install one: as root, apt-get install {_PACKAGES[0]}")
     assert chromium is not None
     return chromium
 
@@ -64,13 +63,18 @@ def _give_up(name: str, why: str) -> NoReturn:
     pytest.skip(f"{name} is missing; {why}")
 
 
-def may_install() -> bool:
+def _may_install() -> bool:
     """Whether we are root where apt is."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def package_installed(package: str, is_there: Callable[[], bool], *others: str) -> str:
-    """Install a package, or else one of the others, once at a time on this machine; gives what went wrong."""
+def apt_install(package: str, is_there: Callable[[], bool], *others: str) -> str:
+    """Install a package, or else one of the others, once at a time on this machine; gives what went wrong.
+
+    Does nothing where nothing can be installed.
+    """
+    if not _may_install():
+        return ""
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if is_there():  # by whoever held the lock before us

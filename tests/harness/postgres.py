@@ -28,7 +28,7 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy.engine import make_url
-from tests.harness.chromium import may_install, package_installed, require
+from tests.harness.chromium import apt_install, require
 
 from tidemill.settings import DatabaseSettings
 from tidemill.store import schema
@@ -111,11 +111,10 @@ def need_postgres() -> Server:
     if given:
         return _with_end(Server(given))
     binaries = _binaries()
-    if binaries is None and may_install():
-        problem = package_installed(_PACKAGE, lambda: _binaries() is not None)
+    if binaries is None:
+        problem = apt_install(_PACKAGE, lambda: _binaries() is not None)
         binaries = _binaries()
-        require("PostgreSQL", binaries is not None, f"apt-get could not install it: {problem}")
-    require("PostgreSQL", binaries is not None, f"install its server, or name one in {_URL}")
+        require("PostgreSQL", binaries is not None, problem or f"install its server, or name one in {_URL}")
     assert binaries is not None
     return _with_end(_start(binaries))
 

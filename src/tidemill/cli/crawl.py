@@ -140,7 +140,7 @@ async def _watch(app: App, run_id: str) -> None:
             run = await runs.get(app.store, run_id)
             far = await progress(app.store, run)
             pace.append((time.monotonic(), far.done))
-            live.update(_lines(run, far, _pages_per_s(pace)))
+            live.update(_lines(run, far, _pages_per_s(pace), is_held_back=app.pressure.is_holding))
             await asyncio.sleep(max(_REFRESH_S, _REST_OF_LOOKS * (time.monotonic() - begun)))
 
 
@@ -149,11 +149,12 @@ def _pages_per_s(pace: Sequence[tuple[float, int]]) -> float:
     return (now - before) / (end - begin) if end > begin else 0.0
 
 
-def _lines(run: Run, far: Progress, pages_per_s: float) -> Text:
-    """The pace, the counts and, a line each, the hosts that hold the run up."""
+def _lines(run: Run, far: Progress, pages_per_s: float, *, is_held_back: bool = False) -> Text:
+    """The pace, the counts and, a line each, what holds the run up: processors that are behind, and hosts."""
     left = f"  about {span(far.open / pages_per_s)} left" if pages_per_s and far.open else ""
     parts = [f"{count} {name}" for name, count in run.outcomes.items()]
     lines = [f"{run.source}  {far.done}/{run.discovered}  {pages_per_s:.1f} pages/s{left}  " + "  ".join(parts)]
+    lines += ["  waiting for the processors (queue.high_water)"] if is_held_back else []
     lines += [f"  {held(host)}" for host in far.hosts[:_HOSTS_SHOWN]]
     return Text("\n".join(lines), overflow="ellipsis", no_wrap=True)
 

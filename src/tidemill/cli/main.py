@@ -20,6 +20,7 @@ from tidemill.cli import (
     ledger,
     process,
     reprocess,
+    roles,
     runs,
     search,
     serve,
@@ -48,6 +49,9 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(config.app, name="config")
 app.add_typer(database.app, name="db")
 app.command("doctor")(doctor.doctor)
+app.command("crawler")(roles.crawler)
+app.command("processor")(roles.processor)
+app.command("indexer")(roles.indexer)
 app.command("serve")(serve.serve)
 app.command("up")(serve.up)
 

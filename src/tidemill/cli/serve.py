@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidemill.cli.session import DataDir, interrupts, note, opened, run, settings_of
+from tidemill.cli.session import DataDir, interrupts, note, run, settings_of
 
 if TYPE_CHECKING:
     from tidemill.settings import Settings
@@ -36,11 +36,14 @@ def up(context: typer.Context, host: Host = None, port: Port = None, data_dir: D
 
 async def _serve(settings: Settings, *, everything: bool) -> None:
     from tidemill.api.main import serve as serve_api
+    from tidemill.cli.standing import opened_patiently
     from tidemill.http.hosts import is_loopback
     from tidemill.manage.accounts import ensure_first_key
 
-    async with opened(settings) as app:
-        signals = interrupts()
+    signals = interrupts()
+    async with opened_patiently(settings, signals.stop) as app:
+        if app is None:
+            return
         if not is_loopback(settings.api.host) and not settings.api.keys:
             key = await ensure_first_key(app.store)
             if key is not None:
@@ -52,9 +55,11 @@ async def _serve(settings: Settings, *, everything: bool) -> None:
             )
 
         if everything:
+            from tidemill.roles import drained
             from tidemill.roles import up as everything_up
 
-            await everything_up(app, signals.stop, api, own_signals=signals.install)
+            work = everything_up(app, signals.stop, api, own_signals=signals.install)
+            await drained(app, work, signals.stop)
         else:
             from tidemill.roles import serving
 

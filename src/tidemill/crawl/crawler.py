@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -51,9 +51,19 @@ _BROWSER_STARTS_S = 60.0
 _log = get_logger(__name__)
 
 
+async def nobody(_: Sequence[str]) -> None:
+    """Nobody is told of captures."""
+
+
+async def never() -> bool:
+    """Nothing holds a crawl back."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a crawl works with. `captured` is called when new captures wait to be processed.
+    """What a crawl works with. `captured` is called when new captures wait to be processed, `announce` is awaited with
+    what they are. While `held_back` says so no more pages are leased: the processors are too far behind.
 
     `media_types` are those that give documents. `own_signals` takes the process's signal handlers back: Crawlee puts
     its own in their place when it starts, and takes them away when it ends.
@@ -69,6 +79,8 @@ class Tools:
     media_types: frozenset[str]
     captured: Callable[[], None]
     own_signals: Callable[[], None] = lambda: None
+    announce: Callable[[Sequence[str]], Awaitable[None]] = nobody
+    held_back: Callable[[], Awaitable[bool]] = never
     secrets: Mapping[str, SecretStr] = field(default_factory=dict)
 
 
@@ -152,6 +164,7 @@ class _Crawl:
             batch_size=settings.batch_size,
             policy=self._politeness.policy(self._frontier.pace_per_s),
             written=self._written,
+            announce=tools.announce,
             settled=self._settled,
             is_busy=self._frontier.is_busy,
             lost=self._discovery.forget,
@@ -244,6 +257,8 @@ class _Crawl:
 
     async def _lease(self, limit: int) -> list[Visit]:
         self._tools.own_signals()
+        if await self._tools.held_back():
+            return []
         return await leases.lease(
             self._tools.store,
             self._run.id,

@@ -173,6 +173,7 @@ class Reader:
             content_type=JSON,
             body_hash=body_hash,
             size_bytes=len(body),
+            priority=self._spec.priority,
         )
         return [self._discovery.item(visit, listed, capture)]
 
@@ -272,6 +273,7 @@ class Reader:
             content_type=answer.content_type,
             body_hash=sha256(answer.body).hexdigest(),
             size_bytes=len(answer.body),
+            priority=self._spec.priority,
         )
 
 

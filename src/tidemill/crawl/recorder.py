@@ -26,7 +26,8 @@ _MOST_BYTES = 16 * 1024 * 1024
 
 
 class Recorder:
-    """Takes what visits brought home and writes it. `written` is called after each batch with its results.
+    """Takes what visits brought home and writes it. `written` is called after each batch with its results; `announce`
+    is awaited with its captures that wait to be processed.
 
     `is_busy` says whether the crawl has enough to fetch for now. `settled` is awaited with how the hosts of a batch
     stand now, if one is not as usual. `lost` is called if a lease was taken back before its result could be written:
@@ -42,6 +43,7 @@ class Recorder:
         batch_size: int,
         policy: HostPolicy,
         written: Callable[[list[Fetched]], None],
+        announce: Callable[[Sequence[str]], Awaitable[None]],
         settled: Callable[[Settled], Awaitable[None]],
         is_busy: Callable[[], bool],
         lost: Callable[[], None],
@@ -53,6 +55,7 @@ class Recorder:
         self._batch_size = batch_size
         self._policy = policy
         self._written = written
+        self._announce = announce
         self._settled = settled
         self._is_busy = is_busy
         self._lost = lost
@@ -138,6 +141,9 @@ class Recorder:
         self._metrics.observe_batch("crawl", loop.time() - started)
         self._metrics.observe_fetches(each for each in fetched if each.requests)
         self._count(recorded.hosts.batch)
+        waiting = [each.capture.id for each in fetched if each.capture is not None and each.outcome is None]
+        if waiting:
+            await self._announce(waiting)
         self._written(fetched)
 
     def _count(self, written: Sequence[Fetched]) -> None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from tidemill.manage.source_process_fields import COUNT as _COUNT
 from tidemill.manage.source_process_fields import PROCESS_FIELDS, About
+from tidemill.models.priority import PRIORITIES
 from tidemill.models.source import FETCH_MODES, KINDS
 
 __all__ = ["FIELDS", "ROTATIONS", "About"]
@@ -23,6 +24,11 @@ FIELDS: Mapping[str, About] = MappingProxyType(
     {
         "name": About("needed", "unique; what `tidemill crawl` is given; no URL, and no `/versions` at its end"),
         "kind": About("`website`", "what `start` names, see [Kinds](#kinds)", choices=KINDS),
+        "priority": About(
+            "`medium`",
+            "`high`, `medium` or `low`: of ten pages that wait to be processed six, three and one are taken",
+            choices=PRIORITIES,
+        ),
         "start": About(
             "needed", "what a run begins with: URLs, or for `files` and `warc` paths of the machine that crawls"
         ),

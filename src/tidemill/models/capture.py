@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from tidemill.models.priority import MEDIUM
+
 FEED_MEDIA_TYPES = frozenset(
     {"application/rss+xml", "application/atom+xml", "application/rdf+xml", "application/feed+json"}
 )
@@ -17,7 +19,7 @@ class Capture:
 
     `body_hash` is the lower-case hexadecimal SHA-256 of the body after content decoding (gzip, brotli …) and is its key
     in the archive. `content_type` is the header as received (`text/html; charset=utf-8`), `media_type` its type alone.
-    `attempts` counts how often processing it was begun.
+    `attempts` counts how often processing it was begun; `priority` is that of its source when it was fetched.
     """
 
     id: str
@@ -32,3 +34,4 @@ class Capture:
     body_hash: str
     size_bytes: int
     attempts: int = 0
+    priority: str = MEDIUM

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tidemill.models.priority import MEDIUM
+
 KINDS = ("website", "sitemap", "feed", "json_api", "ical", "files", "warc")
 """What a source may be; see `SourceSpec`."""
 
@@ -213,6 +215,7 @@ class SourceSpec:
     A URL is in scope if its host is one of `hosts` (default: the hosts of `start`), its URL begins with one of `within`
     (default: anything on the hosts), matches one of the regular expressions `allow` (if any) and none of `deny`.
     `rate_per_s` is requests a second to each host, 0 for no limit; `delay_s` the least time between two of them.
+    `priority` is the part that its pages have of the processors, if more waits than they can do at once.
     `max_pages` and `max_bytes` bound a run, `trap_budget` the URLs that differ only in one query parameter.
     """
 
@@ -220,6 +223,7 @@ class SourceSpec:
     kind: str = "website"
     start: tuple[str, ...] = ()
     description: str = ""
+    priority: str = MEDIUM
     base_url: str | None = None
     hosts: tuple[str, ...] = ()
     within: tuple[str, ...] = ()

@@ -91,7 +91,8 @@ class Processor:
 
     async def _wait(self, stop: asyncio.Event) -> None:
         """Until there is news, or it is time to look again (captures put back with a delay announce nothing)."""
-        waits = [asyncio.create_task(self._news.wait()), asyncio.create_task(stop.wait())]
+        queue = self._bench.queue
+        waits = [asyncio.create_task(each) for each in (self._news.wait(), stop.wait(), queue.wait(_POLL_S))]
         await asyncio.wait(waits, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
@@ -137,7 +138,7 @@ class Processor:
                 error=result.message,
             )
         done = "failed" if isinstance(result, Failure) else "done"
-        self._bench.metrics.observe_capture(done, time.perf_counter() - started)
+        self._bench.metrics.observe_capture(done, time.perf_counter() - started, capture.priority)
         return result
 
 

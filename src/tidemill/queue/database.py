@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
-from tidemill.queue.base import Backlog, Claim
-from tidemill.store import captures
+from tidemill.models.priority import Turns
+from tidemill.queue.base import Backlog, Claim, Waiting
+from tidemill.store import captures as rows
 from tidemill.store.engine import Store
 
 
@@ -14,23 +16,47 @@ class DatabaseQueue:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._turns = Turns()
 
     async def announce(self, capture_ids: Sequence[str]) -> None:
         """Nothing to do: the rows are the queue."""
 
     async def claim(self, worker_id: str, limit: int) -> Claim:
         """See `Queue.claim`."""
-        token, claimed = await captures.claim(self._store, worker_id, limit)
+        token, claimed = await rows.claim(self._store, worker_id, limit, self._turns)
         return Claim(token=token, captures=tuple(claimed))
+
+    async def wait(self, timeout_s: float) -> None:
+        """Nobody tells of news from other processes: time alone does."""
+        await asyncio.sleep(timeout_s)
 
     async def acknowledge(self, claim: Claim) -> None:
         """Nothing to do: the transaction that stored the results has moved the rows."""
 
     async def release(self, claim: Claim) -> None:
         """See `Queue.release`."""
-        await captures.release(self._store, claim.token, [capture.id for capture in claim.captures])
+        await rows.release(self._store, claim.token, [capture.id for capture in claim.captures])
+
+    async def sweep(self) -> int:
+        """Nothing to do: what waits is in the queue."""
+        return 0
 
     async def backlog(self) -> Backlog:
         """See `Queue.backlog`."""
-        count, oldest = await captures.backlog(self._store)
-        return Backlog(captures=count, oldest_fetched_at=oldest)
+        return await backlog_of(self._store)
+
+    async def check(self) -> None:
+        """The database has a check of its own."""
+
+    async def close(self) -> None:
+        """The store is closed by who opened it."""
+
+
+async def backlog_of(store: Store) -> Backlog:
+    """How far the processors are behind, as the rows tell: the same for every queue."""
+    found = {priority: Waiting(number, oldest) for priority, (number, oldest) in (await rows.backlog(store)).items()}
+    return Backlog(
+        captures=sum(each.captures for each in found.values()),
+        oldest_fetched_at=min((each.oldest_fetched_at for each in found.values()), default=None),
+        by_priority=found,
+    )

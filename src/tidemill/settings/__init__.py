@@ -16,6 +16,7 @@ from tidemill.settings.tree import (
     NetSettings,
     ProcessSettings,
     QueueSettings,
+    RolesSettings,
     SearchSettings,
     Settings,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Origin",
     "ProcessSettings",
     "QueueSettings",
+    "RolesSettings",
     "SearchSettings",
     "Settings",
     "load",

@@ -29,6 +29,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "MAX_PROCESSING_TIME": "process.timeout_s",
         "MAX_REQUEST_SIZE": "api.max_request_bytes",
         "MAX_SEARCH_RESULTS": "search.max_results",
+        "METRICS_PORT": "roles.probe_port",
         "MIN_ENTITY_CONFIDENCE": "process.min_entity_confidence",
         "PORT": "api.port",
         "PROCESSING_WORKERS": "process.workers",

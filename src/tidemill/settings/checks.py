@@ -17,7 +17,7 @@ SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "database.url": ("sqlite", "postgresql", "postgres"),
         "archive.url": ("file",),
-        "queue.url": ("database",),
+        "queue.url": ("database", "redis", "rediss", "amqp", "amqps"),
         "search.url": ("tantivy",),
     }
 )
@@ -74,6 +74,7 @@ def _check_order(settings: Settings) -> Iterator[Problem]:
     for small, large, small_value, large_value in (
         ("net.connect_timeout_s", "net.total_timeout_s", net.connect_timeout_s, net.total_timeout_s),
         ("net.read_timeout_s", "net.total_timeout_s", net.read_timeout_s, net.total_timeout_s),
+        ("queue.low_water", "queue.high_water", settings.queue.low_water, settings.queue.high_water),
         ("crawl.retry_base_s", "crawl.retry_cap_s", crawl.retry_base_s, crawl.retry_cap_s),
     ):
         if small_value > large_value:

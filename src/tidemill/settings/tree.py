@@ -57,8 +57,16 @@ class ArchiveSettings(_Group):
 class QueueSettings(_Group):
     """How captures reach the processors."""
 
-    url: str = Field("database:", description="Queue URL; `database:` claims rows of the database itself")
+    url: str = Field(
+        "database:",
+        description="Queue URL: `database:` (rows of the database itself), `redis://…`, `rediss://…`, `amqp://…` or"
+        " `amqps://…`",
+    )
     lease_s: float = Field(60.0, ge=2, le=3600, description="How long a claimed capture stays with its processor")
+    high_water: int = Field(
+        10_000, ge=0, description="Captures that wait at which crawlers stop to lease pages; 0: they never do"
+    )
+    low_water: int = Field(5_000, ge=0, description="Captures that wait at which they go on")
 
 
 class SearchSettings(_Group):
@@ -190,6 +198,16 @@ class ApiSettings(_Group):
     docs: bool = Field(True, description="Serve the OpenAPI page under /api/docs")
 
 
+class RolesSettings(_Group):
+    """The long-running processes: `tidemill crawler`, `processor`, `indexer`, `serve` and `up`."""
+
+    grace_s: float = Field(
+        30.0, ge=0, le=3600, description="How long work in flight may go on after SIGTERM before it is given back"
+    )
+    probe_host: str = Field("127.0.0.1", description="Address of the probes and metrics of crawler, processor, indexer")
+    probe_port: int = Field(0, ge=0, le=65_535, description="Their port; 0: any free one, told at the start")
+
+
 class LoggingSettings(_Group):
     """What is written to standard error."""
 
@@ -218,6 +236,7 @@ class Settings(_Group):
     browser: BrowserSettings = BrowserSettings()
     process: ProcessSettings = ProcessSettings()
     api: ApiSettings = ApiSettings()
+    roles: RolesSettings = RolesSettings()
     logging: LoggingSettings = LoggingSettings()
     secrets: Mapping[str, SecretStr] = Field(
         default_factory=dict, description="What sources refer to as `${secret:NAME}`, each under a name of your own."

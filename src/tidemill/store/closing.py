@@ -17,6 +17,7 @@ from tidemill.models.failure import Failure
 from tidemill.models.ids import new_id
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.store import deadletters
+from tidemill.store.captures import FREE
 from tidemill.store.due import due_of
 from tidemill.store.many import execute_many
 from tidemill.store.plans import PagePlan
@@ -112,9 +113,9 @@ async def put_back(
         attempts = min(capture.attempts + 1, max_attempts)
         dead = attempts >= max_attempts
         again = now + timedelta(seconds=retry_delay_s * 2**capture.attempts)
-        state = {"state": "dead" if dead else "pending", "not_before": again, "attempts": attempts}
+        state = {"state": "dead" if dead else "pending", "not_before": again, "attempts": attempts, **FREE}
         mine = captures.c.id == capture.id
-        await connection.execute(update(captures).where(mine).values(**state, token=None, worker_id=None))
+        await connection.execute(update(captures).where(mine).values(state))
         name = Outcome.DEAD.value if dead else "retry"
         counted[name] = counted.get(name, 0) + 1
         if dead:

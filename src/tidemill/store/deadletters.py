@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import NotFound
 from tidemill.store import locks
+from tidemill.store.captures import FREE
 from tidemill.store.engine import Store
 from tidemill.store.engine import insert as upsert
 from tidemill.store.tables import audit_log, captures, dead_letters, sources
@@ -191,7 +192,7 @@ async def replay(store: Store, letter_ids: Sequence[str], by: str) -> Moved:
         ready = [row for row in rows if _why_not(row) is None]
         moved = _moved(rows, ready, letter_ids)
         if ready:
-            again = {"state": "pending", "attempts": 0, "not_before": now, "token": None, "worker_id": None}
+            again = {"state": "pending", "attempts": 0, "not_before": now, **FREE}
             await connection.execute(update(captures).where(captures.c.id.in_(moved.capture_ids)).values(again))
             replayed = {"state": "replayed", "resolved_at": None}
             await connection.execute(update(dead_letters).where(_are(moved.letter_ids)).values(replayed))

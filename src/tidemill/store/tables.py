@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from tidemill.models.document import DocumentState
 from tidemill.models.outcome import Outcome, VisitState
+from tidemill.models.priority import PRIORITIES
 from tidemill.models.run import RunState
 from tidemill.store.types import Id, Jsonb, Moment, Serial, String, Text
 
@@ -308,12 +309,23 @@ captures = Table(
     Column("token", Id),
     Column("worker_id", Id),
     Column("processed_at", Moment),
+    Column("priority", String(6), nullable=False, server_default="medium"),
+    Column("announced_at", Moment),
     UniqueConstraint("run_id", "page_id"),
     _one_of("state", ("pending", "claimed", "processed", "dead")),
+    _one_of("priority", PRIORITIES),
     Index(
         "ix_captures_pending",
+        "priority",
         "not_before",
         "id",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_captures_announced",
+        "announced_at",
+        "not_before",
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),

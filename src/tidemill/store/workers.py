@@ -162,5 +162,5 @@ async def _bury(connection: AsyncConnection, dead: Sequence[str], now: datetime,
     claimed = and_(captures.c.worker_id.in_(dead), _IS_CLAIMED)
     again = {"state": "pending", "attempts": captures.c.attempts + lost}
     await captures_store.hold(connection, claimed)
-    await connection.execute(update(captures).where(claimed).values(**again, **free))
+    await connection.execute(update(captures).where(claimed).values(**again, **free, announced_at=None))
     await connection.execute(delete(workers).where(workers.c.id.in_(dead)))

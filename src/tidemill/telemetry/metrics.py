@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from tidemill import __version__
+from tidemill.models.priority import MEDIUM, PRIORITIES
 from tidemill.models.visit import Fetched
 from tidemill.telemetry.logs import get_logger
 
@@ -68,9 +69,9 @@ class Metrics:
         self._archived.inc(bodies)
         self._archive_seconds.observe(seconds)
 
-    def observe_capture(self, result: str, seconds: float) -> None:
+    def observe_capture(self, result: str, seconds: float, priority: str = MEDIUM) -> None:
         """A capture was processed: `done`, `failed` or `dead`."""
-        self._captures.labels(result).inc()
+        self._captures.labels(result, priority).inc()
         self._capture_seconds.observe(seconds)
 
     def observe_batch(self, stage: str, seconds: float) -> None:
@@ -108,10 +109,15 @@ class Metrics:
         self._http_requests.labels(verb, template, str(status_code)).inc()
         self._http_seconds.labels(verb, template).observe(seconds)
 
-    def set_queue(self, depths: Mapping[str, int], oldest_age_s: float) -> None:
-        """The captures waiting, by state, and how long the oldest has waited."""
-        _replace(self._queue_depth, depths)
-        self._queue_age.set(oldest_age_s)
+    def set_queue(self, depths: Mapping[str, int], oldest_age_s: Mapping[str, float]) -> None:
+        """The captures waiting, by priority, and how long the oldest of each has waited."""
+        nothing = dict.fromkeys(PRIORITIES, 0)
+        _replace(self._queue_depth, {**nothing, **depths})
+        _replace(self._queue_age, {**nothing, **oldest_age_s})
+
+    def set_held_back(self, is_held_back: bool) -> None:
+        """Whether the crawler of this process waits for the processors."""
+        self._held_back.set(int(is_held_back))
 
     def set_documents(self, counts: Mapping[str, int]) -> None:
         """The documents in the store, by state."""
@@ -151,11 +157,12 @@ class Metrics:
         self._fetch_bytes = self._counter("fetch_received_bytes", "Bytes of response bodies as received")
         self._retries = self._counter("fetch_retries", "Visits put back to be tried again", "reason")
         self._visits = self._counter("visits", "Visits finished, by outcome", "outcome")
+        self._held_back = self._gauge("crawl_held_back", "Whether the crawler waits for the processors")
         self._archived = self._counter("archive_bodies", "Bodies archived")
         self._archive_seconds = self._histogram("archive_batch_duration_seconds", "Time to archive a batch", _FAST)
 
     def _make_process(self) -> None:
-        self._captures = self._counter("captures_processed", "Captures processed, by result", "result")
+        self._captures = self._counter("captures_processed", "Captures processed", "result", "priority")
         self._capture_seconds = self._histogram("capture_duration_seconds", "Time to process a capture", _SLOW)
         self._batch_seconds = self._histogram("batch_commit_duration_seconds", "Time to commit a batch", _FAST, "stage")
         self._documents = self._counter("documents", "Documents written, by result", "result")
@@ -175,8 +182,8 @@ class Metrics:
         self._http_in_progress = self._gauge("http_requests_in_progress", "HTTP requests being answered")
 
     def _make_store(self) -> None:
-        self._queue_depth = self._gauge("queue_depth", "Captures waiting to be processed", "state")
-        self._queue_age = self._gauge("queue_oldest_age_seconds", "How long the oldest capture has waited")
+        self._queue_depth = self._gauge("queue_depth", "Captures waiting to be processed", "priority")
+        self._queue_age = self._gauge("queue_oldest_age_seconds", "How long the oldest capture has waited", "priority")
         self._store_documents = self._gauge("store_documents", "Documents in the store", "state")
         self._store_visits = self._gauge("store_visits", "Visits of unfinished runs", "outcome")
         self._store_hosts = self._gauge("store_hosts", "Hosts slowed down, or left alone because they fail", "state")
@@ -203,7 +210,7 @@ class _Registry(CollectorRegistry):
             yield family
 
 
-def _replace(gauge: Gauge, values: Mapping[str, int]) -> None:
+def _replace(gauge: Gauge, values: Mapping[str, float]) -> None:
     gauge.clear()
     for label, value in values.items():
         gauge.labels(label).set(value)

@@ -38,6 +38,7 @@ class Books:
         self.error: BaseException | None = None
         self.states: dict[str, HostState] = {}
         self.heeded: list[Settled] = []
+        self.announced: list[str] = []
 
     async def put(self, bodies: Mapping[str, bytes]) -> None:
         await self.open.wait()
@@ -49,6 +50,9 @@ class Books:
         await self.open.wait()
         self.log.append(("ledger", len(batch)))
         return Recorded(len(batch) - self.lose, Settled(list(batch), states=self.states))
+
+    async def announce(self, capture_ids: Sequence[str]) -> None:
+        self.announced += capture_ids
 
     async def heed(self, settled: Settled) -> None:
         self.heeded.append(settled)
@@ -64,6 +68,7 @@ class Books:
             batch_size=batch_size,
             policy=HostPolicy(interval_s=lambda _: 0.0),
             written=self.told.extend,
+            announce=self.announce,
             settled=self.heed,
             is_busy=lambda: self.busy,
             lost=self.lost,

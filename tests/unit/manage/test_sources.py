@@ -33,6 +33,7 @@ FULL = """name: full
 kind: website
 start: [https://a.example/, "https://b.example/x"]
 description: all fields
+priority: low
 hosts: [a.example, b.example]
 within: [https://a.example/]
 allow: ["/x/"]
@@ -88,6 +89,7 @@ def test_a_file_with_every_field(file: Path) -> None:
     assert (spec.start, spec.max_depth, spec.sitemaps) == (("https://a.example/", "https://b.example/x"), 0, False)
     assert (spec.query, spec.obey) == (QueryRules(("id", "page"), ("sort",)), ObeyRules(False, False, True))
     assert spec.recrawl == RecrawlRules(6, 0.5, 48, False)
+    assert spec.priority == "low"
     assert spec.request.headers["X-Api-Key"] == "${secret:key}"
     assert all(
         f"\n{field.name}: " in f"\n{FULL}".replace(":\n", ": ")

@@ -52,7 +52,7 @@ def test_each_verb_counts_what_it_names() -> None:
         "tidemill_archive_bodies_total": 7,
         "tidemill_archive_batch_duration_seconds_count": 1,
         "tidemill_archive_batch_duration_seconds_sum": 0.1,
-        "tidemill_captures_processed_total,result=done": 1,
+        "tidemill_captures_processed_total,priority=medium,result=done": 1,
         "tidemill_capture_duration_seconds_count": 1,
         "tidemill_capture_duration_seconds_sum": 0.2,
         "tidemill_batch_commit_duration_seconds_count,stage=crawl": 1,
@@ -105,17 +105,17 @@ async def test_hooks_set_gauges_before_a_scrape() -> None:
     metrics = Metrics()
 
     async def read() -> None:
-        metrics.set_queue({"pending": 4}, 12.5)
+        metrics.set_queue({"low": 4}, {"low": 12.5})
         metrics.set_documents({"current": 7})
         metrics.set_visits({"leased": 2})
 
-    metrics.set_queue({"claimed": 9}, 99)
+    metrics.set_queue({"high": 9}, {"high": 99})
     metrics.add_refresh("store", read)
     await metrics.refresh()
     found = samples(metrics)
-    assert found["tidemill_queue_depth,state=pending"] == 4
-    assert "tidemill_queue_depth,state=claimed" not in found
-    assert found["tidemill_queue_oldest_age_seconds"] == 12.5
+    assert found["tidemill_queue_depth,priority=low"] == 4
+    assert found["tidemill_queue_depth,priority=high"] == 0
+    assert found["tidemill_queue_oldest_age_seconds,priority=low"] == 12.5
     assert found["tidemill_store_documents,state=current"] == 7
     assert found["tidemill_store_visits,outcome=leased"] == 2
 

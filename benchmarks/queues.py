@@ -1,0 +1,280 @@
+"""Queue ports alone: identifiers acknowledged a second, the delay at 150 a second, and Celery on Redis beside them.
+
+A broker is measured as its port stands (`queue.dispatcher`), the default queue over rows of a new SQLite file, and a
+broker once more with the rows that it dispatches over ("with rows"). The servers are those of the tests. Celery gets
+the same identifiers in the same run, in its own environment. Floors: issue 5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import update
+from tests.harness.brokers import own_redis, shared_rabbitmq
+
+from benchmarks.measure import arguments
+from benchmarks.peers.environment import peers_python
+from tidemill.models.ids import new_id
+from tidemill.queue.base import Claim, Queue
+from tidemill.queue.database import DatabaseQueue
+from tidemill.queue.dispatched import DispatchedQueue
+from tidemill.queue.dispatcher import Dispatcher
+from tidemill.queue.rabbitmq import RabbitDispatcher
+from tidemill.queue.redis import RedisDispatcher
+from tidemill.settings import DatabaseSettings
+from tidemill.store import schema, workers
+from tidemill.store.engine import Store, open_store
+from tidemill.store.tables import captures
+
+BATCH = 1000
+PER_S = 150
+PEER = Path(__file__).resolve().parent / "peers" / "celery_queue.py"
+FLOORS = {"database (SQLite)": 30, "redis": 50, "rabbitmq": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Identifiers a second into the queue and out of it again, and the 99th percentile of the way in seconds."""
+
+    name: str
+    publish_per_s: float
+    drain_per_s: float
+    p99_s: float | None = None
+
+
+def main() -> None:
+    """Measure every queue whose server is here, then Celery, and print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ids", type=int, default=50_000, help="identifiers (a fifth of them for RabbitMQ and Celery)")
+    parser.add_argument("--latencies", type=int, default=900, help="identifiers of the latency measurement")
+    options = parser.parse_args(arguments())
+    folder = Path(tempfile.mkdtemp(prefix="tidemill-queues-"))
+    try:
+        found = asyncio.run(_ours(folder, options.ids, options.latencies))
+        peers = _celery(folder, options.ids // 5, options.latencies)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _show(found, peers)
+
+
+async def _ours(folder: Path, ids: int, latencies: int) -> list[Measured]:
+    found = []
+    store = await _store(folder)
+    rows = DatabaseQueue(store)
+    found.append(await _with_rows("database (SQLite)", store, rows, ids, latencies))
+    if shutil.which("redis-server"):
+        with own_redis(folder) as server:
+            redis = RedisDispatcher(f"redis://127.0.0.1:{server.port}/0", epoch=new_id(), lease_s=60)
+            found.append(await _alone("redis", redis, ids, latencies))
+            found.append(await _with_rows("redis, with rows", store, DispatchedQueue(store, redis), ids, latencies))
+            await redis.close()
+    if shutil.which("rabbitmq-server") or os.environ.get("TIDEMILL_TEST_RABBITMQ_URL"):
+        rabbit = RabbitDispatcher(shared_rabbitmq(folder), epoch=new_id(), prefetch=BATCH)
+        found.append(await _alone("rabbitmq", rabbit, ids // 5, latencies))
+        queue = DispatchedQueue(store, rabbit)
+        found.append(await _with_rows("rabbitmq, with rows", store, queue, ids // 5, latencies))
+        await rabbit.close()
+    await store.close()
+    return found
+
+
+async def _alone(name: str, broker: Dispatcher, number: int, latencies: int) -> Measured:
+    ids = [new_id() for _ in range(number)]
+    published_s = await _timed(broker.publish([(each, "medium") for each in ids]))
+
+    async def next_ones() -> int:
+        taken = await broker.take(BATCH)
+        if taken:
+            await broker.acknowledge(taken)
+        else:
+            await broker.wait(0.5)
+        return len(taken)
+
+    drained_s = await _timed(_until_drained(next_ones, number))
+
+    async def publish(capture_id: str) -> None:
+        await broker.publish([(capture_id, "medium")])
+
+    async def take() -> Sequence[str]:
+        taken = await broker.take(BATCH)
+        if not taken:
+            await broker.wait(0.5)
+            return ()
+        await broker.acknowledge(taken)
+        return [each.capture_id for each in taken]
+
+    return Measured(name, number / published_s, number / drained_s, await _p99(latencies, publish, take))
+
+
+async def _with_rows(name: str, store: Store, queue: Queue, number: int, latencies: int) -> Measured:
+    """Over rows of captures: claimed in a transaction and set to processed in another, as `store_batch` does."""
+    worker = await workers.register(store, "benchmark")
+    ids = await _captured(store, number)
+    published_s = await _timed(_announced(queue, ids))
+
+    async def settle(claim: Claim) -> None:
+        ours = captures.c.id.in_([each.id for each in claim.captures])
+        async with store.write() as connection:
+            await connection.execute(update(captures).where(ours).values(state="processed", token=None))
+        await queue.acknowledge(claim)
+
+    async def next_ones() -> int:
+        claim = await queue.claim(worker.id, BATCH)
+        if claim.captures:
+            await settle(claim)
+        else:
+            await queue.wait(0.05)
+        return len(claim.captures)
+
+    drained_s = await _timed(_until_drained(next_ones, number))
+    waiting, news = await _captured(store, latencies, "hidden"), asyncio.Event()
+
+    async def publish(capture_id: str) -> None:
+        async with store.write() as connection:
+            shown = update(captures).where(captures.c.id == capture_id).values(state="pending")
+            await connection.execute(shown)
+        await queue.announce([capture_id])
+        news.set()  # a crawler of the same process tells its processor; others are told by the broker
+
+    async def take() -> Sequence[str]:
+        claim = await queue.claim(worker.id, BATCH)
+        if not claim.captures:
+            waits = [asyncio.ensure_future(news.wait()), asyncio.ensure_future(queue.wait(0.5))]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for each in waits:
+                each.cancel()
+            news.clear()
+            return ()
+        await settle(claim)
+        return [each.id for each in claim.captures]
+
+    p99 = await _p99(latencies, publish, take, waiting)
+    await workers.leave(store, worker)
+    return Measured(name, number / published_s, number / drained_s, p99)
+
+
+async def _announced(queue: Queue, ids: list[str]) -> None:
+    for start in range(0, len(ids), BATCH):
+        await queue.announce(ids[start : start + BATCH])
+
+
+async def _until_drained(next_ones: Callable[[], Awaitable[int]], number: int) -> None:
+    done = 0
+    while done < number:
+        done += await next_ones()
+
+
+async def _timed(work: Awaitable[None]) -> float:
+    begun = time.perf_counter()
+    await work
+    return time.perf_counter() - begun
+
+
+async def _p99(
+    number: int,
+    publish: Callable[[str], Awaitable[None]],
+    take: Callable[[], Awaitable[Sequence[str]]],
+    given: list[str] | None = None,
+) -> float:
+    """From before it is published to after it is acknowledged."""
+    ids = given or [new_id() for _ in range(number)]
+    sent: dict[str, float] = {}
+    late: list[float] = []
+
+    async def sending() -> None:
+        begun = time.perf_counter()
+        for index, each in enumerate(ids):
+            await asyncio.sleep(max(0.0, begun + index / PER_S - time.perf_counter()))
+            sent[each] = time.perf_counter()
+            await publish(each)
+
+    sender = asyncio.create_task(sending())
+    while len(late) < number:
+        taken = await take()
+        late += [time.perf_counter() - sent[each] for each in taken]
+    await sender
+    return sorted(late)[int(number * 0.99)]
+
+
+async def _store(folder: Path) -> Store:
+    store = open_store(f"sqlite:///{folder}/queues.db", DatabaseSettings())
+    await schema.ensure_schema(store)
+    return store
+
+
+async def _captured(store: Store, number: int, kind: str = "pending") -> list[str]:
+    """Rows of captures without the pages and runs they would belong to; `hidden` ones do not wait yet."""
+    ids = [new_id() for _ in range(number)]
+    state = "processed" if kind == "hidden" else "pending"
+    now = store.now().replace(tzinfo=None).isoformat(" ")
+    row = (
+        new_id().replace("-", ""),
+        "http://site.example/",
+        now,
+        200,
+        "text/html",
+        "text/html",
+        "0" * 64,
+        1,
+        state,
+        now,
+    )
+    run, *rest = row
+    values = [
+        (each.replace("-", ""), run, new_id().replace("-", ""), run, *rest)  # SQLite keeps a UUID as 32 digits
+        for each in ids
+    ]
+
+    def insert() -> None:
+        with sqlite3.connect(store.path) as connection:
+            connection.executemany(
+                "INSERT INTO captures (id, run_id, page_id, source_id, url, fetched_at, status_code, media_type,"
+                " content_type, body_hash, size_bytes, state, not_before) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                values,
+            )
+        connection.close()
+
+    await asyncio.to_thread(insert)
+    return ids
+
+
+def _celery(folder: Path, number: int, latencies: int) -> list[Measured]:
+    python = peers_python()
+    if python is None or not shutil.which("redis-server"):
+        return []
+    found = []
+    for pool in ("solo", "prefork"):
+        with own_redis(folder) as server:
+            command = [str(python), str(PEER), f"redis://127.0.0.1:{server.port}/0", str(number), pool, str(latencies)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+        if done.returncode:
+            print(f"\n*** Celery ({pool}) LEFT OUT: {done.stderr[-800:]} ***")
+            continue
+        found.append(Measured(f"Celery on Redis ({pool})", **json.loads(done.stdout.splitlines()[-1])))
+    return found
+
+
+def _show(ours: list[Measured], peers: list[Measured]) -> None:
+    best = max((each.drain_per_s for each in peers), default=None)
+    print("\nqueues: identifiers a second published, and taken and acknowledged; p99 of the way at 150 a second")
+    print(f"{'':<28}{'published/s':>12}{'drained/s':>12}{'× Celery':>10}{'floor':>7}{'p99 ms':>9}")
+    for each in [*ours, *peers]:
+        times = f"{each.drain_per_s / best:.1f}" if best else "-"
+        p99 = "-" if each.p99_s is None else f"{1000 * each.p99_s:.1f}"
+        floor = f"{FLOORS[each.name]}" if each.name in FLOORS else ""
+        print(f"{each.name:<28}{each.publish_per_s:>12,.0f}{each.drain_per_s:>12,.0f}{times:>10}{floor:>7}{p99:>9}")
+
+
+if __name__ == "__main__":
+    main()

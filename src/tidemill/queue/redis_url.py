@@ -1,0 +1,64 @@
+"""From `queue.url` to a client of Redis: one server, TLS, or the master that Sentinels name.
+
+`redis://host[:port][/db]` or `rediss://…`, with user and password before the host if need be. With
+`?sentinel_master=NAME` the hosts (several, joined by commas) are those of Sentinels. Other parameters are the client's
+(`ssl_ca_certs`, `ssl_cert_reqs` …).
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+from tidemill.errors import Invalid
+
+_TIMEOUT_S = 3.0
+_SENTINEL_PORT = 26379
+
+
+def client_of(url: str) -> Redis:
+    """The client; no connection is opened yet. Raises `Invalid` (`queue_url`)."""
+    options: dict[str, Any] = {
+        "socket_timeout": _TIMEOUT_S,
+        "socket_connect_timeout": _TIMEOUT_S,
+        "socket_keepalive": True,
+        "retry": Retry(NoBackoff(), 1),  # a connection of the pool may have died with the server's last process
+    }
+    parsed = urlsplit(url)
+    query = dict(parse_qsl(parsed.query))
+    master = query.pop("sentinel_master", None)
+    try:
+        if master is None:
+            return Redis.from_url(url, **options)
+        user, _, hosts = parsed.netloc.rpartition("@")
+        # The address only carries user, password, number and the client's parameters; the Sentinels name the host.
+        plain = urlunsplit((parsed.scheme, f"{user}@h" if user else "h", parsed.path, urlencode(query), ""))
+        given = Redis.from_url(plain, **options).connection_pool.connection_kwargs
+        given = {name: value for name, value in given.items() if name not in ("host", "port")}
+        sentinels = [_address(each) for each in hosts.split(",")]
+        guards = Sentinel(  # type: ignore[no-untyped-call]
+            sentinels, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+        )
+        return cast(Redis, guards.master_for(unquote(master), **given, ssl=parsed.scheme == "rediss"))
+    except (ValueError, TypeError) as error:
+        raise Invalid(
+            f"queue.url {shown(url)}: {error}; write redis://host:6379/0, or"
+            " redis://sentinel1:26379,sentinel2:26379/0?sentinel_master=NAME",
+            reason="queue_url",
+        ) from error
+
+
+def shown(url: str) -> str:
+    """The address without user, password and parameters."""
+    parsed = urlsplit(url)
+    return f"{parsed.scheme}://{parsed.netloc.rpartition('@')[2]}{parsed.path}"
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, mark, port = text.rpartition(":")
+    return (host, int(port)) if mark else (text, _SENTINEL_PORT)
