@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -93,7 +94,7 @@ class Bucket:
         """The objects of a folder behind a name, in the order of their names, as the server gives them."""
         offset = self._path(f"{folder}/{after}") if after else None
         while True:
-            page, is_last = await self._tried(f"{folder}/", lambda: self._page(folder, offset))
+            page, is_last = await self._tried(f"{folder}/", partial(self._page, folder, offset))
             if page:
                 yield [each for each, _ in page]
                 offset = page[-1][1]

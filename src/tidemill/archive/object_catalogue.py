@@ -1,7 +1,7 @@
 """Which bodies lie in which packs on S3: the cache in the data folder, kept up to date by listing the bucket.
 
-In: digests. Out: copies of bodies. Called by the archive on S3 and by what tidies it up. Names of packs sort by time, so
-that a listing from a little before the newest known one gives what others have written since: mostly one request.
+In: digests. Out: copies of bodies. Called by the archive on S3 and by what tidies it up. Names of packs sort by time,
+so that a listing from a little before the newest known one gives what others have written since, mostly in one request.
 """
 
 from __future__ import annotations

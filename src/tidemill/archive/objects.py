@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,11 +32,14 @@ _SWEPT_AGAIN = 3
 class ObjectArchive:
     """Implements `archive.base.Archive` over a bucket. `cache_dir` holds what is known of the packs."""
 
-    def __init__(self, settings: ArchiveSettings, url: str, cache_dir: Path) -> None:
+    def __init__(
+        self, settings: ArchiveSettings, url: str, cache_dir: Path, *, now: Callable[[], float] = time.time
+    ) -> None:
         self.bucket = Bucket(settings, url)
         place = sha256(f"{self.bucket.endpoint} {self.bucket!r}".encode()).hexdigest()[:16]
         self.catalogue = Catalogue(self.bucket, cache_dir / place)
         self._level = settings.compression_level
+        self._now = now
 
     async def put(self, bodies: Mapping[str, bytes]) -> None:
         """See `Archive.put`. Raises `Transient` (`archive_unavailable`) when the server cannot be reached."""
@@ -44,7 +47,7 @@ class ObjectArchive:
         if not wanted:
             return
         known = await self.catalogue.find(list(wanted))
-        new = {digest: body for digest, body in wanted.items() if not _is_safe(known.get(digest, []))}
+        new = {digest: body for digest, body in wanted.items() if not self._is_safe(known.get(digest, []))}
         if new:
             name, content, records = await asyncio.to_thread(self._packed, new)
             await self.write(name, content, records)
@@ -90,7 +93,6 @@ class ObjectArchive:
         content, records = compose(digests, [encode(each, bodies[each], compressor) for each in digests])
         return new_name(len(digests)), content, records
 
-
-def _is_safe(copies: list[Copy]) -> bool:
-    """Whether a body need not be written: a sound copy lies in a pack that no sweep may touch for long."""
-    return any(not each.is_damaged and time.time() - each.written < FRESH_S for each in copies)
+    def _is_safe(self, copies: list[Copy]) -> bool:
+        """Whether a body need not be written: a sound copy lies in a pack that no sweep may touch for long."""
+        return any(not each.is_damaged and self._now() - each.written < FRESH_S for each in copies)

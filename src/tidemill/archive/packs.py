@@ -36,8 +36,16 @@ T = TypeVar("T")
 class PackArchive:
     """Implements `archive.base.Archive` over a folder. Opens what it needs when it needs it."""
 
-    def __init__(self, root: Path, *, compression_level: int, pack_bytes: int = PACK_BYTES) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        compression_level: int,
+        pack_bytes: int = PACK_BYTES,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._root = root
+        self._now = now
         self.folder = root / "packs"
         self._files = BodyFiles(root)
         self._writer = PackWriter(self.folder, pack_bytes=pack_bytes)
@@ -97,7 +105,7 @@ class PackArchive:
     def _is_young(self, place: Place) -> bool:
         """Whether its pack was written so lately that it stays until whoever puts the body has named it."""
         with suppress(FileNotFoundError):
-            return time.time() - (self.folder / place.pack).stat().st_mtime < FRESH_S
+            return self._now() - (self.folder / place.pack).stat().st_mtime < FRESH_S
         return False
 
     def _is_there(self, place: Place) -> bool:
