@@ -133,10 +133,10 @@ class Bucket:
             try:
                 async with asyncio.timeout_at(deadline):
                     return await ask()
-            except BaseError as error:
-                fault, cause = fault_of(error), error
             except TimeoutError as error:
                 raise explain(fault_of(error), f"s3://{self._key(name)}", self.endpoint, loop.time() - begun) from error
+            except (BaseError, FileNotFoundError) as error:  # of ranges the client says it with Python's own
+                fault, cause = fault_of(error), error
             if fault.is_missing:
                 raise Missing(name) from cause
             pause_s = self._random.uniform(delay_s / 2, delay_s)

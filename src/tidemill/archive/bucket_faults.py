@@ -10,6 +10,12 @@ from tidemill.errors import Permanent, TidemillError, Transient
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
+_STATUS_OF_KIND = {
+    "NotFoundError": 404,
+    "FileNotFoundError": 404,
+    "PermissionDeniedError": 403,
+    "UnauthenticatedError": 401,
+}
 _DENIED = frozenset({401, 403})
 _AGAIN = frozenset({408, 425, 429})
 
@@ -42,9 +48,7 @@ def fault_of(error: Exception) -> Fault:
     """What an error of the client means."""
     text = str(error)
     status, code = _STATUS.search(text), _CODE.search(text)
-    number = int(status[1]) if status else {"NotFoundError": 404, "PermissionDeniedError": 403}.get(_kind(error), 0)
-    if not status and _kind(error) == "UnauthenticatedError":
-        number = 401
+    number = int(status[1]) if status else _STATUS_OF_KIND.get(_kind(error), 0)
     first = text.partition("\n")[0]
     return Fault(number, code[1] if code else "", first.rpartition(" - ")[2][:200] or _kind(error))
 

@@ -22,6 +22,8 @@ from tidemill.telemetry.logs import get_logger
 
 _LEAST_LIVE = 0.5
 _SMALL = 8
+_OVERHEAD_BYTES = 64
+"""What a pack, and each record in it, costs at most beside the records; so that a pack of tiny ones can be full."""
 _log = get_logger(__name__)
 
 Named = Callable[[Sequence[str]], Awaitable[set[str]]]
@@ -90,7 +92,7 @@ async def sweep(shelf: Shelf, named: Named, rules: Rules, stop: asyncio.Event) -
         if not live:
             await _trash(shelf, pack, dead, rules, swept)
             continue
-        live_bytes = sum(each.length for each in live)
+        live_bytes = _size_of(live)
         if not _is_worth_rewriting(pack, live_bytes, rules):
             continue
         if group.packs and group.size_bytes + live_bytes > rules.pack_bytes:
@@ -106,6 +108,11 @@ def _is_worth_rewriting(pack: Pack, live_bytes: int, rules: Rules) -> bool:
     return live_bytes < _LEAST_LIVE * pack.size_bytes or pack.size_bytes < rules.pack_bytes / _SMALL
 
 
+def _size_of(records: Sequence[Record]) -> int:
+    """How large a pack of these would be."""
+    return _OVERHEAD_BYTES + sum(each.length + _OVERHEAD_BYTES for each in records)
+
+
 async def _live(named: Named, records: Sequence[Record]) -> list[Record]:
     kept = await named([each.digest.hex() for each in records])
     return [each for each in records if each.digest.hex() in kept]
@@ -115,7 +122,7 @@ async def _rewrite(shelf: Shelf, group: _Group, rules: Rules, swept: Swept) -> N
     """Copy what is live of the packs of a group into one, verified, and let them go."""
     if len(group.packs) == 1:
         ((pack, live, _),) = group.packs
-        if sum(each.length for each in live) >= _LEAST_LIVE * pack.size_bytes:
+        if _size_of(live) >= _LEAST_LIVE * pack.size_bytes:
             return  # a small pack alone would only become another small pack
     digests: list[bytes] = []
     copies: list[bytes] = []
