@@ -249,6 +249,7 @@ async def test_a_put_of_what_is_about_to_be_swept_brings_it_anew(house: House) -
     crawler = house.archive()
     batch = await house.put(b"comes again", name=False, archive=crawler)
     await crawler.close()
+    await house.shelf().packs()
     house.passed_s += 8 * DAY_S
     await house.put(b"comes again", name=False, archive=crawler)
     swept = await house.sweep()
