@@ -217,6 +217,18 @@ async def test_of_a_pack_with_little_left_the_rest_moves(house: House) -> None:
     await house.check(kept, mixed)
 
 
+async def test_a_thorough_sweep_leaves_nothing_in_a_large_pack(house: House) -> None:
+    batch = await house.put(*(b"%d" % number * 100 for number in range(9)))
+    lost = next(iter(batch))
+    house.names -= {lost}
+    house.passed_s += 8 * DAY_S
+    assert (await house.sweep(pack_bytes=1000)).packs_trashed == 0
+    assert await house.archive().exists(lost)
+    assert (await house.sweep(pack_bytes=1000, thorough=True)).bodies_removed == 1
+    assert not await house.archive().exists(lost)
+    await house.check(batch)
+
+
 async def test_what_is_young_is_left_alone(house: House) -> None:
     lost = await house.put(b"lost", name=False)
     house.passed_s += 6 * DAY_S

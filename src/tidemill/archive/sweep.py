@@ -33,10 +33,12 @@ Named = Callable[[Sequence[str]], Awaitable[set[str]]]
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`grace_s`: younger packs are left alone, and so long the trash keeps what came into it. `pack_bytes`: how large a
-    rewritten pack becomes; smaller ones than an eighth of it are merged."""
+    rewritten pack becomes; smaller ones than an eighth of it are merged. `thorough`: no body that nothing names stays, if
+    a large pack must be rewritten for it."""
 
     grace_s: float
     dry_run: bool = False
+    thorough: bool = False
     pack_bytes: int = PACK_BYTES
     now: Callable[[], float] = time.time
 
@@ -93,7 +95,7 @@ async def sweep(shelf: Shelf, named: Named, rules: Rules, stop: asyncio.Event) -
             await _trash(shelf, pack, dead, rules, swept)
             continue
         live_bytes = _size_of(live)
-        if not _is_worth_rewriting(pack, live_bytes, rules):
+        if not (rules.thorough and dead) and not _is_worth_rewriting(pack, live_bytes, rules):
             continue
         if group.packs and group.size_bytes + live_bytes > rules.pack_bytes:
             await _rewrite(shelf, group, rules, swept)
@@ -121,8 +123,8 @@ async def _live(named: Named, records: Sequence[Record]) -> list[Record]:
 async def _rewrite(shelf: Shelf, group: _Group, rules: Rules, swept: Swept) -> None:
     """Copy what is live of the packs of a group into one, verified, and let them go."""
     if len(group.packs) == 1:
-        ((pack, live, _),) = group.packs
-        if _size_of(live) >= _LEAST_LIVE * pack.size_bytes:
+        ((pack, live, dead),) = group.packs
+        if not dead and _size_of(live) >= _LEAST_LIVE * pack.size_bytes:
             return  # a small pack alone would only become another small pack
     digests: list[bytes] = []
     copies: list[bytes] = []

@@ -28,6 +28,9 @@ def sweep(
     context: typer.Context,
     grace: Annotated[str, typer.Option(help="Younger packs are left alone, and the trash keeps for so long.")] = "7d",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; change nothing.")] = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Rewrite large packs even for a single body that nothing names.")
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -41,7 +44,7 @@ def sweep(
     settings = settings_of(context, data_dir)
 
     async def work(tools: Tools, stop: asyncio.Event) -> Tidied:
-        return await archives.sweep(tools, archives.rules_of(grace_s, dry_run=dry_run), stop)
+        return await archives.sweep(tools, archives.rules_of(grace_s, dry_run=dry_run, thorough=thorough), stop)
 
     done = run(_with_tools(settings, work))
     if as_json:

@@ -49,7 +49,7 @@ class Tidied:
         return {"captures_expired": self.expired, **self.swept.as_json()}
 
 
-def rules_of(grace_s: float, *, dry_run: bool) -> Rules:
+def rules_of(grace_s: float, *, dry_run: bool, thorough: bool = False) -> Rules:
     """The rules of a sweep. Raises `Invalid` (`bad_grace`) for a grace time in which a crawler could be overtaken."""
     if grace_s < LEAST_GRACE_S:
         raise Invalid(
@@ -57,7 +57,7 @@ def rules_of(grace_s: float, *, dry_run: bool) -> Rules:
             f" before it says so in the database; give at least {LEAST_GRACE_S / 3600:g}h",
             reason="bad_grace",
         )
-    return Rules(grace_s=grace_s, dry_run=dry_run)
+    return Rules(grace_s=grace_s, dry_run=dry_run, thorough=thorough)
 
 
 async def sweep(tools: Tools, rules: Rules, stop: asyncio.Event) -> Tidied:
