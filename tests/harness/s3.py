@@ -1,5 +1,5 @@
 """A real S3 server on loopback for tests: the one that comes in a wheel, or the one that `TIDEMILL_TEST_S3_URL` names
-(`http://ACCESS:SECRET@host:port/bucket`)."""
+(`http://host:port/bucket`, with the keys as its user and password)."""
 
 from __future__ import annotations
 

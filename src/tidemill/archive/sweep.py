@@ -33,8 +33,8 @@ Named = Callable[[Sequence[str]], Awaitable[set[str]]]
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`grace_s`: younger packs are left alone, and so long the trash keeps what came into it. `pack_bytes`: how large a
-    rewritten pack becomes; smaller ones than an eighth of it are merged. `thorough`: no body that nothing names stays, if
-    a large pack must be rewritten for it."""
+    rewritten pack becomes; smaller ones than an eighth of it are merged. `thorough`: no body that nothing names stays,
+    if a large pack must be rewritten for it."""
 
     grace_s: float
     dry_run: bool = False
