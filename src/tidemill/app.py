@@ -9,13 +9,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from tidemill import __version__
 from tidemill.archive.base import Archive
-from tidemill.archive.packs import PackArchive
-from tidemill.errors import Invalid
+from tidemill.archive.open import open_archive
 from tidemill.models.document import Document
 from tidemill.net import Client
 from tidemill.queue.base import Queue
@@ -24,7 +21,7 @@ from tidemill.queue.pressure import BackPressure
 from tidemill.search.base import SearchEngine
 from tidemill.search.indexer import Indexer
 from tidemill.search.open import open_engine
-from tidemill.settings import ArchiveSettings, CrawlSettings, Settings
+from tidemill.settings import CrawlSettings, Settings
 from tidemill.store import documents, events, hosts, schema
 from tidemill.store.engine import Store, check_capacity, open_store
 from tidemill.store.totals import document_states, open_visit_states
@@ -59,7 +56,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         await schema.ensure_schema(store)
         engine = open_engine(settings.search, settings.data_dir)
         try:
-            archive = _open_archive(settings.archive_url, settings.archive)
+            archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
             try:
                 async with _opened_queue(settings, store) as queue, _opened_client(settings) as client:
                     yield _joined(settings, store, archive, queue, engine, client)
@@ -112,15 +109,6 @@ def _joined(
     app.health.register("search", lambda: _search(app), is_hard=False)
     app.metrics.add_refresh("store", lambda: _refresh(app))
     return app
-
-
-def _open_archive(url: str, settings: ArchiveSettings) -> Archive:
-    parsed = urlsplit(url)
-    if parsed.scheme != "file" or parsed.netloc:
-        raise Invalid(
-            f"archive.url is {url!r}; write file:///path/of/a/folder, or leave it empty", reason="archive_url"
-        )
-    return PackArchive(Path(unquote(parsed.path)), compression_level=settings.compression_level)
 
 
 class _StoreChanges:

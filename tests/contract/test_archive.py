@@ -1,4 +1,6 @@
-"""Every archive: what was put is there whole or not at all, and what is damaged is never taken for good."""
+"""The archive in a folder: what was put is there whole or not at all, and what is damaged is never taken for good.
+
+What holds for every archive is in `test_archives.py`."""
 
 from __future__ import annotations
 
@@ -49,8 +51,8 @@ async def opening(folder: Path) -> AsyncIterator[Opening]:
         await each.close()
 
 
-@pytest.fixture(params=["packs"])
-def archive(request: pytest.FixtureRequest, opening: Opening) -> Archive:
+@pytest.fixture
+def archive(opening: Opening) -> Archive:
     return opening()
 
 
@@ -82,55 +84,6 @@ def place(folder: Path, body_hash: str) -> tuple[Path, int, int]:
 def lose_index(folder: Path) -> None:
     for path in (folder / "packs").glob("index.db*"):
         path.unlink()
-
-
-# --- what holds for every implementation ------------------------------------------------------------------------------
-
-
-async def test_what_was_put_comes_back(archive: Archive) -> None:
-    bodies = named(b"", b"x", b"\x00\xff" * 100_000, "é".encode(), os.urandom(300_000))
-    await archive.put(bodies)
-    for body_hash, body in bodies.items():
-        assert await archive.exists(body_hash)
-        assert await archive.get(body_hash) == body
-
-
-@given(bodies=st.lists(st.binary(max_size=200), max_size=8))
-async def test_any_bytes_come_back(archive: Archive, bodies: list[bytes]) -> None:
-    await archive.put(named(*bodies))
-    assert [await archive.get(sha256(body).hexdigest()) for body in bodies] == bodies
-
-
-async def test_putting_nothing_or_again_changes_nothing(archive: Archive) -> None:
-    await archive.put({})
-    bodies = named(b"one", b"two")
-    await archive.put(bodies)
-    await archive.put(bodies | named(b"three"))
-    assert {await archive.get(body_hash) for body_hash in bodies} == {b"one", b"two"}
-
-
-async def test_many_may_put_the_same_at_once(archive: Archive) -> None:
-    bodies = named(*(b"%d" % number for number in range(30)))
-    await asyncio.gather(*(archive.put(bodies) for _ in range(8)))
-    assert [await archive.get(body_hash) for body_hash in bodies] == list(bodies.values())
-
-
-async def test_what_is_not_there_is_said_to_be_missing(archive: Archive) -> None:
-    (body_hash,) = named(b"never put")
-    for _ in range(2):
-        assert not await archive.exists(body_hash)
-        with pytest.raises(Permanent, match=f"has no body {body_hash}.*crawl the page again") as caught:
-            await archive.get(body_hash)
-        assert caught.value.reason == "archive_missing"
-        await archive.put(named(b"another"))
-
-
-async def test_closing_loses_nothing_and_may_be_done_twice(archive: Archive) -> None:
-    bodies = named(b"before")
-    await archive.put(bodies)
-    await archive.close()
-    await archive.close()
-    assert await archive.get(*bodies) == b"before"
 
 
 # --- the packs --------------------------------------------------------------------------------------------------------
@@ -284,7 +237,7 @@ async def test_a_damaged_index_that_others_have_open_is_left_to_the_next(opening
     await one.put(bodies)
     await one.close()
     (folder / "packs" / "index.db").write_bytes(b"no database at all" * 500)
-    held = pack_index._hold(folder / "packs")
+    held = pack_index.hold(folder / "packs")
     with pytest.raises(Permanent, match=r"is damaged.*end them") as caught:
         await other.get(*bodies)
     assert caught.value.reason == "archive_unavailable"

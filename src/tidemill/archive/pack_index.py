@@ -59,9 +59,9 @@ class PackIndex:
         self._folder = folder
         self._path = index_path(folder)
         self._lock = RLock()
-        self._held = _hold(folder)
+        self._held = hold(folder)
         try:
-            self._connection = _connect(self._path)
+            self._connection = connect(self._path, _SCHEMA)
         except BaseException:
             os.close(self._held)
             raise
@@ -84,7 +84,7 @@ class PackIndex:
         """The places of those bodies that have one."""
         found: dict[bytes, Place] = {}
         with self._lock:
-            for some in _chunks(digests):
+            for some in chunks(digests):
                 statement = _FIND.format(",".join("?" * len(some)))
                 for digest, pack, offset, length, is_damaged in self._connection.execute(statement, some):
                     found[digest] = Place(pack, offset, length, bool(is_damaged))
@@ -109,6 +109,35 @@ class PackIndex:
                 " AND pack = (SELECT id FROM packs WHERE name = ?)"
             )
             connection.execute(statement, (digest, place.offset, place.pack))
+
+    def lay_out(self) -> None:
+        """Sort what is known by packs, for `counting` and `forget`: as it is now, for this connection alone."""
+        with self._lock:
+            self._connection.execute("DROP TABLE IF EXISTS temp.laid")
+            self._connection.execute(
+                "CREATE TEMP TABLE laid AS SELECT pack, hash, start, length FROM bodies ORDER BY pack"
+            )
+            self._connection.execute("CREATE INDEX temp.laid_pack ON laid (pack)")
+
+    def counting(self, pack: str) -> list[Record]:
+        """The records of a pack that count, as of `lay_out`: a body that was kept anew counts where it lies now."""
+        statement = "SELECT hash, start, length FROM laid WHERE pack = (SELECT id FROM packs WHERE name = ?)"
+        with self._lock:
+            return [Record(*row) for row in self._connection.execute(statement, (pack,))]
+
+    def forget(self, pack: str) -> None:
+        """A pack is gone, and with it what counted in it as of `lay_out`."""
+        with self._writing() as connection:
+            number = self._number(pack, indexed=0)
+            known = "SELECT hash FROM laid WHERE pack = ?1"
+            connection.execute(f"DELETE FROM bodies WHERE pack = ?1 AND hash IN ({known})", (number,))
+            connection.execute("DELETE FROM packs WHERE id = ?", (number,))
+
+    def count(self) -> int:
+        """How many bodies are known."""
+        with self._lock:
+            ((bodies,),) = self._connection.execute("SELECT count(*) FROM bodies")
+        return int(bodies)
 
     def refresh(self) -> int:
         """Read what the packs hold beyond what is known of them, and forget those that are gone or were cut.
@@ -140,7 +169,7 @@ class PackIndex:
         """Index what a pack holds from `start` on. It is flushed first: its writer may have died before doing so."""
         with (self._folder / name).open("rb") as pack:
             os.fsync(pack.fileno())
-            for some in _chunks(scan(pack, start, size)):
+            for some in chunks(scan(pack, start, size)):
                 with self._writing() as connection:
                     number = self._number(name, indexed=start)
                     connection.executemany(_ADD, [(each.digest, number, each.offset, each.length) for each in some])
@@ -182,7 +211,8 @@ def _sizes(folder: Path) -> dict[str, int]:
     return sizes
 
 
-def _chunks(things: Iterable[T]) -> Iterator[list[T]]:
+def chunks(things: Iterable[T]) -> Iterator[list[T]]:
+    """As many at a time as one statement, or one transaction, is good for."""
     remaining = iter(things)
     while some := list(islice(remaining, _ROWS)):
         yield some
@@ -208,7 +238,7 @@ def discard(folder: Path) -> bool:
         os.close(held)
 
 
-def _hold(folder: Path) -> int:
+def hold(folder: Path) -> int:
     """Say that the index is in use, until the descriptor is closed or its process is gone."""
     held = _open_lock(folder)
     try:
@@ -223,14 +253,15 @@ def _open_lock(folder: Path) -> int:
     return os.open(folder / "index.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """A connection whose commits survive a kill; a power cut may take the last ones, which are then read again."""
+def connect(path: Path, schema: str) -> sqlite3.Connection:
+    """A connection to an index of that schema. Its commits survive a kill; a power cut may take the last ones, and they
+    are read again."""
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
-        connection.executescript(_SCHEMA)
+        connection.executescript(schema)
     except BaseException:
         connection.close()
         raise

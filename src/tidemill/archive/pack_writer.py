@@ -1,12 +1,14 @@
 """The pack that a process appends to. In: the records of a batch. Out: where they lie, on the disk. Called by the
 archive.
 
-A pack has one writer for ever, so that no lock is needed to append. Others may read and index whole records at any
+A pack has one writer for ever, so that no lock is needed to append; the one that it holds tells who tidies up that the
+pack is in use. Others may read and index whole records at any
 time: a whole record is never taken back, and after any failure the next batch begins another pack.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -68,6 +70,7 @@ class PackWriter:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = descriptor = os.open(self._path, flags, 0o644)
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._end = os.write(descriptor, HEADER)
             flush_folder(self._folder)
         except BaseException:
@@ -90,5 +93,18 @@ def flush_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_in_use(pack: Path) -> bool:
+    """Whether a living process may append to a pack. Raises `OSError`."""
+    descriptor = os.open(pack, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
     finally:
         os.close(descriptor)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from tidemill.archive.files import BodyFiles
 from tidemill.archive.pack_format import Damaged, Record, decode, encode
 from tidemill.archive.pack_index import PackIndex, Place, discard, index_path
 from tidemill.archive.pack_writer import PACK_BYTES, PackWriter, flush_folder
+from tidemill.archive.shelf import FRESH_S
 from tidemill.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -34,11 +36,19 @@ T = TypeVar("T")
 class PackArchive:
     """Implements `archive.base.Archive` over a folder. Opens what it needs when it needs it."""
 
-    def __init__(self, root: Path, *, compression_level: int, pack_bytes: int = PACK_BYTES) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        compression_level: int,
+        pack_bytes: int = PACK_BYTES,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._root = root
-        self._folder = root / "packs"
+        self._now = now
+        self.folder = root / "packs"
         self._files = BodyFiles(root)
-        self._writer = PackWriter(self._folder, pack_bytes=pack_bytes)
+        self._writer = PackWriter(self.folder, pack_bytes=pack_bytes)
         self._compressor = zstd.ZstdCompressor(compression_level)
         self._index: PackIndex | None = None
         self._opening = Lock()
@@ -69,7 +79,7 @@ class PackArchive:
                 self._make_folders()
             except OSError as error:
                 raise faults.unwritable(self._root, error) from error
-            self._with_index(lambda index: self._append(index, bodies))
+            self.with_index(lambda index: self._append(index, bodies))
 
     def _append(self, index: PackIndex, bodies: Mapping[bytes, bytes]) -> None:
         present = self._present(index, list(bodies))
@@ -85,25 +95,31 @@ class PackArchive:
             raise
 
     def _present(self, index: PackIndex, digests: list[bytes]) -> set[bytes]:
-        """The bodies that need not be written: known, not known to be damaged, and their packs still there."""
+        """The bodies that need not be written: not known to be damaged, and in a pack that no sweep may touch."""
         places = index.find(digests)
         if not all(map(self._is_there, places.values())):
             index.refresh()
             places = index.find(digests)
-        return {digest for digest, place in places.items() if not place.is_damaged}
+        return {digest for digest, place in places.items() if not place.is_damaged and self._is_young(place)}
+
+    def _is_young(self, place: Place) -> bool:
+        """Whether its pack was written so lately that it stays until whoever puts the body has named it."""
+        with suppress(FileNotFoundError):
+            return self._now() - (self.folder / place.pack).stat().st_mtime < FRESH_S
+        return False
 
     def _is_there(self, place: Place) -> bool:
         try:
-            return (self._folder / place.pack).stat().st_size >= place.offset + place.length
+            return (self.folder / place.pack).stat().st_size >= place.offset + place.length
         except FileNotFoundError:
             return False
 
     def _make_folders(self) -> None:
         """Make the folder of packs, and its name durable all the way up."""
-        if self._folder.is_dir():
+        if self.folder.is_dir():
             return
-        made = [self._folder, *(each for each in self._folder.parents if not each.exists())]
-        self._folder.mkdir(parents=True, exist_ok=True)
+        made = [self.folder, *(each for each in self.folder.parents if not each.exists())]
+        self.folder.mkdir(parents=True, exist_ok=True)
         for each in made:
             flush_folder(each.parent)
 
@@ -111,7 +127,7 @@ class PackArchive:
 
     def _get(self, body_hash: str) -> bytes:
         digest = bytes.fromhex(body_hash)
-        found = self._with_index(lambda index: self._located(index, digest)) if self._folder.is_dir() else None
+        found = self.with_index(lambda index: self._located(index, digest)) if self.folder.is_dir() else None
         if found is None:
             body = self._files.read(body_hash)
             if body is None:
@@ -123,7 +139,7 @@ class PackArchive:
         except Damaged as error:
             with suppress(sqlite3.Error, OSError):  # a reader without the right to write says so all the same
                 self._ready().mark_damaged(digest, place)
-            where = f"{body_hash} in {self._folder / place.pack} at {place.offset}"
+            where = f"{body_hash} in {self.folder / place.pack} at {place.offset}"
             raise faults.corrupt(where, str(error), _REMEDY) from error
 
     def _located(self, index: PackIndex, digest: bytes) -> tuple[Place, bytes] | None:
@@ -136,20 +152,20 @@ class PackArchive:
 
     def _bytes(self, place: Place) -> bytes:
         """What lies there, or nothing if the system cannot read it: to the reader that is damage, too."""
-        with suppress(OSError), (self._folder / place.pack).open("rb", buffering=0) as pack:
+        with suppress(OSError), (self.folder / place.pack).open("rb", buffering=0) as pack:
             return os.pread(pack.fileno(), place.length, place.offset)
         return b""
 
     def _exists(self, body_hash: str) -> bool:
         digest = bytes.fromhex(body_hash)
-        is_packed = self._folder.is_dir() and bool(self._with_index(lambda index: index.find([digest])))
+        is_packed = self.folder.is_dir() and bool(self.with_index(lambda index: index.find([digest])))
         return is_packed or self._files.has(body_hash)
 
     # --- the index ---------------------------------------------------------------------------------------------------
 
-    def _with_index(self, use: Callable[[PackIndex], T]) -> T:
+    def with_index(self, use: Callable[[PackIndex], T]) -> T:
         """Do something with the index; if it turns out to be damaged, it is made anew, and the thing done again."""
-        path = index_path(self._folder)
+        path = index_path(self.folder)
         try:
             try:
                 return use(self._ready())
@@ -174,10 +190,10 @@ class PackArchive:
             return self._index
 
     def _open_index(self) -> PackIndex:
-        is_new = not index_path(self._folder).exists()
+        is_new = not index_path(self.folder).exists()
         if is_new:
-            discard(self._folder)  # what SQLite keeps beside a file that was deleted would spoil the new one
-        index = PackIndex(self._folder)
+            discard(self.folder)  # what SQLite keeps beside a file that was deleted would spoil the new one
+        index = PackIndex(self.folder)
         try:
             read = index.refresh()
         except BaseException:
@@ -192,8 +208,8 @@ class PackArchive:
             if self._index is not None:
                 self._index.close()
                 self._index = None
-            if not discard(self._folder):
-                raise faults.held_index(index_path(self._folder))
+            if not discard(self.folder):
+                raise faults.held_index(index_path(self.folder))
 
     def _close(self) -> None:
         with self._putting, self._opening:

@@ -37,6 +37,6 @@ async def _examine(settings: Settings) -> list[Diagnosis]:
         return findings
     try:
         async with opened(settings) as app:
-            return findings + await examine_kept(Patient(app.store, app.archive, app.indexer))
+            return findings + await examine_kept(Patient(app.store, app.archive, app.indexer, settings.archive_url))
     except TidemillError as error:
         return [*findings, Diagnosis("store", "fail", str(error))]

@@ -10,6 +10,7 @@ import typer
 
 from tidemill import __version__
 from tidemill.cli import (
+    archive,
     config,
     crawl,
     database,
@@ -46,6 +47,7 @@ app.add_typer(documents.app, name="documents")
 app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(sources_commands.app, name="sources")
 app.add_typer(runs.app, name="runs")
+app.add_typer(archive.app, name="archive")
 app.add_typer(config.app, name="config")
 app.add_typer(database.app, name="db")
 app.command("doctor")(doctor.doctor)

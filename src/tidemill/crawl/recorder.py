@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 
 from tidemill.archive.base import Archive
 from tidemill.crawl.reader import Catch
+from tidemill.errors import Transient
 from tidemill.models.host import HostPolicy
 from tidemill.models.outcome import Outcome
 from tidemill.models.visit import Fetched
@@ -18,11 +20,14 @@ from tidemill.store import ledger
 from tidemill.store.admission import Entry
 from tidemill.store.engine import Store
 from tidemill.store.hosts import Settled
+from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
 
 _LINGER_S = 0.02
 _PATIENCE_S = 0.5
 _MOST_BYTES = 16 * 1024 * 1024
+_OUTAGE_S = 5.0
+_log = get_logger(__name__)
 
 
 class Recorder:
@@ -61,6 +66,7 @@ class Recorder:
         self._lost = lost
         self._metrics = metrics
         self._queue: asyncio.Queue[Catch | None] = asyncio.Queue(maxsize=batch_size)
+        self._closing = asyncio.Event()
         self.error: BaseException | None = None
 
     async def put(self, catch: Catch) -> None:
@@ -83,6 +89,7 @@ class Recorder:
 
     async def close(self) -> None:
         """No more results will come."""
+        self._closing.set()
         if self.error is None:
             await self._queue.put(None)
 
@@ -130,7 +137,7 @@ class Recorder:
         for catch in batch:
             bodies.update(catch.aside)
         if bodies:
-            await self._archive.put(bodies)
+            await self._archived(bodies)
             self._metrics.observe_archived(len(bodies), loop.time() - started)
         fetched = [catch.fetched for catch in batch]
         recorded = await ledger.record(self._store, self._entry, fetched, self._policy)
@@ -145,6 +152,24 @@ class Recorder:
         if waiting:
             await self._announce(waiting)
         self._written(fetched)
+
+    async def _archived(self, bodies: Mapping[str, bytes]) -> None:
+        """Make bodies durable; while the archive cannot be reached, wait, and with that the whole crawl does.
+
+        Its leases stay alive meanwhile. Who is asked to stop does not wait: what is not written stays leased, and the
+        next crawl of the run fetches it again.
+        """
+        while True:
+            try:
+                await self._archive.put(bodies)
+            except Transient as error:
+                if self._closing.is_set():
+                    raise
+                _log.warning("the crawl waits for the archive", action="crawl.archive_waits", error=str(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), _OUTAGE_S)
+            else:
+                return
 
     def _count(self, written: Sequence[Fetched]) -> None:
         outcomes = Counter(each.outcome.value for each in written if each.outcome is not None)

@@ -43,6 +43,7 @@ class Patient:
     store: Store
     archive: Archive
     indexer: Indexer
+    place: str = "archive"
 
 
 def examine_machine(settings: Settings) -> list[Diagnosis]:
@@ -119,7 +120,7 @@ async def _archive(patient: Patient) -> Diagnosis:
         hashes = list((await connection.execute(statement)).scalars())
     for body_hash in hashes:
         await patient.archive.get(body_hash)
-    return Diagnosis("archive", "ok", f"{total} captures, the newest {len(hashes)} read and verified")
+    return Diagnosis("archive", "ok", f"{patient.place}: {total} captures, the newest {len(hashes)} read and verified")
 
 
 async def _search(indexer: Indexer) -> Diagnosis:

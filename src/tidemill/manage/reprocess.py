@@ -20,6 +20,7 @@ from tidemill import __version__
 from tidemill.archive.base import Archive
 from tidemill.errors import Conflict, TidemillError
 from tidemill.manage.effects import Summary, foretold
+from tidemill.manage.presence import at_work
 from tidemill.models.capture import Capture
 from tidemill.models.document import Json, Processed
 from tidemill.models.failure import Failure
@@ -110,7 +111,7 @@ async def reprocess(
     """
     await _shown(tools.store, request)  # an unknown source is no job
     await workers.reclaim(tools.store, tools.lease_s)
-    async with _registered(tools) as worker:
+    async with at_work(tools.store, KIND, tools.lease_s) as worker:
         job, progress = await _begun(tools, request, worker, restart=restart)
         try:
             return await _go_on(tools, job, progress, stop, tell)
@@ -247,28 +248,6 @@ async def _computing(tools: Tools, *, pays: bool) -> AsyncIterator[Callable[[Cap
             return await computer.compute(capture, rules[capture.source_id])
 
         yield compute
-
-
-@asynccontextmanager
-async def _registered(tools: Tools) -> AsyncIterator[Worker]:
-    """This process among the workers, its heart beating, until the block ends."""
-    worker = await workers.register(tools.store, KIND)
-
-    async def beating() -> None:
-        while True:
-            await asyncio.sleep(tools.lease_s / 4)
-            try:
-                await workers.beat(tools.store, worker)
-            except TidemillError as error:
-                _log.warning("heartbeat failed", action="worker.heartbeat", reason=error.reason, error=str(error))
-
-    heart = asyncio.create_task(beating(), name="reprocess heartbeat")
-    try:
-        yield worker
-    finally:
-        heart.cancel()
-        await asyncio.gather(heart, return_exceptions=True)
-        await workers.leave(tools.store, worker)
 
 
 async def _shown(store: Store, request: Request) -> Shown:

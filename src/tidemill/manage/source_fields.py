@@ -100,6 +100,14 @@ FIELDS: Mapping[str, About] = MappingProxyType(
         "api.first_page": About("`1`", "the first value of `page_parameter`", 0, _COUNT),
         "feed": About("see below", "for `feed`: what its entries are for"),
         "feed.follow": About("`true`", "fetch the entries' pages; otherwise the entries themselves are the documents"),
+        "retention": About("see below", "how long what was fetched is kept"),
+        "retention.captures_days": About(
+            "for ever",
+            "days after which a capture may go with the next [sweep](../howto/archive.md#tidy-up), unless its page"
+            " still shows it",
+            0.01,
+            _YEARS_H / 24,
+        ),
         "process": About("see below", "what is made of the pages, and what a document must be like"),
         **PROCESS_FIELDS,
     }

@@ -206,6 +206,16 @@ class FeedRules:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionRules:
+    """How long what a source left is kept: captures older than so many days may go; `None` keeps all of them.
+
+    What a page shows now, and what is not processed, stays however old it is; documents and versions keep their text.
+    """
+
+    captures_days: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSpec:
     """A source as its owner writes it. `None` means the setting's default.
 
@@ -245,6 +255,7 @@ class SourceSpec:
     recrawl: RecrawlRules = field(default_factory=RecrawlRules)
     api: ApiRules = field(default_factory=ApiRules)
     feed: FeedRules = field(default_factory=FeedRules)
+    retention: RetentionRules = field(default_factory=RetentionRules)
     process: ProcessRules = field(default_factory=ProcessRules)
 
 

@@ -19,6 +19,7 @@ from tidemill.models.source import ProcessRules
 from tidemill.process.llm.model import LanguageModel
 from tidemill.process.pool import WorkerPool
 
+LOST = frozenset({"archive_missing", "archive_corrupt"})
 MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 
 
@@ -35,6 +36,8 @@ class Computer:
             try:
                 body = await self._archive.get(capture.body_hash)
             except Permanent as error:
+                if error.reason not in LOST:
+                    raise  # the archive's fault, and no capture's
                 return Failure(reason=error.reason, error_type=type(error).__name__, message=str(error))
             running = self._pool.run(capture, body, rules)
             del body  # the pool has its own copy, and large ones add up

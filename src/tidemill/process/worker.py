@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tidemill.archive.base import Archive
+from tidemill.errors import Transient
 from tidemill.models.capture import Capture
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
@@ -30,6 +32,7 @@ from tidemill.telemetry.metrics import Metrics
 
 _LANES = 2
 _POLL_S = 0.5
+_OUTAGE_S = 5.0
 _log = get_logger(__name__)
 
 
@@ -87,7 +90,18 @@ class Processor:
                         return
                     await self._wait(stop)
                     continue
-            await self._work(claim)
+            try:
+                await self._work(claim)
+            except Transient as error:
+                if until_idle or error.reason != "archive_unavailable":
+                    raise
+                _log.warning("processing waits", action="process.waits", reason=error.reason, error=str(error))
+                await self._pause(stop)
+
+    async def _pause(self, stop: asyncio.Event) -> None:
+        """What a capture needs cannot be reached; the claim was given back, and costs nobody an attempt."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _OUTAGE_S)
 
     async def _wait(self, stop: asyncio.Event) -> None:
         """Until there is news, or it is time to look again (captures put back with a delay announce nothing)."""

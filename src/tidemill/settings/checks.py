@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from tidemill.settings.archive_checks import check_archive
 from tidemill.settings.problems import Problem
 from tidemill.settings.tree import Settings
 
 SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "database.url": ("sqlite", "postgresql", "postgres"),
-        "archive.url": ("file",),
+        "archive.url": ("file", "s3"),
         "queue.url": ("database", "redis", "rediss", "amqp", "amqps"),
         "search.url": ("tantivy",),
     }
@@ -32,6 +33,7 @@ _STRICT_SSL = ("require", "verify-ca", "verify-full")
 def check(settings: Settings) -> Iterator[Problem]:
     """Every problem of the tree as a whole; `origin` is left for the caller to fill in."""
     yield from _check_urls(settings)
+    yield from check_archive(settings.archive)
     yield from _check_crawl(settings)
     yield from _check_order(settings)
     if settings.profile == "production":

@@ -52,6 +52,29 @@ class ArchiveSettings(_Group):
 
     url: str = Field("", description="Archive URL; empty: `file://<data_dir>/archive`")
     compression_level: int = Field(3, ge=1, le=19, description="zstd level of archived bodies")
+    credentials: Literal["settings", "chain"] = Field(
+        "settings",
+        description="Who says the keys of S3: `access_key` and `secret_key`, or the provider's own chain (variables,"
+        " web identity, container, instance)",
+    )
+    access_key: SecretStr | None = Field(None, description="Access key of S3")
+    secret_key: SecretStr | None = Field(None, description="Secret key of S3")
+    region: str = Field("us-east-1", min_length=1, description="Region of the bucket")
+    endpoint: str = Field("", description="URL of the S3 server; empty: Amazon's of the region")
+    allow_http: bool = Field(False, description="Allow an endpoint without TLS")
+    addressing: Literal["auto", "path", "virtual"] = Field(
+        "auto",
+        description="Where the bucket stands: in the path or in the host name; `auto`: in the path if there is an"
+        " `endpoint`",
+    )
+    encryption: Literal["none", "AES256", "aws:kms"] = Field(
+        "none", description="Server-side encryption that is asked for with each object"
+    )
+    kms_key: str = Field("", description="Key identifier for `aws:kms`; empty: the account's own")
+    request_timeout_s: float = Field(30.0, gt=0, le=3600, description="Longest time for one request to S3")
+    deadline_s: float = Field(
+        120.0, gt=0, le=3600, description="Longest time for one operation of S3 with all its retries"
+    )
 
 
 class QueueSettings(_Group):

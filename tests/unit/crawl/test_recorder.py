@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from tests.unit.crawl.making import SITE, FakeClient, answer, fetcher, visit
 
+from tidemill.crawl import recorder as recorder_module
 from tidemill.crawl.fetcher import Catch
 from tidemill.crawl.recorder import Recorder
-from tidemill.errors import Permanent
+from tidemill.errors import Permanent, Transient
 from tidemill.models.host import HostPolicy, HostState
 from tidemill.models.outcome import Outcome
 from tidemill.models.source import RecrawlRules
@@ -56,6 +57,12 @@ class Books:
 
     async def heed(self, settled: Settled) -> None:
         self.heeded.append(settled)
+
+    async def written(self, times: int) -> None:
+        """Until archive and ledger were asked so often."""
+        async with asyncio.timeout(5):
+            while len(self.log) < times:  # noqa: ASYNC110 - what is tested knows nothing of events
+                await asyncio.sleep(0.01)
 
     def lost(self) -> None:
         self.losses += 1
@@ -213,3 +220,33 @@ async def test_an_error_stops_everything_and_nobody_waits_in_vain(books: Books) 
     assert recorder.error is books.error
     assert books.told == []
     assert ("ledger", 1) not in books.log
+
+
+async def test_while_the_archive_cannot_be_reached_it_waits_and_enters_nothing(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "_OUTAGE_S", 0.01)
+    books.error = Transient("gone", reason="archive_unavailable")
+    recorder = books.recorder()
+    writing = asyncio.create_task(recorder.run())
+    await recorder.put(await page("x"))
+    await books.written(3)
+    assert {what for what, _ in books.log} == {"archive"}
+    books.error = None
+    await books.written(len(books.log) + 2)
+    assert books.log[-1] == ("ledger", 1)
+    await recorder.close()
+    await asyncio.wait_for(writing, 5)
+    assert len(books.told) == 1
+
+
+async def test_who_is_asked_to_stop_does_not_wait_for_the_archive(books: Books) -> None:
+    books.error = Transient("gone", reason="archive_unavailable")
+    recorder = books.recorder()
+    writing = asyncio.create_task(recorder.run())
+    await recorder.put(await page("x"))
+    await books.written(1)
+    await recorder.close()
+    with pytest.raises(Transient):
+        await asyncio.wait_for(writing, 5)
+    assert books.told == []

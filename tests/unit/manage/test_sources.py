@@ -61,6 +61,7 @@ request:
   proxies: ["http://proxy.example:3128", "http://me:${secret:proxy}@proxy.example:3128", "${secret:whole_proxy}"]
   proxy_rotation: host
 recrawl: {first_hours: 6, min_hours: 0.5, max_hours: 48, lastmod: false}
+retention: {captures_days: 90}
 process: {min_words: 1, languages: [en], required: [title]}
 """
 ELSEWHERE = {"base_url", "api", "feed"}
@@ -90,6 +91,7 @@ def test_a_file_with_every_field(file: Path) -> None:
     assert (spec.query, spec.obey) == (QueryRules(("id", "page"), ("sort",)), ObeyRules(False, False, True))
     assert spec.recrawl == RecrawlRules(6, 0.5, 48, False)
     assert spec.priority == "low"
+    assert spec.retention.captures_days == 90
     assert spec.request.headers["X-Api-Key"] == "${secret:key}"
     assert all(
         f"\n{field.name}: " in f"\n{FULL}".replace(":\n", ": ")

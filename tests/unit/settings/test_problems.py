@@ -132,3 +132,27 @@ def test_production_needs_no_key_for_an_open_address(tmp_path: Path) -> None:
     """A key is made at the first start instead."""
     settings = load_settings({"api.host": "0.0.0.0", "profile": "production"}, environ={}, directory=tmp_path)
     assert settings.api.keys == ()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"url": "s3://bucket/x"}, ["archive.access_key = none", "archive.secret_key = none"]),
+        ({"url": "s3://Bucket/x", "credentials": "chain"}, ["archive.url = s3://Bucket/x (command line): no bucket"]),
+        ({"url": f"s3://me:{CANARY}@bucket", "credentials": "chain"}, ["archive.url = s3://me:***@bucket"]),
+        ({"url": "s3://bucket/../x", "credentials": "chain"}, ["more than a bucket and a prefix"]),
+        ({"url": "s3://bucket", "credentials": "chain", "access_key": CANARY}, ["archive.access_key = ***"]),
+        ({"url": "s3://bucket", "credentials": "chain", "endpoint": "http://127.0.0.1:9"}, ["no TLS; use https"]),
+        ({"url": "s3://bucket", "credentials": "chain", "endpoint": "bucket.example"}, ["not the URL of a server"]),
+        ({"url": "s3://bucket", "credentials": "chain", "kms_key": "k"}, ["archive.kms_key = k"]),
+        ({"url": "ftp://bucket"}, ["begin it with file: or s3:"]),
+    ],
+)
+def test_what_does_not_fit_for_an_archive_on_s3_is_told(
+    tmp_path: Path, overrides: dict[str, str], said: list[str]
+) -> None:
+    found = problems(tmp_path, {f"archive.{name}": value for name, value in overrides.items()})
+    assert len(found) == len(said)
+    for line, part in zip(found, said, strict=True):
+        assert part in line
+        assert CANARY not in line
