@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import and_, delete, exists, func, select
 
+from tidemill.store import locks
 from tidemill.store.engine import Store
 from tidemill.store.tables import captures, dead_letters, documents, events, pages, runs
 
@@ -66,7 +67,7 @@ async def expire(store: Store, source_id: str, before: datetime) -> int:
     """
     gone = 0
     while True:
-        async with store.write() as connection:
+        async with store.write(*locks.of_sources([source_id])) as connection:
             open_runs = select(runs.c.id).where(runs.c.source_id == source_id, runs.c.finished_at.is_(None)).limit(1)
             if (await connection.execute(open_runs)).first() is not None:
                 return gone
