@@ -30,7 +30,9 @@ from tidemill.process.steps.markdown import make_safe
         ("[a](java\tscript:x)", "[a]\\(java\tscript:x)"),
         ("[![a](javascript:x)](/y)", "[![a](#)](/y)"),
         ("[a](javascript:x`) `b` c", "[a]\\(javascript:x`) `b` c"),
-        ("[a](<b`c d>)", "[a](b`c%20d)"),
+        ("[a](<b c>)", "[a](b%20c)"),
+        ("[a](<\\`b c>`>)", "[a](&lt;\\`b c>`>)"),
+        ("[a](<javascript:`b>)", "[a](&lt;javascript:`b>)"),
     ],
 )
 def test_code_and_targets(markdown: str, safe: str) -> None:

@@ -23,7 +23,7 @@ _RUN = re.compile(r"`{3,}")
 _TICKS = re.compile(r"(\\*)(`+)")
 _TAG = re.compile(r"<(?=[a-zA-Z/!?\\])")
 _ESCAPED_TAG = re.compile(r"(\\+)<(?=[a-zA-Z/!?\\])")
-_ANGLE_TARGET = re.compile(r"\]\([ \t]*<([^<>\n]*)>")
+_ANGLE_TARGET = re.compile(r"\]\([ \t]*<([^<>\n`]*)>")  # With a backtick it stays: quoting may be what ends code.
 _OPEN_TARGET = re.compile(r"(\]\([ \t>]*)<")
 _LINK = re.compile(r"\]\(([ \t>]*)([^\s()<>\[\]]*)(?=([^()<>\n]*)(\n|\Z)?)")
 _OLD_LINK = re.compile(r"\]([ \t])\((?=([^()<>\n]*))")
@@ -31,7 +31,7 @@ _DEFINITION = re.compile(r"\]:(?=[ \t>]*([^\s()<>\]]*)([^()<>\]\n]*))")
 _TITLE_OR_END = re.compile(r"\s*(?:[\"'(]|$)")
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
 _NOT_IN_SCHEMES = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
-_ALLOWED_IN_URLS = "/:?#[]@!$&'*+,;=%~-._`"
+_ALLOWED_IN_URLS = "/:?#[]@!$&'*+,;=%~-._"
 _RUN_BY_BROWSERS = "javascript vbscript livescript jscript mocha data blob filesystem file about view-source"
 _RUNNING = frozenset(_RUN_BY_BROWSERS.split())
 
