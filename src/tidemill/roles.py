@@ -32,6 +32,8 @@ _SWEEP_S = 0.25
 _AFTER_FAILURE_S = 2.5
 _LONGEST_AFTER_FAILURE_S = 300.0
 _PATIENCE_S = 10.0
+_AWAY_S = 1.0
+_DATABASE_AWAY = frozenset({"database_unavailable", "database_connections"})
 _log = get_logger(__name__)
 
 
@@ -90,15 +92,21 @@ async def crawler(
     captured: Callable[[], None] = lambda: None,
     own_signals: Callable[[], None] = lambda: None,
 ) -> None:
-    """Take up every run that waits for a crawler, a few at a time, until `stop` is set."""
+    """Take up every run that waits for a crawler, a few at a time, until `stop` is set. Waits for its servers."""
+    await _lasting("crawler", stop, lambda: _crawling(app, stop, captured, own_signals))
+
+
+async def _crawling(
+    app: App, stop: asyncio.Event, captured: Callable[[], None], own_signals: Callable[[], None]
+) -> None:
     await workers.reclaim(app.store, app.settings.crawl.lease_s)
-    async with _registered(app, "crawler") as worker:
+    async with _registered(app, "crawler", stop) as worker:
         loop = asyncio.get_running_loop()
         active: dict[str, asyncio.Task[bool]] = {}
         failed: dict[str, tuple[int, float]] = {}  # how often in a row, and when to try again
         try:
             while not stop.is_set():
-                for run_id in await _waiting(app):
+                for run_id in await runs.waiting(app.store):
                     is_due = failed.get(run_id, (0, 0.0))[1] <= loop.time()
                     if len(active) < _PARALLEL_RUNS and run_id not in active and is_due:
                         work = _crawl_one(app, run_id, worker, stop, captured=captured, own_signals=own_signals)
@@ -117,18 +125,14 @@ async def crawler(
             await asyncio.gather(*active.values(), return_exceptions=True)
 
 
-async def _waiting(app: App) -> list[str]:
-    """The runs that wait for a crawler; none while the database is away, which ends no role."""
-    try:
-        return await runs.waiting(app.store)
-    except Transient as error:
-        _log.warning("waiting for the database", action="role.wait", reason=error.reason, error=str(error))
-        return []
-
-
 async def processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:
-    """Process captures until `stop` is set; `news` is set when a crawler of this process has made some."""
-    async with _registered(app, "processor") as worker:
+    """Process captures until `stop` is set; `news` is set when a crawler of this process has made some. Waits for its
+    servers."""
+    await _lasting("processor", stop, lambda: _processor(app, stop, news))
+
+
+async def _processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:
+    async with _registered(app, "processor", stop) as worker:
         pool, working = _processing(app, worker)
 
         async def telling() -> None:
@@ -282,8 +286,11 @@ def _processing(app: App, worker: Worker) -> tuple[WorkerPool, Processor]:
 
 
 @asynccontextmanager
-async def _registered(app: App, role: str) -> AsyncIterator[Worker]:
-    """This process among the workers, its heart beating and its eye on the others, until the block ends."""
+async def _registered(app: App, role: str, stop: asyncio.Event | None = None) -> AsyncIterator[Worker]:
+    """This process among the workers, its heart beating and its eye on the others, until the block ends.
+
+    With `stop` the database is waited for at the end, until that is set: a worker that lives on may keep nothing.
+    """
     await _reach_queue(app)
     worker = await workers.register(app.store, role)
     tasks = [
@@ -297,7 +304,34 @@ async def _registered(app: App, role: str) -> AsyncIterator[Worker]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await workers.leave(app.store, worker)
+        await _leave(app, worker, stop)
+
+
+async def _leave(app: App, worker: Worker, stop: asyncio.Event | None) -> None:
+    while True:
+        try:
+            return await workers.leave(app.store, worker)
+        except Transient as error:
+            if stop is None or stop.is_set():
+                raise
+            _away(worker.role, error)
+            await _sleep(stop, _AWAY_S)
+
+
+async def _lasting(role: str, stop: asyncio.Event, play: Callable[[], Awaitable[None]]) -> None:
+    """Play a role until `stop` is set; after an outage begin it anew, as a worker that holds nothing."""
+    while not stop.is_set():
+        try:
+            await play()
+        except Transient as error:
+            _away(role, error)
+            await _sleep(stop, _AWAY_S)
+        else:
+            return
+
+
+def _away(role: str, error: Transient) -> None:
+    _log.warning("waiting for a server", action="role.wait", role=role, reason=error.reason, error=str(error))
 
 
 async def _reach_queue(app: App) -> None:
@@ -373,7 +407,9 @@ async def _logged(run_id: str, work: Awaitable[None]) -> bool:
     """
     try:
         await work
-    except Exception as error:  # noqa: BLE001 - said, kept with the run, and tried again
+    except Exception as error:
+        if isinstance(error, Transient) and error.reason in _DATABASE_AWAY:
+            raise  # what this worker still holds can only be given back when the database is there again
         reason = error.reason if isinstance(error, TidemillError) else "internal_error"
         unforeseen = not isinstance(error, TidemillError)
         _log.error(

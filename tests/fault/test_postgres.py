@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from tests.fault.test_roles import begun
 from tests.harness.command import Tidemill
-from tests.harness.postgres import Server, in_own_loop, need_postgres
+from tests.harness.postgres import Server, again, in_own_loop, need_postgres, own_postgres
 from tests.harness.reports import Report, report
 from tests.harness.served_books import ServedBooks
 from tests.harness.watch import all_gone, children, progress, until, until_progress
@@ -96,6 +98,35 @@ def test_when_every_connection_is_cut_the_same_command_goes_on(site: Site, serve
         until(lambda: not served.books.rows(cut), what="the end of all connections")
         served.tidemill(*crawl_command(site)).expect(0)
     assert_the_same(served, site, undisturbed)
+
+
+def test_roles_outlive_the_server_and_go_on_when_it_is_back(
+    site: Site, tidemill: Tidemill, undisturbed: Report, rng: random.Random
+) -> None:
+    """A server that is killed under a crawler and a processor, and started again, twice."""
+    with own_postgres() as server:
+        url = in_own_loop(server.empty())
+        house = tidemill.with_settings(f"database.url={url}", "process.batch_size=4", "logging.level=INFO")
+        served = Served(server, house, ServedBooks(tidemill.data_dir, url))
+        with begun(house, site), house.start("crawler") as crawler, house.start("processor") as processor:
+            for point in sorted(rng.uniform(0.1, 0.8) for _ in range(2)):
+                until_progress(crawler, served.books, point, len(undisturbed.ledger))
+                assert server.process is not None
+                server.process.send_signal(signal.SIGQUIT)  # what it does not write down now is gone
+                server.process.wait(30)
+                time.sleep(rng.uniform(0.5, 2.5))
+                again(server)
+            until(lambda: is_complete(served), timeout_s=120, what="the end of the run")
+            assert crawler.alive
+            assert processor.alive
+            for role in (crawler, processor):
+                role.signal_group(signal.SIGTERM)
+            said = [role.wait(60).expect(0).stderr for role in (crawler, processor)]
+        assert any("waiting for a server" in each for each in said), said
+        assert not any("Traceback" in each for each in said), said
+        assert served.books.count("workers", "true") == 0
+        house("process").expect(0)
+        assert_the_same(served, site, undisturbed)
 
 
 def is_complete(served: Served) -> bool:

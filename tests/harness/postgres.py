@@ -19,8 +19,9 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -43,7 +44,6 @@ _INITDB = ("--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--ic
 _OPTIONS = {
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "shared_buffers": "64MB",
     "max_connections": "200",
     "autovacuum": "off",
@@ -110,13 +110,40 @@ def need_postgres() -> Server:
     given = os.environ.get(_URL)
     if given:
         return _with_end(Server(given))
+    return _with_end(_start(_needed_binaries()))
+
+
+@contextmanager
+def own_postgres() -> Iterator[Server]:
+    """A server that a test may kill and start again (`again`); skips the test if there can be none."""
+    server = _start(_needed_binaries(), durable=True)
+    try:
+        yield server
+    finally:
+        _end(server)
+
+
+def again(server: Server) -> None:
+    """Start a server that was killed, over what it has left."""
+    assert server.hba is not None
+    folder = server.hba.parent.parent
+    server.process = run_server(_needed_binaries(), folder, _arguments(make_url(server.url).port, durable=True))
+
+
+def _arguments(port: int | None, *, durable: bool) -> list[str]:
+    """`durable`: what was committed survives that the server is killed."""
+    options = {**_OPTIONS, "port": port, "synchronous_commit": "on" if durable else "off"}
+    return [f"-c{name}={value}" for name, value in options.items()]
+
+
+def _needed_binaries() -> Path:
     binaries = _binaries()
     if binaries is None:
         problem = apt_install(_PACKAGE, lambda: _binaries() is not None)
         binaries = _binaries()
         require("PostgreSQL", binaries is not None, problem or f"install its server, or name one in {_URL}")
     assert binaries is not None
-    return _with_end(_start(binaries))
+    return binaries
 
 
 def _binaries() -> Path | None:
@@ -126,7 +153,7 @@ def _binaries() -> Path | None:
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
-def _start(binaries: Path) -> Server:
+def _start(binaries: Path, *, durable: bool = False) -> Server:
     folder = Path(tempfile.mkdtemp(prefix="tidemill-pg-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     user = "postgres" if os.geteuid() == 0 else None
@@ -144,8 +171,7 @@ def _start(binaries: Path) -> Server:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = [f"-c{name}={value}" for name, value in {**_OPTIONS, "port": port}.items()]
-    process = run_server(binaries, folder, options)
+    process = run_server(binaries, folder, _arguments(port, durable=durable))
     return Server(f"postgresql://tidemill@127.0.0.1:{port}/postgres", process, folder / "data" / "pg_hba.conf")
 
 

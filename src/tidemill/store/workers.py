@@ -74,7 +74,7 @@ async def _resign(store: Store, worker_id: str) -> None:
 
 
 async def leave(store: Store, worker: Worker) -> None:
-    """Give back everything this worker still holds, and take it off the list."""
+    """Give back everything this worker still holds, and take it off the list. May be tried again if that fails."""
     await _resign(store, worker.id)
     worker.lock_path.unlink(missing_ok=True)
     os.close(worker.lock_fd)
