@@ -134,7 +134,7 @@ async def test_a_crawl_that_fails_gives_back_what_it_leased(house: House, monkey
 
 def app_of(house: House) -> App:
     """What a role needs of an application that fetches nothing."""
-    app = Mock(spec_set=("store", "archive", "client", "settings", "metrics"))
+    app = Mock(spec_set=("store", "archive", "queue", "pressure", "client", "settings", "metrics"))
     app.store = house.store
     return app
 

@@ -69,7 +69,7 @@ async def process_some(house: House, drafts: dict[str, Sequence[Draft]], rng: ra
             continue
         batch = [(each, result_of(each, drafts[each.url.removeprefix(SITE)])) for each in some]
         await store_batch(house.store, token, batch, max_attempts=3)
-    return (await captures.backlog(house.store))[0] > 0
+    return bool(await captures.backlog(house.store))
 
 
 async def contents(house: House) -> list[tuple[object, ...]]:

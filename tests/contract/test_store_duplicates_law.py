@@ -113,7 +113,7 @@ async def told(
                 run, {path: repr(given) if given else 410 for path, given in site.items()}, limit=rng.randint(1, 5)
             )
             drafts = {path: [shown(given)] for path, given in site.items() if given}
-            while (await captures.backlog(house.store))[0]:
+            while await captures.backlog(house.store):
                 token, claimed = await house.claim(rng.randint(1, 4))
                 rng.shuffle(claimed)
                 kept = [each for each in claimed if rng.random() < 0.8]
