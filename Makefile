@@ -25,7 +25,7 @@ check: setup ## Format, lint, strict types, import rules, documentation, secrets
 	@sh scripts/check.sh
 
 test: setup ## All tests, the fault tests in their short form
-	@$(PY) -m pytest -q $(TESTS) $(ARGS)
+	@$(PY) -m pytest -q -n auto $(TESTS) $(ARGS)
 
 test-fast: setup ## The unit tests: no socket, no database, seconds
 	@$(PY) -m pytest -q -n auto tests/unit $(ARGS)
