@@ -197,7 +197,9 @@ async def test_popups_dialogs_and_downloads_come_to_nothing(house: House) -> Non
 
 
 async def test_pages_are_open_side_by_side_and_never_too_many(house: House) -> None:
-    page = "<script>fetch('/in').then(() => fetch('/out')).then(() => document.body.append('done'))</script>"
+    stay = "new Promise(done => setTimeout(done, 300))"
+    script = f"fetch('/in').then(() => {stay}).then(() => fetch('/out')).then(() => document.body.append('done'))"
+    page = f"<script>{script}</script>"
     site, browser = house.serving({"/": page, "/in": "x", "/out": "x"})
     found = await asyncio.gather(*(browser.fetch(site.url()) for _ in range(5)))
     assert all("done" in each.html for each in found)
