@@ -144,8 +144,10 @@ async def test_the_archive_of_another_database_is_not_swept(mill: Mill, tmp_path
     url = mill.app.settings.archive_url
     async with house(tmp_path / "other", **{"archive.url": url}) as stranger:
         tools = Tools(stranger.store, stranger.archive, lease_s=30.0)
+        stranger.store.url = "postgresql://mill:hunter2@db.example/mill"  # pragma: allowlist secret
         with pytest.raises(Conflict, match="do not belong together") as caught:
             await archives.sweep(tools, rules_of(7 * DAY_S, dry_run=False), asyncio.Event())
+        assert "hunter2" not in f"{caught.value} {stranger.store!r}"
     assert caught.value.reason == "archive_foreign"
 
 

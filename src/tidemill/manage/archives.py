@@ -112,7 +112,7 @@ async def _refuse_strangers(tools: Tools) -> None:
     """A sweep with the wrong database would find nothing named."""
     if await store_named.is_untouched(tools.store) and (await shelf_of(tools.archive).packs()):
         raise Conflict(
-            f"the database {tools.store.url} is empty and the archive is not, so they do not belong together, and a"
+            f"the database {tools.store.name} is empty and the archive is not, so they do not belong together, and a"
             " sweep would remove everything; check database.url, archive.url and --data-dir",
             reason="archive_foreign",
         )

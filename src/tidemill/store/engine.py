@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -52,9 +52,12 @@ class Database(Protocol):
 
 @dataclass(slots=True)
 class Store:
-    """The database of one process. `lock_folder` is where the workers of this machine keep their locks."""
+    """The database of one process. `lock_folder` is where the workers of this machine keep their locks.
 
-    url: str
+    `url` is as it was given, perhaps with a password: messages say `name`.
+    """
+
+    url: str = field(repr=False)
     database: Database
     writer: AsyncEngine
     reader: AsyncEngine
