@@ -10,7 +10,8 @@ import fcntl
 import os
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -48,9 +49,7 @@ async def register(store: Store, role: str) -> Worker:
     folder = store.lock_folder
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{worker_id}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    worker = Worker(id=worker_id, role=role, lock_path=path, lock_fd=descriptor)
+    worker = Worker(id=worker_id, role=role, lock_path=path, lock_fd=_locked(path))
     async with store.write() as connection:
         await _enter(connection, worker, store.now())
     return worker
@@ -91,6 +90,7 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
     async with store.read() as connection:
         rows = (await connection.execute(select(workers.c.id, workers.c.heartbeat_at))).all()
         unlisted = [row[0] for row in await connection.execute(_unlisted())]
+    _sweep(store.lock_folder, {row.id for row in rows})
     oldest = store.now() - timedelta(seconds=lease_s)
     others = [row for row in rows if own is None or row.id != own.id]
     dead = [row.id for row in others if row.heartbeat_at < oldest or _abandoned(store.lock_folder / f"{row.id}.lock")]
@@ -109,6 +109,25 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
 async def _enter(connection: AsyncConnection, worker: Worker, now: datetime) -> None:
     row = {"id": worker.id, "role": worker.role, "hostname": socket.gethostname(), "pid": os.getpid()}
     await connection.execute(insert(workers).values(**row, started_at=now, heartbeat_at=now))
+
+
+def _locked(path: Path) -> int:
+    """The descriptor of a new lock file whose lock is held. A sweep may look at the file before it is locked, and take
+    it away: then once more."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
+        os.close(descriptor)
+
+
+def _sweep(folder: Path, listed: Collection[str]) -> None:
+    """Remove the lock files of processes that died before they were listed, or while they were taken off the list."""
+    for path in folder.glob("*.lock"):
+        if path.stem not in listed and _abandoned(path):
+            path.unlink(missing_ok=True)
 
 
 def _running_alone(dead: Sequence[str]) -> ColumnElement[bool]:
