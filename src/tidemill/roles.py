@@ -13,10 +13,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tidemill.app import App
-from tidemill.crawl.crawler import Tools, crawl, never
 from tidemill.errors import TidemillError, Transient
 from tidemill.models.run import Run, RunState
-from tidemill.process.extract.registry import handled_media_types
 from tidemill.store import events, leases, runs, sources, workers
 from tidemill.store.workers import Worker
 from tidemill.telemetry.logs import bind, get_logger
@@ -209,6 +207,9 @@ async def _crawl_one(
     own_signals: Callable[[], None] = lambda: None,
 ) -> None:
     """Fetch what a run has to fetch; leave it `interrupted` if that cannot be done to the end."""
+    from tidemill.crawl.crawler import Tools, crawl, never  # a processor alone has no use for it
+    from tidemill.process.extract.registry import handled_media_types
+
     await runs.begin(app.store, run_id, worker.id)
     if await runs.state(app.store, run_id) is not RunState.RUNNING:
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from tidemill.archive.base import Archive
 from tidemill.errors import Permanent
@@ -16,8 +17,10 @@ from tidemill.models.capture import Capture
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.models.source import ProcessRules
-from tidemill.process.llm.model import LanguageModel
 from tidemill.process.pool import WorkerPool
+
+if TYPE_CHECKING:  # most have no model, and need not wait for its libraries
+    from tidemill.process.llm.model import LanguageModel
 
 LOST = frozenset({"archive_missing", "archive_corrupt"})
 MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
