@@ -21,6 +21,7 @@ from functools import cache
 from queue import SimpleQueue
 from typing import Any, BinaryIO
 
+from tidemill.archive.extents import Unreadable
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.process.failures import describe
@@ -30,6 +31,9 @@ from tidemill.process.steps import entities
 
 MAX_RESULT_BYTES = 256 * 1024 * 1024
 """What one capture may come to."""
+
+UNREADABLE = "unreadable"
+"""The reason of a failure that is not the capture's: its body must be had of the archive."""
 
 _EAGER_BYTES = 4 * 1024 * 1024  # A larger task is not read while another one runs: both would have to fit.
 _DRAINED_BYTES = 64 * 1024
@@ -102,6 +106,8 @@ def _run(held: list[bytes | None]) -> Processed | Failure:
         result: Processed = _import(function)(*arguments)
     except MemoryError as error:
         return describe(error, reason="out_of_memory")
+    except Unreadable as error:
+        return describe(error, reason=UNREADABLE)
     except BaseException as error:  # noqa: BLE001 - the edge of the worker: any fault, `sys.exit` too, is the task's.
         return describe(error)
     return result

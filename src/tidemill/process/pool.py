@@ -12,6 +12,7 @@ from collections import deque
 from types import TracebackType
 from typing import Self
 
+from tidemill.archive.extents import Extent
 from tidemill.errors import Permanent, TidemillError
 from tidemill.models.capture import Capture
 from tidemill.models.document import Processed
@@ -23,6 +24,7 @@ from tidemill.settings.tree import ProcessSettings
 
 PIPELINE = "tidemill.process.pipeline:process"
 PRELOAD = "tidemill.process.pipeline:preload"
+ARCHIVED = "tidemill.process.archived:process"
 FINISH = "tidemill.process.refinish:finish"
 
 _MAX_HANDOVERS = 3
@@ -90,6 +92,10 @@ class WorkerPool:
         calling = self._call(self._function, (capture, body, rules))
         del body  # what is sent is a copy; a large one is not kept twice
         return await calling
+
+    async def read(self, capture: Capture, extent: Extent, rules: ProcessRules) -> Processed | Failure:
+        """The same as `run` for a body that the worker reads by itself; the reason may be `child.UNREADABLE`, too."""
+        return await self._call(ARCHIVED, (capture, extent, rules))
 
     async def finish(self, processed: Processed, capture: Capture, rules: ProcessRules) -> Processed | Failure:
         """The same drafts after all steps of the pipeline once more; fails as `run` does."""
