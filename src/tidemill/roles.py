@@ -54,6 +54,8 @@ async def run_to_end(
             await _crawl_one(app, run_id, worker, stop, captured=lambda: None, own_signals=own_signals)
             return await runs.get(app.store, run_id)
         pool, processor = _processing(app, worker)
+        stack.push_async_callback(pool.close)
+        await pool.start()  # the workers import theirs while this process imports what a crawl needs
         done = asyncio.Event()
 
         async def crawling() -> None:
@@ -73,11 +75,11 @@ async def run_to_end(
         return await runs.get(app.store, run_id)
 
 
-async def process_backlog(app: App, stop: asyncio.Event) -> None:
-    """Work off every capture that waits, until all of it is searchable."""
+async def process_backlog(app: App, stop: asyncio.Event, pool: WorkerPool | None = None) -> None:
+    """Work off every capture that waits, until all of it is searchable. `pool` may have been started before."""
     await workers.reclaim(app.store, app.settings.queue.lease_s)
     async with _registered(app, "processor") as worker:
-        pool, processor = _processing(app, worker)
+        pool, processor = _processing(app, worker, pool)
         async with pool:
             await processor.run(stop, until_idle=True)
     await _searchable(app, stop)
@@ -269,12 +271,12 @@ async def _searchable(app: App, stop: asyncio.Event) -> None:
         await asyncio.gather(reaching, stopping, return_exceptions=True)
 
 
-def _processing(app: App, worker: Worker) -> tuple[WorkerPool, Processor]:
+def _processing(app: App, worker: Worker, pool: WorkerPool | None = None) -> tuple[WorkerPool, Processor]:
     """What processes, and the pool it computes in, to be entered. Imported here: a crawl alone has no use for it."""
     from tidemill.process.pool import WorkerPool
     from tidemill.process.worker import Bench, Processor
 
-    pool = WorkerPool(app.settings.process)
+    pool = pool or WorkerPool(app.settings.process)
     bench = Bench(
         store=app.store,
         archive=app.archive,

@@ -58,6 +58,7 @@ class WorkerPool:
         self._waiting: deque[Task] = deque()
         self._children: set[ChildHandle] = set()
         self._keepers: set[asyncio.Task[None]] = set()
+        self._spawned = asyncio.Event()
         self._ready = asyncio.Event()
         self._failed_starts = 0
         self._broken: TidemillError | None = None
@@ -66,9 +67,7 @@ class WorkerPool:
 
     async def __aenter__(self) -> Self:
         """Starts the workers and waits for the first. Raises `Permanent` if they cannot start."""
-        self._closed = False
-        for _ in range(self._settings.workers):
-            self._hire()
+        await self.start()
         try:
             await self._ready.wait()
             if self._broken is not None:
@@ -82,6 +81,17 @@ class WorkerPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def start(self) -> None:
+        """Starts the processes of the workers, without waiting for what they import; whoever calls it must `close`.
+
+        For those who have something to do meanwhile, before they enter the block.
+        """
+        if self._closed:
+            self._closed = False
+            for _ in range(self._settings.workers):
+                self._hire()
+            await self._spawned.wait()
 
     async def run(self, capture: Capture, body: bytes, rules: ProcessRules) -> Processed | Failure:
         """What the pipeline makes of one capture, or why it could not.
@@ -142,9 +152,12 @@ class WorkerPool:
         try:
             child = await ChildHandle.start(self._options, self._settings.timeout_s)
         except OSError as error:
+            self._spawned.set()
             await self._note_failed_start(f"{type(error).__name__}: {error}")
             return
         self._children.add(child)
+        if len(self._children) >= self._settings.workers:
+            self._spawned.set()
         if self._closed:
             child.dismiss()
         try:
