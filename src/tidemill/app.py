@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tidemill import __version__
 from tidemill.archive.base import Archive
 from tidemill.archive.open import open_archive
 from tidemill.models.document import Document
-from tidemill.net import Client
 from tidemill.queue.base import Queue
 from tidemill.queue.open import open_queue
 from tidemill.queue.pressure import BackPressure
@@ -27,6 +27,9 @@ from tidemill.store.engine import Store, check_capacity, open_store
 from tidemill.store.totals import document_states, open_visit_states
 from tidemill.telemetry.health import Finding, Health, Status
 from tidemill.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:  # its libraries take a seventh of the start, and only a crawl needs them
+    from tidemill.net import Client
 
 _MOST_CONNECTIONS = 1000
 
@@ -42,9 +45,36 @@ class App:
     pressure: BackPressure
     engine: SearchEngine
     indexer: Indexer
-    client: Client
+    outward: Outward
     metrics: Metrics
     health: Health
+
+    @property
+    def client(self) -> Client:
+        """The way out of the house."""
+        return self.outward.client()
+
+
+class Outward:
+    """Makes the HTTP client when somebody asks for it, and closes it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: Client | None = None
+
+    def client(self) -> Client:
+        """The one client of this process."""
+        if self._client is None:
+            from tidemill.net import Client
+
+            agent = user_agent(self._settings.crawl)
+            self._client = Client(self._settings.net, user_agent=agent, concurrency=_MOST_CONNECTIONS)
+        return self._client
+
+    async def aclose(self) -> None:
+        """Close it, if there is one."""
+        if self._client is not None:
+            await self._client.close()
 
 
 @asynccontextmanager
@@ -58,8 +88,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         try:
             archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
             try:
-                async with _opened_queue(settings, store) as queue, _opened_client(settings) as client:
-                    yield _joined(settings, store, archive, queue, engine, client)
+                outward = Outward(settings)
+                async with _opened_queue(settings, store) as queue, aclosing(outward):
+                    yield _joined(settings, store, archive, queue, engine, outward)
             finally:
                 await archive.close()
         finally:
@@ -77,10 +108,6 @@ async def _opened_queue(settings: Settings, store: Store) -> AsyncIterator[Queue
         await queue.close()
 
 
-def _opened_client(settings: Settings) -> Client:
-    return Client(settings.net, user_agent=user_agent(settings.crawl), concurrency=_MOST_CONNECTIONS)
-
-
 def user_agent(settings: CrawlSettings) -> str:
     """What we call ourselves: product, version, and where a site's owner can ask (`crawl.contact_url`)."""
     contact = f" (+{settings.contact_url})" if settings.contact_url else ""
@@ -89,7 +116,7 @@ def user_agent(settings: CrawlSettings) -> str:
 
 
 def _joined(
-    settings: Settings, store: Store, archive: Archive, queue: Queue, engine: SearchEngine, client: Client
+    settings: Settings, store: Store, archive: Archive, queue: Queue, engine: SearchEngine, outward: Outward
 ) -> App:
     metrics = Metrics()
     app = App(
@@ -100,7 +127,7 @@ def _joined(
         pressure=BackPressure(store, settings.queue, metrics),
         engine=engine,
         indexer=Indexer(_StoreChanges(store), engine, settings.search, metrics),
-        client=client,
+        outward=outward,
         metrics=metrics,
         health=Health(),
     )

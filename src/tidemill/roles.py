@@ -13,10 +13,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tidemill.app import App
-from tidemill.crawl.crawler import Tools, crawl, never
 from tidemill.errors import TidemillError, Transient
 from tidemill.models.run import Run, RunState
-from tidemill.process.extract.registry import handled_media_types
 from tidemill.store import events, leases, runs, sources, workers
 from tidemill.store.workers import Worker
 from tidemill.telemetry.logs import bind, get_logger
@@ -56,6 +54,8 @@ async def run_to_end(
             await _crawl_one(app, run_id, worker, stop, captured=lambda: None, own_signals=own_signals)
             return await runs.get(app.store, run_id)
         pool, processor = _processing(app, worker)
+        stack.push_async_callback(pool.close)
+        await pool.start()  # the workers import theirs while this process imports what a crawl needs
         done = asyncio.Event()
 
         async def crawling() -> None:
@@ -75,11 +75,11 @@ async def run_to_end(
         return await runs.get(app.store, run_id)
 
 
-async def process_backlog(app: App, stop: asyncio.Event) -> None:
-    """Work off every capture that waits, until all of it is searchable."""
+async def process_backlog(app: App, stop: asyncio.Event, pool: WorkerPool | None = None) -> None:
+    """Work off every capture that waits, until all of it is searchable. `pool` may have been started before."""
     await workers.reclaim(app.store, app.settings.queue.lease_s)
     async with _registered(app, "processor") as worker:
-        pool, processor = _processing(app, worker)
+        pool, processor = _processing(app, worker, pool)
         async with pool:
             await processor.run(stop, until_idle=True)
     await _searchable(app, stop)
@@ -209,6 +209,9 @@ async def _crawl_one(
     own_signals: Callable[[], None] = lambda: None,
 ) -> None:
     """Fetch what a run has to fetch; leave it `interrupted` if that cannot be done to the end."""
+    from tidemill.crawl.crawler import Tools, crawl, never  # a processor alone has no use for it
+    from tidemill.process.extract.registry import handled_media_types
+
     await runs.begin(app.store, run_id, worker.id)
     if await runs.state(app.store, run_id) is not RunState.RUNNING:
         return
@@ -268,12 +271,12 @@ async def _searchable(app: App, stop: asyncio.Event) -> None:
         await asyncio.gather(reaching, stopping, return_exceptions=True)
 
 
-def _processing(app: App, worker: Worker) -> tuple[WorkerPool, Processor]:
+def _processing(app: App, worker: Worker, pool: WorkerPool | None = None) -> tuple[WorkerPool, Processor]:
     """What processes, and the pool it computes in, to be entered. Imported here: a crawl alone has no use for it."""
     from tidemill.process.pool import WorkerPool
     from tidemill.process.worker import Bench, Processor
 
-    pool = WorkerPool(app.settings.process)
+    pool = pool or WorkerPool(app.settings.process)
     bench = Bench(
         store=app.store,
         archive=app.archive,

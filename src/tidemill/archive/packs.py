@@ -12,7 +12,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -21,6 +21,7 @@ from typing import TypeVar
 from backports import zstd
 
 from tidemill.archive import faults
+from tidemill.archive.extents import Extent
 from tidemill.archive.files import BodyFiles
 from tidemill.archive.pack_format import Damaged, Record, decode, encode
 from tidemill.archive.pack_index import PackIndex, Place, discard, index_path
@@ -34,7 +35,7 @@ T = TypeVar("T")
 
 
 class PackArchive:
-    """Implements `archive.base.Archive` over a folder. Opens what it needs when it needs it."""
+    """Implements `archive.base.LocalArchive` over a folder. Opens what it needs when it needs it."""
 
     def __init__(
         self,
@@ -62,6 +63,10 @@ class PackArchive:
     async def get(self, body_hash: str) -> bytes:
         """See `Archive.get`."""
         return await asyncio.to_thread(self._get, body_hash)
+
+    async def locate(self, body_hashes: Collection[str]) -> Mapping[str, Extent]:
+        """See `LocalArchive.locate`."""
+        return await asyncio.to_thread(self._locate, [bytes.fromhex(each) for each in body_hashes])
 
     async def exists(self, body_hash: str) -> bool:
         """See `Archive.exists`."""
@@ -155,6 +160,16 @@ class PackArchive:
         with suppress(OSError), (self.folder / place.pack).open("rb", buffering=0) as pack:
             return os.pread(pack.fileno(), place.length, place.offset)
         return b""
+
+    def _locate(self, digests: list[bytes]) -> dict[str, Extent]:
+        if not self.folder.is_dir():
+            return {}
+        folder, places = self.folder.absolute(), self.with_index(lambda index: index.find(digests))
+        return {
+            digest.hex(): Extent(str(folder / place.pack), place.offset, place.length, digest)
+            for digest, place in places.items()
+            if not place.is_damaged
+        }
 
     def _exists(self, body_hash: str) -> bool:
         digest = bytes.fromhex(body_hash)

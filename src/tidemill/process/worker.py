@@ -20,7 +20,7 @@ from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.models.source import ProcessRules
 from tidemill.process.compute import Computer
-from tidemill.process.llm.model import open_model
+from tidemill.process.llm.open import open_model
 from tidemill.process.pool import WorkerPool
 from tidemill.queue.base import Claim, Queue
 from tidemill.settings import ProcessSettings
