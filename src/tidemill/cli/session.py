@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+import uvloop
 from rich.console import Console
 
 from tidemill.errors import TidemillError
@@ -81,7 +82,8 @@ def loaded_of(context: typer.Context, data_dir: Path | None, **overrides: Any) -
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine. An error of the house ends the command with its message and a status that is not 0."""
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # a request costs it half of asyncio's loop
+            return runner.run(work)
     except TidemillError as error:
         raise fail(error) from error
     except KeyboardInterrupt:

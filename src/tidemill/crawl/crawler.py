@@ -239,6 +239,7 @@ class _Crawl:
             await self._fetch(visit)
             turns += 1
             visit = self._frontier.next_ready() if turns < _VISITS_A_TURN else None
+        self._frontier.pause()
 
     async def _fetch(self, visit: Visit) -> None:
         try:
