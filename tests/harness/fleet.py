@@ -243,7 +243,7 @@ def fleet_over(backend: Backend, data: Tidemill, site: Site, rng: random.Random)
     """A fleet without members, over a data folder; all of its processes end with the block."""
     site.hits.clear()
     site.asked.clear()
-    house = Tidemill(data.data_dir, *data.settings[len(QUICK) :], *SHORT, *backend.settings)
+    house = Tidemill(data.data_dir, *data.settings[len(QUICK) :], *SHORT, *backend.settings, nursery=data.nursery)
     fleet = Fleet(house, backend, site, rng)
     try:
         yield fleet

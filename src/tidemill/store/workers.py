@@ -26,6 +26,7 @@ from tidemill.store import hosts, locks
 from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
 from tidemill.store.tables import captures, runs, visits, workers
+from tidemill.telemetry.steps import reached
 
 # States are written as the partial indexes have them: SQLite would not see that a bound value fits.
 _IS_LEASED = visits.c.state == literal_column(f"'{VisitState.LEASED.value}'")
@@ -53,6 +54,7 @@ async def register(store: Store, role: str) -> Worker:
     worker = Worker(id=worker_id, role=role, lock_path=path, lock_fd=descriptor)
     async with store.write() as connection:
         await _enter(connection, worker, store.now())
+    reached("worker.registered")
     return worker
 
 
@@ -76,6 +78,7 @@ async def _resign(store: Store, worker_id: str) -> None:
 async def leave(store: Store, worker: Worker) -> None:
     """Give back everything this worker still holds, and take it off the list. May be tried again if that fails."""
     await _resign(store, worker.id)
+    reached("worker.resigned")
     worker.lock_path.unlink(missing_ok=True)
     os.close(worker.lock_fd)
 
@@ -101,6 +104,7 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
     async with store.write() as connection:
         await _bury(connection, [*dead, *unlisted], store.now(), lost=1)
         await connection.execute(update(runs).where(_running_alone([])).values(state=RunState.INTERRUPTED.value))
+    reached("worker.buried")
     for worker_id in dead:
         (store.lock_folder / f"{worker_id}.lock").unlink(missing_ok=True)
     return len(dead)
