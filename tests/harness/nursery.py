@@ -115,12 +115,17 @@ def _polled(pid: int) -> int | None:
 
 
 def _forked(question: dict[str, Any]) -> int:
+    told, telling = os.pipe()
     pid = os.fork()
     if pid:
+        os.close(telling)
+        os.read(told, 1)  # until it leads a group of its own, by which it can be killed
+        os.close(told)
         return pid
     code = 70
     try:
-        _become(question)
+        os.setsid()
+        _become(question)  # closes the pipe
         code = _played(question["start"])
     finally:
         sys.stdout.flush()
@@ -129,8 +134,7 @@ def _forked(question: dict[str, Any]) -> int:
 
 
 def _become(question: dict[str, Any]) -> None:
-    """A process of its own: session, files, folder, environment, signals."""
-    os.setsid()
+    """A process of its own: files, folder, environment, signals."""
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     for number, name in enumerate(question["files"], 1):
