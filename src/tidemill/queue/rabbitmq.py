@@ -22,6 +22,7 @@ from aio_pika.exceptions import AMQPError, AuthenticationError, DeliveryError, P
 
 from tidemill.errors import Permanent, Transient
 from tidemill.models.priority import PRIORITIES, Turns
+from tidemill.queue.cancellation import heeded
 from tidemill.queue.dispatcher import Message
 from tidemill.queue.parcels import IN_ONE, packed, priority_of, settled, unpacked
 from tidemill.queue.pause import Pause
@@ -139,11 +140,12 @@ class RabbitDispatcher:
         """The connection, made if need be. RabbitMQ's errors as ours; a broken connection is not used again."""
         self._pause.raise_if_resting()
         try:
-            async with self._opening:
-                if self._line is None or not self._line.is_alive:
-                    await self.close()
-                    self._line = await asyncio.wait_for(self._open(), 2 * _TIMEOUT_S)
-            yield self._line
+            with heeded():
+                async with self._opening:
+                    if self._line is None or not self._line.is_alive:
+                        await self.close()
+                        self._line = await asyncio.wait_for(self._open(), 2 * _TIMEOUT_S)
+                yield self._line
         except (AuthenticationError, ProbableAuthenticationError) as error:
             raise Permanent(
                 f"queue.url: {self._shown} refuses us ({error}); correct the user, the password or the virtual host",
