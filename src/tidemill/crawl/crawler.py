@@ -30,6 +30,7 @@ from tidemill.crawl.rendering import Rendering
 from tidemill.crawl.requesting import client_of_run, profile_of, user_agent
 from tidemill.crawl.robots import Robots
 from tidemill.crawl.scope import Scope
+from tidemill.errors import OwnTrouble
 from tidemill.models.outcome import Outcome
 from tidemill.models.run import Run, RunState
 from tidemill.models.source import Source, SourceSpec
@@ -244,6 +245,9 @@ class _Crawl:
         try:
             async with asyncio.timeout(self._patience_s):
                 catch = await self._fetcher.fetch(visit)
+        except OwnTrouble as trouble:  # the visit stays leased, and is given back when the crawl has ended
+            self._frontier.stop(trouble.error)
+            return
         except TimeoutError:
             self._discovery.forget()  # it may have met URLs that now nobody enters in the ledger
             catch = Catch(Fetched(visit, Outcome.FAILED, "timeout"))

@@ -27,6 +27,10 @@ _LIBPQ_TLS = {"sslmode": "ssl_mode", "sslrootcert": "ssl_ca", "sslcert": "ssl_ce
 _STATEMENTS = 500
 _GRACE_S = 5.0
 _OLDEST = 150000
+_SORT = text(
+    "SELECT count(*) FROM (SELECT repeat('x', 1000) || n AS words FROM generate_series(1, 4000) AS n"
+    " ORDER BY words OFFSET 0) AS sorted"
+)
 
 
 @dataclass(slots=True)
@@ -49,6 +53,11 @@ class PostgresServer:
         await locking.take(connection, *locks)
         if self.clock.is_stale:
             await self.clock.ask(connection)
+
+    async def try_room(self, connection: AsyncConnection) -> None:
+        """Raises `NoSpace` while its disk has no room for the temporary file that sorting a few megabytes takes."""
+        await connection.execute(text("SET LOCAL work_mem = '64kB'"))
+        await connection.execute(_SORT)
 
     def explain(self, error: Exception, *, writing: bool) -> TidemillError | None:
         """The error of this house for one of the driver's; `None` if it is none of the driver's."""
