@@ -31,6 +31,7 @@ hypothesis_settings.load_profile("tidemill")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="the fault tests in full instead of their short form")
+    parser.addoption("--fault-report", metavar="FILE", help="append what each fault test came to, as JSON lines")
 
 
 @pytest.fixture
