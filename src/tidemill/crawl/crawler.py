@@ -30,7 +30,7 @@ from tidemill.crawl.rendering import Rendering
 from tidemill.crawl.requesting import client_of_run, profile_of, user_agent
 from tidemill.crawl.robots import Robots
 from tidemill.crawl.scope import Scope
-from tidemill.errors import OwnTrouble
+from tidemill.errors import OwnTrouble, TidemillError
 from tidemill.models.outcome import Outcome
 from tidemill.models.run import Run, RunState
 from tidemill.models.source import Source, SourceSpec
@@ -257,7 +257,10 @@ class _Crawl:
             catch = Catch(Fetched(visit, Outcome.FAILED, "internal_error"))
         finally:
             self._frontier.fetched(visit)
-        await self._recorder.put(catch)
+        try:
+            await self._recorder.put(catch)
+        except TidemillError as error:  # told once, by who runs the crawl, and not by Crawlee for each page in flight
+            self._frontier.stop(error)
 
     async def _lease(self, limit: int) -> list[Visit]:
         self._tools.own_signals()

@@ -46,6 +46,9 @@ class Database(Protocol):
     async def begin(self, connection: AsyncConnection, locks: tuple[Lock, ...]) -> None:
         """What a transaction does first."""
 
+    async def take_time(self, connection: AsyncConnection) -> None:
+        """Let a reading transaction last, however slowly its rows are taken."""
+
     async def try_room(self, connection: AsyncConnection) -> None:
         """Raises `NoSpace` while its disk has no room for a few megabytes; leaves nothing behind."""
 
@@ -92,11 +95,13 @@ class Store:
                 yield connection
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One consistent view of the database that cannot write."""
+    async def read(self, *, at_leisure: bool = False) -> AsyncIterator[AsyncConnection]:
+        """One consistent view of the database that cannot write; `at_leisure` if its rows are taken one by one."""
         with _Explained(self, writing=False):
             async with self.reader.begin() as connection:
                 await self.database.begin(connection, ())
+                if at_leisure:
+                    await self.database.take_time(connection)
                 yield connection
 
     async def check(self) -> None:

@@ -26,6 +26,7 @@ _TRANSIENT = {
     ),
     "55P03": ("database_locked", "another transaction did not let go within database.lock_timeout_s; try again"),
     "57014": ("database_timeout", "the statement was broken off: it took longer than database.statement_timeout_s"),
+    "25P03": (_GONE, "it ended a transaction that had fallen asleep with its locks; it is begun anew"),
     "57P01": (_GONE, "it is shutting down; wait until it is back"),
     "57P02": (_GONE, "it has crashed and recovers; wait until it is back"),
     "57P03": (_GONE, "it is starting or recovering; wait until it is back"),

@@ -56,6 +56,9 @@ class SqliteFile:
     async def begin(self, connection: AsyncConnection, locks: tuple[Lock, ...]) -> None:
         """Nothing is to be locked: the writer is alone."""
 
+    async def take_time(self, connection: AsyncConnection) -> None:
+        """Readers hold up nobody."""
+
     async def try_room(self, connection: AsyncConnection) -> None:
         """Raises `NoSpace` while its disk has no room for a few megabytes."""
         free = shutil.disk_usage(self.path.parent).free
