@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,9 @@ from tests.harness.brokers import PATIENCE_S
 from tests.harness.command import Tidemill
 from tests.harness.fault_proxy import FaultProxy, fault_proxy
 from tests.harness.fleet import Fleet, fleet_over
-from tests.harness.outages import APART, Detour, customer, endured, manned, reach
+from tests.harness.outages import APART, Detour, customer, endured, is_over, manned, reach
 from tests.harness.postgres import Server, again, crash, in_own_loop, own_postgres
-from tests.harness.probing import Watch, watching
+from tests.harness.probing import Answer, Watch, ask, watching
 from tests.harness.watch import until
 from tests.site.server import Site
 
@@ -154,6 +156,49 @@ def test_connections_that_are_half_open_are_given_up(fleet: Fleet, proxy: FaultP
         for point in (0.2, 0.5):
             reach(fleet, point)
             proxy.silence()
-        fleet.settle(timeout_s=60)
+        until(lambda: is_over(fleet), timeout_s=90, what=f"the end of the run\n{fleet.report()}")
+    endured(fleet)
     assert watch.never_but("/livez", 200) == []
     settled(fleet, "18. half-open connections to the database", collect, 2, [])
+
+
+WEATHERS: dict[str, Callable[[FaultProxy], None]] = {
+    "latency": lambda proxy: proxy.slow(2.0),
+    "trickle": lambda proxy: proxy.trickle(1.0),
+    "reset": lambda proxy: proxy.reset_mid_answer(after=600),
+}
+
+
+@pytest.mark.parametrize("weather", sorted(WEATHERS))
+def test_a_slow_or_broken_way_to_the_database_makes_answers_late_and_nothing_else(
+    fleet: Fleet, proxy: FaultProxy, weather: str, is_long: bool
+) -> None:
+    """Row 19: answers are bounded by the time limits, what needs no database does not wait, and all is well after."""
+    bases = manned(fleet, "serve")
+    base = bases["serve"]
+    length_s = 30.0 if is_long else 5.0
+    with ThreadPoolExecutor(24) as pool, watching(bases) as watch:
+        WEATHERS[weather](proxy)
+        until_s = time.monotonic() + length_s
+        paths = ("/api/v1/runs", "/api/v1/sources", "/api/v1/stats", "/api/v1/search?q=note")
+
+        def asking(number: int) -> list[Answer]:
+            answers = []
+            while time.monotonic() < until_s:
+                answers.append(ask(base + paths[number % len(paths)], timeout_s=60))
+            return answers
+
+        answers = [each for found in pool.map(asking, range(20)) for each in found]
+        light = ask(f"{base}/api/v1/nowhere", timeout_s=60)
+        proxy.heal()
+        since = time.monotonic()
+        until(lambda: watch.said("serve", "/readyz", 200, since) is not None, timeout_s=15, what="readiness")
+    assert watch.never_but("/livez", 200) == []
+    assert max(each.seconds for each in watch.answers["serve", "/livez"]) < 1.5
+    assert light.status == 404
+    assert light.seconds < 1.5, "a route that needs no database waits for none"
+    assert {each.status for each in answers} <= {200, 503}, Counter(each.status for each in answers)
+    assert all(each.header("Retry-After") for each in answers if each.status == 503)
+    assert max(each.seconds for each in answers) < ANSWERED_S
+    assert [ask(base + path).status for path in paths] == [200] * 4, "nothing is left of it"
+    endured(fleet)

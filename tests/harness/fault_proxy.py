@@ -27,6 +27,7 @@ class Weather:
     bytes_per_s: float | None = None
     reset_after: int | None = None
     is_partitioned: bool = False
+    is_mute: bool = False
     refuses: bool = False
 
 
@@ -75,6 +76,10 @@ class FaultProxy:
     def partition(self) -> None:
         """Nothing passes and nobody is told; what is sent meanwhile arrives after `heal`, as TCP has it."""
         self._set(Weather(is_partitioned=True))
+
+    def mute(self) -> None:
+        """What is asked arrives, and nothing that is answered."""
+        self._set(Weather(is_mute=True))
 
     def silence(self) -> None:
         """Every connection that is open is half open from now on: no byte, no FIN, no RST, not even after `heal`."""
@@ -154,7 +159,7 @@ class FaultProxy:
         passed = 0
         while True:
             data = await reader.read(_CHUNK)
-            await self._passable(link)
+            await self._passable(link, is_answer=is_answer)
             if not data:
                 with suppress(OSError):
                     writer.write_eof()
@@ -180,10 +185,13 @@ class FaultProxy:
             await self._passable(link)
         await _send(writer, data)
 
-    async def _passable(self, link: _Link | None) -> None:
+    async def _passable(self, link: _Link | None, *, is_answer: bool = False) -> None:
         """Until bytes may pass; for ever if the connection is lost."""
-        while self.weather.is_partitioned or (link is not None and link.is_lost):
+        while self._is_held(is_answer) or (link is not None and link.is_lost):
             await self._change.wait()
+
+    def _is_held(self, is_answer: bool) -> bool:
+        return self.weather.is_partitioned or (is_answer and self.weather.is_mute)
 
     async def _until_change(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -59,6 +59,11 @@ def reach(fleet: Fleet, fraction: float) -> None:
     until(lambda: progress(fleet.books) >= goal, timeout_s=60, what=f"{fraction:.2f} of the run\n{fleet.report()}")
 
 
+def is_over(fleet: Fleet) -> bool:
+    """Whether the run has ended."""
+    return fleet.books.count("runs", "state = 'completed'") == 1
+
+
 @dataclass
 class Customer:
     """Adds sources to an API, one after the other, and remembers what it was promised."""

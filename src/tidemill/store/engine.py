@@ -6,8 +6,9 @@ In: the database URL. Out: a `Store`, through which every room reads and writes.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from tidemill.store.sqlite import SqliteFile, open_sqlite
 __all__ = ["Store", "check_capacity", "insert", "open_store"]
 
 SERVERS = ("postgresql", "postgres")
+_FAREWELL_S = 3.0
 
 
 class Database(Protocol):
@@ -121,9 +123,11 @@ class Store:
         return self.database.now()
 
     async def close(self) -> None:
-        """Give every connection back."""
-        await self.reader.dispose()
-        await self.writer.dispose()
+        """Give every connection back. One whose server has fallen silent is left to the end of the process."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                await self.reader.dispose()
+                await self.writer.dispose()
 
 
 def open_store(url: str, settings: DatabaseSettings, data_dir: Path | None = None) -> Store:
