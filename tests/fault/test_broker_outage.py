@@ -16,7 +16,7 @@ from tests.harness.brokers import PATIENCE_S, OwnServer, own_rabbitmq, own_redis
 from tests.harness.command import Tidemill
 from tests.harness.fault_proxy import FaultProxy, fault_proxy
 from tests.harness.fleet import Fleet, fleet_over
-from tests.harness.outages import Detour, endured, is_over, manned, reach
+from tests.harness.outages import Detour, ended, endured, manned, reach, waited
 from tests.harness.postgres import in_own_loop, need_postgres
 from tests.harness.probing import watching
 from tests.harness.watch import until
@@ -28,7 +28,7 @@ Opened = Callable[[str, str, str], Fleet]
 
 @pytest.fixture
 def over(numbered_site: Site, tmp_path: Path, rng: random.Random) -> Iterator[Opened]:
-    """A fleet over a new database of PostgreSQL and a broker: `over(name, its URL, the one that processes are given)`."""
+    """A fleet over a new database of PostgreSQL and a broker: `over(name, its URL, the URL for processes)`."""
     with ExitStack() as stack:
 
         def begin(name: str, url: str, by: str) -> Fleet:
@@ -69,7 +69,7 @@ def test_a_redis_that_is_killed_under_load_and_then_emptied(
                 server.kill()
                 time.sleep(fleet.rng.uniform(0.2, 1.5))
                 server.start()
-            until(lambda: is_over(fleet), timeout_s=60, what=f"the end of the run\n{fleet.report()}")
+            ended(fleet, timeout_s=60)
         endured(fleet)
         assert watch.never_but("/livez", 200) == []
         assert watch.never_but("/readyz", 200) == [], "a broker is no hard dependency"
@@ -93,7 +93,7 @@ def test_a_redis_that_is_full_makes_producers_wait_and_consumers_make_room(
         assert oom_errors(client) - refused <= 12, "who is refused waits before it tries again"
         before = fleet.books.count("captures", "state = 'done'")
         fleet.add("processor")
-        until(lambda: waiting_in(client) == 0, timeout_s=30, what=f"an empty Redis\n{fleet.report()}")
+        waited(fleet, lambda: waiting_in(client) == 0, what="an empty Redis")
         until(lambda: fleet.books.count("captures", "state = 'done'") > before, what="what Redis held, processed")
         client.config_set("maxmemory", "0")
         fleet.add("indexer")
@@ -141,7 +141,7 @@ def test_a_rabbitmq_that_is_killed_between_publish_and_confirm(
             proxy.cut()
             server.start()
             proxy.heal()
-        until(lambda: is_over(fleet), timeout_s=90, what=f"the end of the run\n{fleet.report()}")
+        ended(fleet, timeout_s=90)
         endured(fleet)
         fleet.settle()
         check_ledger(fleet, "14. kill -9 of RabbitMQ between publish and confirm", collect=collect, blows=blows)
@@ -173,7 +173,7 @@ def test_a_broker_behind_a_bad_wire_is_waited_for_and_found_again(
                 WEATHERS[weather](proxy)
                 time.sleep(30 if is_long else 1.5)
                 proxy.heal()
-            until(lambda: is_over(fleet), timeout_s=90, what=f"the end of the run\n{fleet.report()}")
+            ended(fleet, timeout_s=90)
         endured(fleet)
         assert watch.never_but("/livez", 200) == []
         assert watch.never_but("/readyz", 200) == [], "a broker is no hard dependency"

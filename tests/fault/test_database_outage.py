@@ -17,7 +17,7 @@ from tests.harness.brokers import PATIENCE_S
 from tests.harness.command import Tidemill
 from tests.harness.fault_proxy import FaultProxy, fault_proxy
 from tests.harness.fleet import Fleet, fleet_over
-from tests.harness.outages import APART, Detour, customer, endured, is_over, manned, reach
+from tests.harness.outages import APART, Detour, customer, ended, endured, manned, reach, waited
 from tests.harness.postgres import Server, again, crash, in_own_loop, own_postgres
 from tests.harness.probing import Answer, Watch, ask, watching
 from tests.harness.watch import until
@@ -115,7 +115,7 @@ def said_by_all(fleet: Fleet, watch: Watch, bases: Mapping[str, str], status: in
     def times() -> list[float | None]:
         return [watch.said(name, "/readyz", status, since) for name in bases]
 
-    until(lambda: None not in times(), timeout_s=30, what=f"{status} of every /readyz\n{fleet.report()}")
+    waited(fleet, lambda: None not in times(), what=f"{status} of every /readyz")
     return max(each for each in times() if each is not None)
 
 
@@ -156,7 +156,7 @@ def test_connections_that_are_half_open_are_given_up(fleet: Fleet, proxy: FaultP
         for point in (0.2, 0.5):
             reach(fleet, point)
             proxy.silence()
-        until(lambda: is_over(fleet), timeout_s=90, what=f"the end of the run\n{fleet.report()}")
+        ended(fleet, timeout_s=90)
     endured(fleet)
     assert watch.never_but("/livez", 200) == []
     settled(fleet, "18. half-open connections to the database", collect, 2, [])

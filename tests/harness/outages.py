@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.harness.backends import Backend
-from tests.harness.fleet import Fleet, Member
+from tests.harness.fleet import Fleet, Member, eventually
 from tests.harness.probing import Answer, ask
 from tests.harness.watch import progress, until
 from tests.site.numbered import numbered_paths
@@ -56,12 +56,26 @@ def base_of(member: Member) -> str:
 def reach(fleet: Fleet, fraction: float) -> None:
     """Wait until so much of the run's work is done."""
     goal = fraction * len(list(numbered_paths(fleet.site.website.numbered)))
-    until(lambda: progress(fleet.books) >= goal, timeout_s=60, what=f"{fraction:.2f} of the run\n{fleet.report()}")
+    waited(fleet, lambda: progress(fleet.books) >= goal, timeout_s=60, what=f"{fraction:.2f} of the run")
 
 
 def is_over(fleet: Fleet) -> bool:
     """Whether the run has ended."""
     return fleet.books.count("runs", "state = 'completed'") == 1
+
+
+def waited(fleet: Fleet, condition: Callable[[], bool], *, timeout_s: float = 30.0, what: str) -> None:
+    """Wait for a condition; fail with what the processes said and how the ledger stands then."""
+    if not eventually(condition, timeout_s):
+        runs = fleet.books.rows("SELECT id, state, error FROM runs")
+        visits = fleet.books.rows("SELECT state, outcome, reason, count(*) FROM visits GROUP BY 1, 2, 3")
+        workers = fleet.books.rows("SELECT id, role, pid, heartbeat_at FROM workers")
+        raise AssertionError(f"{what} did not come\n{runs}\n{visits}\n{workers}\n{fleet.report()}")
+
+
+def ended(fleet: Fleet, *, timeout_s: float = 90.0) -> None:
+    """Wait for the end of the run."""
+    waited(fleet, lambda: is_over(fleet), timeout_s=timeout_s, what="the end of the run")
 
 
 @dataclass

@@ -37,6 +37,7 @@ _FOREIGN_LEVELS: Mapping[str, int] = MappingProxyType(
         "fastapi": logging.INFO,
         "granian.access": logging.WARNING,
         "sqlalchemy": logging.WARNING,
+        "sqlalchemy.pool": logging.CRITICAL,  # that a connection to a dead server could not be closed properly
         "urllib3": logging.WARNING,
     }
 )
