@@ -34,6 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fault-report", metavar="FILE", help="append what each fault test came to, as JSON lines")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of the long form alone are no tests of the short one."""
+    if not config.getoption("--long"):
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """The settings of profile `local`, untouched by the environment, with everything below the test's folder."""

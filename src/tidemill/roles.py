@@ -314,8 +314,10 @@ async def _registered(app: App, role: str, stop: asyncio.Event | None = None) ->
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await _leave(app, worker, stop)
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            await _leave(app, worker, stop)
 
 
 async def _leave(app: App, worker: Worker, stop: asyncio.Event | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.harness.accounts import Collect, Tally
 from tests.harness.backends import BACKENDS, Backend, opened_backend
 from tests.harness.command import Tidemill
 from tests.harness.fleet import Fleet, fleet_over
+from tests.harness.nursery import Nursery
 from tests.harness.reports import Report, against_truth, report
 from tests.harness.sites import site_in_thread
 from tests.site.server import Site
@@ -79,10 +81,23 @@ def backend(request: pytest.FixtureRequest, queue_url: Callable[[str], str]) -> 
 
 
 @pytest.fixture
-def fleet(backend: Backend, numbered_site: Site, tmp_path: Path, rng: random.Random) -> Iterator[Fleet]:
+def fleet(
+    backend: Backend, numbered_site: Site, tmp_path: Path, rng: random.Random, nursery: Nursery | None
+) -> Iterator[Fleet]:
     """A fleet without members over each backend and the numbered pages."""
-    with fleet_over(backend, Tidemill(tmp_path / "data"), numbered_site, rng) as made:
+    with fleet_over(backend, Tidemill(tmp_path / "data", nursery=nursery), numbered_site, rng) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery | None]:
+    """Where processes come from that are started by the hundred."""
+    if sys.platform != "linux":
+        yield None
+        return
+    made = Nursery()
+    yield made
+    made.close()
 
 
 @pytest.fixture

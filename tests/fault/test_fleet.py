@@ -47,7 +47,7 @@ def test_killed_processors_lose_nothing(fleet: Fleet, collect: Collect, is_long:
 
 
 def test_rolling_restarts_fail_no_request_and_cost_no_page(fleet: Fleet, collect: Collect, is_long: bool) -> None:
-    """SIGTERM for one process after the other while they work: each drains within its grace, nothing is fetched twice."""
+    """SIGTERM for one process after the other while they work: each drains in time, no page is fetched twice."""
     fleet.begin()
     roles = ("crawler", "processor", "indexer")
     for role in roles:

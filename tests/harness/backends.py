@@ -33,6 +33,8 @@ class Backend:
     name: str
     database_url: str
     queue_url: str
+    archive: tuple[str, ...] = ()
+    """Settings of an archive elsewhere than in the data folder."""
 
     @property
     def title(self) -> str:
@@ -43,11 +45,13 @@ class Backend:
     def settings(self) -> tuple[str, ...]:
         """As `tidemill --set` takes them."""
         database = (f"database.url={self.database_url}",) if self.database_url else ()
-        return (*database, f"queue.url={self.queue_url}")
+        return (*database, f"queue.url={self.queue_url}", *self.archive)
 
     def books(self, data_dir: Path) -> Books:
         """The books of a crawl over this backend."""
-        return ServedBooks(data_dir, self.database_url) if self.database_url else Books(data_dir)
+        books = ServedBooks(data_dir, self.database_url) if self.database_url else Books(data_dir)
+        books.holds_bodies = not self.archive
+        return books
 
 
 @contextmanager

@@ -90,6 +90,7 @@ class Fleet:
     """How many processes of each role were killed."""
     recovery_s: list[float] = field(default_factory=list)
     """How long what a dead process held stayed in its name."""
+    _mourned: list[tuple[list[str], float]] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -133,8 +134,10 @@ class Fleet:
         if recovered:
             self.await_recovery(names)
 
-    def fell(self, victim: Member) -> None:
-        """A process has killed itself, as it was told to; it counts as a kill."""
+    def fell(self, victim: Member, step: str | None = None) -> None:
+        """A process has killed itself at a step, as it was told to; it counts as a kill."""
+        done = victim.running.wait(60)
+        assert done.code == -signal.SIGKILL, f"it ended otherwise than at {step}\n{done}"
         self.kills[victim.role] += 1
         self._buried(victim)
 
@@ -172,10 +175,25 @@ class Fleet:
 
     def await_recovery(self, names: list[str], *, timeout_s: float = REDELIVERY_S) -> float:
         """Wait until nothing is held in these names, for no longer than a lease and five seconds; how long it was."""
-        began = time.monotonic()
-        until(lambda: not self._held(names), timeout_s=timeout_s, what="the return of what a dead process held")
-        self.recovery_s.append(time.monotonic() - began)
+        self.mourn(names)
+        until(lambda: not self.look_for_recovery(), timeout_s=timeout_s + 1, what="the return of what a dead one held")
         return self.recovery_s[-1]
+
+    def mourn(self, names: list[str]) -> None:
+        """A process of these names is dead; how long what it held stays in its name is measured from now on."""
+        self._mourned.append((names, time.monotonic()))
+
+    def look_for_recovery(self) -> int:
+        """How many dead processes hold something still; fails if one does for longer than a lease and five seconds."""
+        for names, since in tuple(self._mourned):
+            took = time.monotonic() - since
+            if not self._held(names):
+                self.recovery_s.append(took)
+                self._mourned.remove((names, since))
+            assert took < REDELIVERY_S, (
+                f"what a dead process held is not given back after {took:.1f} s\n{self.report()}"
+            )
+        return len(self._mourned)
 
     def settle(self, *, timeout_s: float = 90.0) -> None:
         """Wait until the run is over and nothing waits or is held by the dead; then drain every process."""
@@ -243,7 +261,7 @@ def fleet_over(backend: Backend, data: Tidemill, site: Site, rng: random.Random)
     """A fleet without members, over a data folder; all of its processes end with the block."""
     site.hits.clear()
     site.asked.clear()
-    house = Tidemill(data.data_dir, *data.settings[len(QUICK) :], *SHORT, *backend.settings)
+    house = Tidemill(data.data_dir, *data.settings[len(QUICK) :], *SHORT, *backend.settings, nursery=data.nursery)
     fleet = Fleet(house, backend, site, rng)
     try:
         yield fleet

@@ -27,6 +27,7 @@ from tidemill.archive.pack_index import PackIndex, Place, discard, index_path
 from tidemill.archive.pack_writer import PACK_BYTES, PackWriter, flush_folder
 from tidemill.archive.shelf import FRESH_S
 from tidemill.telemetry.logs import get_logger
+from tidemill.telemetry.steps import reached
 
 _log = get_logger(__name__)
 _REMEDY = "crawl the page again to replace it"
@@ -88,6 +89,7 @@ class PackArchive:
             return
         records = [encode(each, bodies[each], self._compressor) for each in new]
         pack, start = self._writer.append(records)
+        reached("archive.appended")
         try:
             index.add(pack, start, _placed(new, records, start))
         except BaseException:

@@ -52,6 +52,7 @@ class Given:
 def settings_of(context: typer.Context, data_dir: Path | None, *, quiet: bool = True, **overrides: Any) -> Settings:
     """The settings of this command; starts logging, of warnings only if `quiet` and no level was asked for."""
     from tidemill.telemetry.logs import configure_logging
+    from tidemill.telemetry.steps import arm
 
     try:
         loaded = loaded_of(context, data_dir, **overrides)
@@ -61,6 +62,7 @@ def settings_of(context: typer.Context, data_dir: Path | None, *, quiet: bool = 
     if quiet and loaded.origins["logging.level"].origin == "default":
         logging = logging.model_copy(update={"level": "WARNING"})
     configure_logging(logging)
+    arm(loaded.settings.testing.crash_at)
     return loaded.settings
 
 

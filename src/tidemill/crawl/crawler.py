@@ -43,6 +43,7 @@ from tidemill.store.engine import Store
 from tidemill.store.hosts import Settled
 from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
+from tidemill.telemetry.steps import reached
 
 _HORIZON_S = 10.0
 _REQUESTS_A_VISIT = 3
@@ -257,6 +258,7 @@ class _Crawl:
             catch = Catch(Fetched(visit, Outcome.FAILED, "internal_error"))
         finally:
             self._frontier.fetched(visit)
+        reached("crawl.fetched")
         try:
             await self._recorder.put(catch)
         except TidemillError as error:  # told once, by who runs the crawl, and not by Crawlee for each page in flight
@@ -266,7 +268,7 @@ class _Crawl:
         self._tools.own_signals()
         if await self._tools.held_back():
             return []
-        return await leases.lease(
+        leased = await leases.lease(
             self._tools.store,
             self._run.id,
             self._worker_id,
@@ -277,6 +279,8 @@ class _Crawl:
             max_bytes=self._max_bytes,
             trial_s=self._tools.settings.lease_s,
         )
+        reached("crawl.leased")
+        return leased
 
     async def _give_back(self, visits: list[Visit]) -> None:
         await leases.release_visits(self._tools.store, visits)
@@ -288,6 +292,8 @@ class _Crawl:
 
     async def _exhausted(self) -> bool:
         self._state = await runs.finish(self._tools.store, self._run.id, self._max_pages, self._max_bytes)
+        if self._state is not RunState.RUNNING:
+            reached("crawl.finished")
         return self._state is not RunState.RUNNING
 
     def _written(self, batch: list[Fetched]) -> None:

@@ -20,6 +20,7 @@ from tidemill.store import announcing
 from tidemill.store import captures as rows
 from tidemill.store.engine import Store
 from tidemill.telemetry.logs import get_logger
+from tidemill.telemetry.steps import reached
 
 _AT_ONCE = 1000
 _GRACE_S = 0.5
@@ -61,6 +62,7 @@ class DispatchedQueue:
             messages = await self._next(limit)
             if not messages:
                 break
+            reached("queue.taken")
             try:
                 token, claimed, later = await rows.claim_ids(self._store, worker_id, [m.capture_id for m in messages])
             except BaseException:
@@ -154,6 +156,8 @@ class DispatchedQueue:
     async def _publish(self, marked: announcing.Announced) -> bool:
         """Whether the broker has these now. Who dies in between leaves marked rows that the broker never had; `sweep`
         finds them by their number."""
+        if marked:
+            reached("queue.marked")
         if not marked or await self._reached(self._dispatcher.publish(marked)):
             if marked and self._is_full:
                 self._is_full = False

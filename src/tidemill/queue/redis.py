@@ -34,6 +34,7 @@ from redis.exceptions import (
 from tidemill.errors import Permanent, TidemillError
 from tidemill.models.ids import new_id
 from tidemill.models.priority import PRIORITIES, Turns
+from tidemill.queue.cancellation import heeded
 from tidemill.queue.dispatcher import Message
 from tidemill.queue.parcels import IN_ONE, packed, priority_of, settled, unpacked
 from tidemill.queue.pause import Pause
@@ -238,9 +239,10 @@ class RedisDispatcher:
         """Redis's errors as ours; after one that says it is gone, nobody asks again for a while."""
         self._pause.raise_if_resting()
         try:
-            if not self._is_trusted:
-                await self._trust()
-            yield
+            with heeded():
+                if not self._is_trusted:
+                    await self._trust()
+                yield
         except (AuthenticationError, AuthorizationError, NoPermissionError) as error:
             raise Permanent(
                 f"queue.url: {self._shown} refuses us ({error}); correct the user, the password or its rights",

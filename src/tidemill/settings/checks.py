@@ -92,6 +92,8 @@ def _check_production(settings: Settings) -> Iterator[Problem]:
         yield Problem("crawl.robots", "production obeys robots.txt", "leave it true")
     if settings.logging.level == "DEBUG":
         yield Problem("logging.level", "DEBUG floods the logs of production", "use INFO or above")
+    if settings.testing.crash_at:
+        yield Problem("testing.crash_at", "kills the process, for tests", "take it out")
     url = _split(settings.database.url)
     if url.scheme.startswith("postgres") and not _is_local(url):
         mode = parse_qs(url.query).get("sslmode", [settings.database.ssl_mode])[0]

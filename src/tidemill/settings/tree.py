@@ -243,6 +243,16 @@ class LoggingSettings(_Group):
         return value.upper() if isinstance(value, str) else value
 
 
+class TestingSettings(_Group):
+    """What only tests set."""
+
+    crash_at: str = Field(
+        "",
+        pattern=r"^([a-z]+\.[a-z_]+:[1-9][0-9]{0,5})?$",
+        description="`STEP:N`: the process kills itself at that step of the code, the N-th time; empty: never",
+    )
+
+
 class Settings(_Group):
     """The whole tree."""
 
@@ -261,6 +271,7 @@ class Settings(_Group):
     api: ApiSettings = ApiSettings()
     roles: RolesSettings = RolesSettings()
     logging: LoggingSettings = LoggingSettings()
+    testing: TestingSettings = TestingSettings()
     secrets: Mapping[str, SecretStr] = Field(
         default_factory=dict, description="What sources refer to as `${secret:NAME}`, each under a name of your own."
     )

@@ -30,6 +30,7 @@ _FOREIGN_LEVELS: Mapping[str, int] = MappingProxyType(
     {
         "_granian": logging.INFO,
         "aiohttp": logging.WARNING,
+        "aiormq": logging.CRITICAL,  # a lost connection, with its trace and for each of its channels
         "aiosqlite": logging.WARNING,
         "alembic": logging.WARNING,
         "asyncio": logging.WARNING,
