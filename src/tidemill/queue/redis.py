@@ -269,6 +269,8 @@ class RedisDispatcher:
                 " short; set it to noeviction, or use another Redis for the queue",
                 reason="queue_evicts",
             )
+        with contextlib.suppress(OutOfMemoryError):  # those who read need no memory, if the groups are there already
+            await self._make_groups()
         self._is_trusted = True
 
 
