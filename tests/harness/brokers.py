@@ -7,6 +7,7 @@ of their database, so tests share a server without seeing each other. `own_redis
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from tests.harness.chromium import apt_install, require
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,14 +71,19 @@ class OwnServer:
     def start(self) -> None:
         """Start it and wait until it listens."""
         out = subprocess.DEVNULL
-        self.process = subprocess.Popen(self._command, stdout=out, stderr=out, env={**os.environ, **self._environment})
+        environment = {**os.environ, **self._environment}
+        self.process = subprocess.Popen(self._command, stdout=out, stderr=out, env=environment, start_new_session=True)
         _wait_for(self.port)
 
     def kill(self) -> None:
-        """End it as a power failure would."""
+        """End it with all of its processes as a power failure would."""
         if self.process is not None:
-            self.process.kill()
+            family = psutil.Process(self.process.pid).children(recursive=True)
+            for each in (self.process, *family):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
             self.process.wait()
+            psutil.wait_procs(family, timeout=10)
             self.process = None
 
 
@@ -91,6 +98,24 @@ def own_redis(folder: Path, *options: str) -> Iterator[OwnServer]:
         yield server
     finally:
         server.kill()
+
+
+@contextmanager
+def own_rabbitmq(folder: Path) -> Iterator[OwnServer]:
+    """A RabbitMQ of its own, to be killed and started again; its queues stay in its folder."""
+    need_rabbitmq()
+    port = free_port()
+    mapper, server = _rabbitmq_commands(folder, port)
+    out = subprocess.DEVNULL
+    names = subprocess.Popen(mapper, stdout=out, stderr=out, start_new_session=True)
+    own = OwnServer(server, port, {})
+    try:
+        own.start()
+        yield own
+    finally:
+        own.kill()
+        names.kill()
+        names.wait()
 
 
 def free_port() -> int:

@@ -30,6 +30,7 @@ from tidemill.crawl.rendering import Rendering
 from tidemill.crawl.requesting import client_of_run, profile_of, user_agent
 from tidemill.crawl.robots import Robots
 from tidemill.crawl.scope import Scope
+from tidemill.errors import OwnTrouble, TidemillError
 from tidemill.models.outcome import Outcome
 from tidemill.models.run import Run, RunState
 from tidemill.models.source import Source, SourceSpec
@@ -246,6 +247,9 @@ class _Crawl:
         try:
             async with asyncio.timeout(self._patience_s):
                 catch = await self._fetcher.fetch(visit)
+        except OwnTrouble as trouble:  # the visit stays leased, and is given back when the crawl has ended
+            self._frontier.stop(trouble.error)
+            return
         except TimeoutError:
             self._discovery.forget()  # it may have met URLs that now nobody enters in the ledger
             catch = Catch(Fetched(visit, Outcome.FAILED, "timeout"))
@@ -256,7 +260,10 @@ class _Crawl:
         finally:
             self._frontier.fetched(visit)
         reached("crawl.fetched")
-        await self._recorder.put(catch)
+        try:
+            await self._recorder.put(catch)
+        except TidemillError as error:  # told once, by who runs the crawl, and not by Crawlee for each page in flight
+            self._frontier.stop(error)
 
     async def _lease(self, limit: int) -> list[Visit]:
         self._tools.own_signals()

@@ -31,7 +31,7 @@ from redis.exceptions import (
     TimeoutError,  # noqa: A004 - redis's own
 )
 
-from tidemill.errors import Permanent, TidemillError, Transient
+from tidemill.errors import Permanent, TidemillError
 from tidemill.models.ids import new_id
 from tidemill.models.priority import PRIORITIES, Turns
 from tidemill.queue.cancellation import heeded
@@ -95,6 +95,7 @@ class RedisDispatcher:
         self._ready: dict[str, deque[Message]] = {priority: deque() for priority in PRIORITIES}
         self._waiting: asyncio.Task[None] | None = None
         self._pause = Pause()
+        self._full = Pause("queue_full")
         self._is_trusted = False
         self._tended = 0.0
         self._publish = self._client.register_script(_PUBLISH)
@@ -102,12 +103,14 @@ class RedisDispatcher:
         self._forget = self._client.register_script(_FORGET_CONSUMERS)
 
     async def publish(self, announced: Sequence[tuple[str, str]]) -> None:
-        """See `Dispatcher.publish`."""
+        """See `Dispatcher.publish`. A full Redis is left alone for a while, but only by those who would fill it."""
+        self._full.raise_if_resting()
         async with self._link():
             for start in range(0, len(announced), _AT_ONCE):
                 bodies = packed(announced[start : start + _AT_ONCE])
                 given = [part for name, body in bodies for part in (PRIORITIES.index(name) + 1, body)]
                 await self._publish(keys=self._streams, args=given)
+        self._full.end()
 
     async def take(self, limit: int) -> list[Message]:
         """See `Dispatcher.take`."""
@@ -249,9 +252,8 @@ class RedisDispatcher:
             self._is_trusted = False  # who comes back may be another
             raise self._pause.begin(f"{self._shown} does not answer ({error}); it is asked again") from error
         except OutOfMemoryError as error:
-            raise Transient(
-                f"{self._shown} is full; captures wait in the database until it has room: raise its maxmemory",
-                reason="queue_full",
+            raise self._full.begin(
+                f"{self._shown} is full; captures wait in the database until it has room: raise its maxmemory"
             ) from error
         except RedisError as error:
             self._is_trusted = False  # it may have lost the groups
@@ -267,7 +269,8 @@ class RedisDispatcher:
                 " short; set it to noeviction, or use another Redis for the queue",
                 reason="queue_evicts",
             )
-        await self._make_groups()
+        with contextlib.suppress(OutOfMemoryError):  # those who read need no memory, if the groups are there already
+            await self._make_groups()
         self._is_trusted = True
 
 

@@ -187,7 +187,7 @@ async def entries(
         statement = statement.where(pages.c.url > after)
     if limit is not None:
         statement = statement.limit(limit)
-    async with store.read() as connection:
+    async with store.read(at_leisure=True) as connection:
         result = await connection.stream(statement)
         async for rows in result.mappings().partitions(500):
             given = await _documents_of(connection, [row["page_id"] for row in rows])
