@@ -51,7 +51,7 @@ def try_idle_ones(engine: AsyncEngine) -> None:
     """Have connections that lay idle for half a second tried before they are used, and all replaced if one is dead.
 
     To try each of them each time (`pool_pre_ping`) takes three ways to the server and back, as long as a small
-    transaction; what was used a moment ago is very probably still there.
+    transaction; what was used a moment ago is still there unless the driver has seen it go.
     """
     event.listen(engine.sync_engine, "checkin", _note)
     event.listen(engine.sync_engine, "checkout", _try)
@@ -62,6 +62,8 @@ def _note(_connection: Any, record: ConnectionPoolEntry) -> None:
 
 
 def _try(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
     since = record.info.get(_SINCE)
     if since is None or time.monotonic() - since < _IDLE_S:
         return
