@@ -17,6 +17,8 @@ BENCHMARKS = (
     "duplicates",
     "queues",
     "backends",
+    "writes",
+    "scaling",
 )
 
 
