@@ -23,6 +23,7 @@ from tidemill.store import locks as locking
 from tidemill.store.clock import ServerClock
 from tidemill.store.locks import Lock
 from tidemill.store.postgres_errors import explain
+from tidemill.store.postgres_pool import TimedPool, try_idle_ones
 
 _LIBPQ_TLS = {"sslmode": "ssl_mode", "sslrootcert": "ssl_ca", "sslcert": "ssl_cert", "sslkey": "ssl_key"}
 _STATEMENTS = 500
@@ -85,10 +86,12 @@ def open_postgres(url: URL, settings: DatabaseSettings) -> tuple[PostgresServer,
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout_s,
         pool_recycle=settings.pool_recycle_s,
-        pool_pre_ping=settings.pre_ping,
         pool_use_lifo=True,
+        poolclass=TimedPool,
     )
     event.listen(pool.sync_engine, "handle_error", _drop_silent)
+    if settings.pre_ping:
+        try_idle_ones(pool)
     reader = pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return PostgresServer(_shown(address)), pool, reader
 
