@@ -114,9 +114,9 @@ def need_postgres() -> Server:
 
 
 @contextmanager
-def own_postgres() -> Iterator[Server]:
+def own_postgres(**options: object) -> Iterator[Server]:
     """A server that a test may kill and start again (`again`); skips the test if there can be none."""
-    server = _start(_needed_binaries(), durable=True)
+    server = _start(_needed_binaries(), durable=True, **options)
     try:
         yield server
     finally:
@@ -130,9 +130,9 @@ def again(server: Server) -> None:
     server.process = run_server(_needed_binaries(), folder, _arguments(make_url(server.url).port, durable=True))
 
 
-def _arguments(port: int | None, *, durable: bool) -> list[str]:
+def _arguments(port: int | None, *, durable: bool, **given: object) -> list[str]:
     """`durable`: what was committed survives that the server is killed."""
-    options = {**_OPTIONS, "port": port, "synchronous_commit": "on" if durable else "off"}
+    options = {**_OPTIONS, "port": port, "synchronous_commit": "on" if durable else "off", **given}
     return [f"-c{name}={value}" for name, value in options.items()]
 
 
@@ -153,7 +153,7 @@ def _binaries() -> Path | None:
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
-def _start(binaries: Path, *, durable: bool = False) -> Server:
+def _start(binaries: Path, *, durable: bool = False, **options: object) -> Server:
     folder = Path(tempfile.mkdtemp(prefix="tidemill-pg-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     user = "postgres" if os.geteuid() == 0 else None
@@ -171,7 +171,7 @@ def _start(binaries: Path, *, durable: bool = False) -> Server:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = run_server(binaries, folder, _arguments(port, durable=durable))
+    process = run_server(binaries, folder, _arguments(port, durable=durable, **options))
     return Server(f"postgresql://tidemill@127.0.0.1:{port}/postgres", process, folder / "data" / "pg_hba.conf")
 
 
