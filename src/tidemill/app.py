@@ -24,6 +24,7 @@ from tidemill.search.open import open_engine
 from tidemill.settings import CrawlSettings, Settings
 from tidemill.store import documents, events, hosts, schema
 from tidemill.store.engine import Store, check_capacity, open_store
+from tidemill.store.replicas import Replicas, open_replicas
 from tidemill.store.totals import document_states, open_visit_states
 from tidemill.telemetry.health import Finding, Health, Status
 from tidemill.telemetry.metrics import Metrics
@@ -40,6 +41,7 @@ class App:
 
     settings: Settings
     store: Store
+    replicas: Replicas
     archive: Archive
     queue: Queue
     pressure: BackPressure
@@ -84,19 +86,29 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     try:
         await check_capacity(store, settings.database)
         await schema.ensure_schema(store)
-        engine = open_engine(settings.search, settings.data_dir)
-        try:
-            archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
+        async with _opened_replicas(settings, store) as replicas:
+            engine = open_engine(settings.search, settings.data_dir)
             try:
                 outward = Outward(settings)
-                async with _opened_queue(settings, store) as queue, aclosing(outward):
-                    yield _joined(settings, store, archive, queue, engine, outward)
+                archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
+                try:
+                    async with _opened_queue(settings, store) as queue, aclosing(outward):
+                        yield _joined(settings, store, replicas, archive, queue, engine, outward)
+                finally:
+                    await archive.close()
             finally:
-                await archive.close()
-        finally:
-            await engine.close()
+                await engine.close()
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _opened_replicas(settings: Settings, store: Store) -> AsyncIterator[Replicas]:
+    replicas = open_replicas(store, settings.database)
+    try:
+        yield replicas
+    finally:
+        await replicas.close()
 
 
 @asynccontextmanager
@@ -116,12 +128,19 @@ def user_agent(settings: CrawlSettings) -> str:
 
 
 def _joined(
-    settings: Settings, store: Store, archive: Archive, queue: Queue, engine: SearchEngine, outward: Outward
+    settings: Settings,
+    store: Store,
+    replicas: Replicas,
+    archive: Archive,
+    queue: Queue,
+    engine: SearchEngine,
+    outward: Outward,
 ) -> App:
     metrics = Metrics()
     app = App(
         settings=settings,
         store=store,
+        replicas=replicas,
         archive=archive,
         queue=queue,
         pressure=BackPressure(store, settings.queue, metrics),
@@ -135,6 +154,9 @@ def _joined(
     app.health.register("queue", lambda: _queue(app), is_hard=False)
     app.health.register("search", lambda: _search(app), is_hard=False)
     app.metrics.add_refresh("store", lambda: _refresh(app))
+    if replicas.are_any:
+        app.health.register("replicas", lambda: _replicas(app), is_hard=False)
+        app.metrics.add_refresh("replicas", lambda: _refresh_replicas(app))
     return app
 
 
@@ -170,6 +192,24 @@ async def _queue(app: App) -> Finding:
 async def _search(app: App) -> Finding:
     lag = await app.indexer.lag()
     return Finding(Status.PASS, f"{lag} changes behind", {"lag_events": lag})
+
+
+async def _replicas(app: App) -> Finding:
+    """A standby that is left out costs the primary more work, and nothing else."""
+    standings = await app.replicas.standings()
+    out = [f"{each.name}: {each.why}" for each in standings if not each.is_used]
+    lags = [each.lag_s for each in standings if each.is_used]
+    values: dict[str, float | int | str] = {"used": len(lags), "of": len(standings)}
+    if lags:
+        values["lag_s"] = round(max(lags), 1)
+    if out:
+        return Finding(Status.WARN, f"left out: {'; '.join(out)}", values)
+    return Finding(Status.PASS, f"{len(lags)} answer reads", values)
+
+
+async def _refresh_replicas(app: App) -> None:
+    standings = await app.replicas.standings()
+    app.metrics.set_replicas({each.name: each.lag_s for each in standings}, app.replicas.reads)
 
 
 async def _refresh(app: App) -> None:

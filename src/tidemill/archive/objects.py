@@ -87,6 +87,7 @@ class ObjectArchive:
 
     async def close(self) -> None:
         """See `Archive.close`."""
+        await self.bucket.close()
         await self.catalogue.close()
 
     def _packed(self, bodies: Mapping[bytes, bytes]) -> tuple[str, bytes, list[Record]]:

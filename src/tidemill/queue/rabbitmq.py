@@ -26,6 +26,7 @@ from tidemill.queue.cancellation import heeded
 from tidemill.queue.dispatcher import Message
 from tidemill.queue.parcels import IN_ONE, packed, priority_of, settled, unpacked
 from tidemill.queue.pause import Pause
+from tidemill.queue.tls import tls_fault
 
 _TIMEOUT_S = 5.0
 _HEARTBEAT_S = 5
@@ -161,6 +162,8 @@ class RabbitDispatcher:
             raise self._gone(error) from error
         except (AMQPError, OSError, TimeoutError, RuntimeError, asyncio.InvalidStateError) as error:
             await self.close()
+            if (fault := tls_fault(error, self._shown)) is not None:
+                raise fault from error
             raise self._gone(error) from error
         else:
             self._pause.end()

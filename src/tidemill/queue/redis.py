@@ -38,7 +38,8 @@ from tidemill.queue.cancellation import heeded
 from tidemill.queue.dispatcher import Message
 from tidemill.queue.parcels import IN_ONE, packed, priority_of, settled, unpacked
 from tidemill.queue.pause import Pause
-from tidemill.queue.redis_url import client_of, shown
+from tidemill.queue.redis_url import client_of, closed, shown
+from tidemill.queue.tls import tls_fault
 
 _GROUP = "processors"
 _BLOCK_S = 0.5
@@ -127,7 +128,7 @@ class RedisDispatcher:
         async with self._link():
             if any(self._ready.values()):
                 return
-            if self._waiting is None:
+            if self._waiting is None or _has_failed(self._waiting):  # in an outage that is over: Redis was just asked
                 self._waiting = asyncio.create_task(self._block(), name="redis wait")
             done, _ = await asyncio.wait({self._waiting}, timeout=timeout_s)
             if done:
@@ -156,8 +157,8 @@ class RedisDispatcher:
     async def abandoned(self) -> list[Message]:
         """See `Dispatcher.abandoned`: what was not acknowledged for a whole lease. Asks once in an eighth of that."""
         loop_time = asyncio.get_running_loop().time()
-        if loop_time < self._tended + self._lease_ms / 8000:
-            return []
+        if self._is_trusted and loop_time < self._tended + self._lease_ms / 8000:
+            return []  # of one that is gone this would say that it is back
         async with self._link():
             found = [each for stream in self._streams for each in await self._with_group(partial(self._idle, stream))]
             self._tended = loop_time
@@ -178,7 +179,7 @@ class RedisDispatcher:
             if ready:
                 await self.publish([(message.capture_id, priority_of(message)) for message in ready])
                 await self.acknowledge(ready)
-        await self._client.aclose()
+        await closed(self._client)
 
     async def _read(self, limit: int) -> None:
         """Fetch what is lacking for the next `limit`, each priority's share first."""
@@ -250,6 +251,8 @@ class RedisDispatcher:
             ) from error
         except (ConnectionError, TimeoutError, ReadOnlyError, OSError) as error:
             self._is_trusted = False  # who comes back may be another
+            if (fault := tls_fault(error, self._shown)) is not None:
+                raise fault from error
             raise self._pause.begin(f"{self._shown} does not answer ({error}); it is asked again") from error
         except OutOfMemoryError as error:
             raise self._full.begin(
@@ -272,6 +275,10 @@ class RedisDispatcher:
         with contextlib.suppress(OutOfMemoryError):  # those who read need no memory, if the groups are there already
             await self._make_groups()
         self._is_trusted = True
+
+
+def _has_failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _pairs(answer: Any) -> Any:

@@ -45,6 +45,12 @@ class DatabaseSettings(_Group):
     ssl_ca: Path | None = Field(None, description="Certificates of the authorities that may vouch for the server")
     ssl_cert: Path | None = Field(None, description="Our own certificate, if the server asks for one")
     ssl_key: Path | None = Field(None, description="Its key, if it is not in the same file")
+    replica_urls: tuple[str, ...] = Field(
+        (), description="Streaming standbys of the server (`postgresql://…`), which the API reads documents from"
+    )
+    replica_lag_s: float = Field(
+        10.0, ge=1, le=3600, description="How far a standby may be behind; beyond it the primary is read"
+    )
 
 
 class ArchiveSettings(_Group):
