@@ -180,7 +180,7 @@ class Fetcher:
             elapsed_s=answer.elapsed_s,
             headers=tuple([pair for pair in answer.headers.items() if not _is_secret(pair[0])]),
         )
-        return _with_screenshot(replace(catch, fetched=fetched), answer.screenshot)
+        return _with_screenshot(Catch(fetched, catch.body, catch.aside, catch.is_shell), answer.screenshot)
 
     def _judge(self, visit: Visit, answer: Response, conditional: bool) -> Catch:
         status = answer.status

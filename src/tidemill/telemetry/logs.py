@@ -17,14 +17,17 @@ from types import MappingProxyType
 from typing import Any, TextIO, cast
 
 import orjson
-import structlog
-from structlog.processors import CallsiteParameter, CallsiteParameterAdder
-from structlog.stdlib import BoundLogger
-from structlog.typing import EventDict, Processor
 
 from tidemill import __version__
+from tidemill.imports import without
 from tidemill.settings.tree import LoggingSettings
 from tidemill.telemetry.redact import redact
+
+with without({"rich.traceback"}):  # what is not used here (tracebacks are plain), and colours all of pygments
+    import structlog
+    from structlog.processors import CallsiteParameter, CallsiteParameterAdder
+    from structlog.stdlib import BoundLogger
+    from structlog.typing import EventDict, Processor
 
 _FOREIGN_LEVELS: Mapping[str, int] = MappingProxyType(
     {
