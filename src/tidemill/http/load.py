@@ -16,7 +16,7 @@ _AGAIN_S, _LATE_AGAIN_S = 1, 5
 
 
 class Load:
-    """At most `most` requests are at work, each with `timeout_s` until its answer begins. `is_free(path)`: uncounted."""
+    """At most `most` requests are at work, each has `timeout_s` until its answer begins; `is_free` paths pass."""
 
     def __init__(self, app: ASGIApp, most: int, timeout_s: float, is_free: Callable[[str], bool]) -> None:
         self._app = app

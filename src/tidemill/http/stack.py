@@ -25,7 +25,7 @@ def surround(
     is_open: Callable[[str], bool],
     is_free: Callable[[str], bool],
 ) -> ASGIApp:
-    """`application` behind request id → errors → metrics → security headers → hosts → load → body limit → authentication.
+    """`application` behind request id → errors → metrics → security headers → hosts → load → body limit → keys.
 
     `bound_host` is the address that will be listened on: loopback needs no key, but answers to its own names only.
     `is_open(path)` says which paths need no key anywhere, `is_free(path)` which are answered however much is asked.
