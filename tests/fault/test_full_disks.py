@@ -3,13 +3,11 @@ so in a sentence, nobody ends or writes half of something, and with space the wo
 
 from __future__ import annotations
 
-import os
 import random
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -32,8 +30,12 @@ Disk = Callable[[str], Path]
 def filled(folder: Path) -> Iterator[None]:
     """Not a byte is left, until the block ends."""
     filler = folder / "filler"
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(folder).free)
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1 << 20))
+    with filler.open("ab", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
     try:
         yield
     finally:
@@ -72,6 +74,7 @@ def test_the_disk_of_the_database_server(
                 )
                 ended(fleet)
             endured(fleet)
+            assert "disk_full" in "".join(member.said() for member in fleet.members)
             assert watch.never_but("/livez", 200) == []
             assert shopping.unclean == []
             fleet.settle()
