@@ -54,9 +54,16 @@ def plug_in(tmp_path: Path) -> Path:
     return folder / "rogue_plug_in.py"
 
 
-@pytest.fixture(params=BACKENDS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Over each queue in the short form."""
+    if "over" in metafunc.fixturenames:
+        short = ("sqlite", "postgres+redis", "postgres+rabbitmq")
+        metafunc.parametrize("over", BACKENDS if metafunc.config.getoption("--long") else short)
+
+
+@pytest.fixture
 def fleet(
-    request: pytest.FixtureRequest,
+    over: str,
     queue_url: Callable[[str], str],
     thousand: Site,
     plug_in: Path,
@@ -64,7 +71,7 @@ def fleet(
     rng: random.Random,
 ) -> Iterator[Fleet]:
     with ExitStack() as stack:
-        backend = stack.enter_context(opened_backend(request.param, queue_url))
+        backend = stack.enter_context(opened_backend(over, queue_url))
         made = stack.enter_context(fleet_over(backend, Tidemill(tmp_path / "data"), thousand, rng))
         path = os.pathsep.join((str(ROOT / "src"), str(ROOT), str(plug_in.parent)))
         made.house = made.house.with_settings("process.max_attempts=3", "process.batch_size=16")

@@ -6,13 +6,17 @@ A server that takes everything on answers nothing in time, and holds all of it i
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tidemill.http.problems import Problem, ProblemError
+from tidemill.telemetry.logs import get_logger
 
 _AGAIN_S, _LATE_AGAIN_S = 1, 5
+_SAY_EVERY_S = 5.0
+_log = get_logger(__name__)
 
 
 class Load:
@@ -24,6 +28,8 @@ class Load:
         self._timeout_s = timeout_s
         self._is_free = is_free
         self._at_work = 0
+        self._refused = 0
+        self._say_at = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; anything else is passed on as it is. Raises a 503 (`overloaded`, `too_late`)."""
@@ -31,6 +37,7 @@ class Load:
             await self._app(scope, receive, send)
             return
         if self._at_work >= self._most:
+            self._say()
             raise _later("overloaded", f"More than {self._most} requests are at work (api.max_in_flight)", _AGAIN_S)
         self._at_work += 1
         try:
@@ -52,8 +59,18 @@ class Load:
         except TimeoutError:
             if not limit.expired():
                 raise
+            _log.warning("an answer took too long", action="http.too_late", path=scope["path"], after_s=self._timeout_s)
             why = f"The answer took longer than {self._timeout_s:g} s (api.timeout_s)"
             raise _later("too_late", why, _LATE_AGAIN_S) from None
+
+    def _say(self) -> None:
+        """That there is too much to do, every few seconds: it may be thousands of requests."""
+        self._refused += 1
+        if time.monotonic() >= self._say_at:
+            _log.warning(
+                "too many requests at once", action="http.overloaded", refused=self._refused, at_work=self._at_work
+            )
+            self._refused, self._say_at = 0, time.monotonic() + _SAY_EVERY_S
 
 
 def _later(reason: str, why: str, seconds: int) -> ProblemError:
