@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from tests.harness.accounts import Collect, Tally
@@ -112,3 +115,32 @@ def collect(request: pytest.FixtureRequest) -> Collect:
                 file.write(json.dumps(tally.as_line()) + "\n")
 
     return keeping
+
+
+@pytest.fixture
+def small_disk(missing: Callable[[str, str], NoReturn]) -> Iterator[Callable[[str], Path]]:
+    """A file system of so many bytes that every user may look into; called again, the same one with another size."""
+    folder = Path(tempfile.mkdtemp(prefix="tidemill-disk-"))
+    mounted = False
+
+    def make(size: str) -> Path:
+        nonlocal mounted
+        options = f"size={size},mode=755" + (",remount" if mounted else "")
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
+        if done.returncode:
+            missing("the right to mount a tmpfs", "run as root")
+        mounted = True
+        folder.chmod(0o755)
+        return folder
+
+    yield make
+    if mounted:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+    folder.rmdir()
+
+
+@pytest.fixture
+def fleet_on_sqlite(numbered_site: Site, tmp_path: Path, rng: random.Random) -> Iterator[Fleet]:
+    """A fleet without members over embedded backends."""
+    with fleet_over(Backend("sqlite", "", "database:"), Tidemill(tmp_path / "data"), numbered_site, rng) as made:
+        yield made

@@ -69,7 +69,7 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     for router in routers:
         api.include_router(router)
     api.openapi = describe(api, _is_open)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    return surround(api, app, bound_host=bound_host, is_open=_is_open)
+    return surround(api, app, bound_host=bound_host, is_open=_is_open, is_free=probes.OPEN_PROBES.__contains__)
 
 
 def _is_open(path: str) -> bool:

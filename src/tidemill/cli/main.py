@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,4 +95,13 @@ def run() -> None:
     try:
         app()
     finally:
+        _last_words()
         gc.freeze()  # what is left goes with the process; the interpreter would look for garbage in it once more
+
+
+def _last_words() -> None:
+    """What is left for a log whose disk is full is let go of: Python would call the whole command a failure."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -99,8 +99,10 @@ def fail(error: TidemillError) -> typer.Exit:
 
 
 def note(message: str) -> None:
-    """Tell the person something that is not the answer."""
-    stderr.print(_escaped(message))
+    """Tell the person something that is not the answer. Nobody can be told that it could not be said: the disk of the
+    log is full, or whoever read it is gone; the work goes on."""
+    with suppress(OSError):
+        stderr.print(_escaped(message))
 
 
 @asynccontextmanager

@@ -12,22 +12,31 @@ from tidemill.http.body_limit import BodyLimit
 from tidemill.http.errors import Errors
 from tidemill.http.headers import SecurityHeaders
 from tidemill.http.hosts import Hosts, is_loopback
+from tidemill.http.load import Load
 from tidemill.http.metrics import RequestMetrics
 from tidemill.http.own_writes import ReadYourWrites
 from tidemill.http.request_id import RequestId
 
 
-def surround(application: ASGIApp, app: App, *, bound_host: str, is_open: Callable[[str], bool]) -> ASGIApp:
-    """`application` behind request id → errors → metrics → security headers → hosts → body limit → authentication →
+def surround(
+    application: ASGIApp,
+    app: App,
+    *,
+    bound_host: str,
+    is_open: Callable[[str], bool],
+    is_free: Callable[[str], bool],
+) -> ASGIApp:
+    """`application` behind request id → errors → metrics → security headers → hosts → load → body limit → keys →
     read-your-writes.
 
     `bound_host` is the address that will be listened on: loopback needs no key, but answers to its own names only.
-    `is_open(path)` says which paths need no key anywhere.
+    `is_open(path)` says which paths need no key anywhere, `is_free(path)` which are answered however much is asked.
     """
     keyring = Keyring(app.store, app.settings.api.keys)
     layered: ASGIApp = ReadYourWrites(application, app.replicas)
     layered = Authentication(layered, keyring, is_open=is_open, trusts_loopback=is_loopback(bound_host))
     layered = BodyLimit(layered, app.settings.api.max_request_bytes)
+    layered = Load(layered, app.settings.api.max_in_flight, app.settings.api.timeout_s, is_free)
     layered = Hosts(layered, bound_host)
     layered = SecurityHeaders(layered)
     layered = RequestMetrics(layered, app.metrics)

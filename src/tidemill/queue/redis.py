@@ -1,7 +1,7 @@
 """A broker made of Redis Streams: one stream for each priority, one consumer group, nothing that expires.
 
 Needs Redis 7 (or a Sentinel's master) with `maxmemory-policy noeviction`. Each entry holds a few identifiers
-(`parcels`); it is deleted in the transaction that acknowledges it, so a stream holds what is on its way and nothing
+(`parcels`); it is deleted by the script that acknowledges it, so a stream holds what is on its way and nothing
 else. Whatever Redis loses comes back from the rows (`dispatched`). All keys bear the database's epoch: several
 databases share a Redis.
 """
@@ -64,6 +64,13 @@ for stream = 1, #KEYS do read(stream, tonumber(ARGV[3 + stream])) end
 for stream = 1, #KEYS do read(stream, left) end
 return table.concat(found, '\\n')
 """
+_SETTLE = """
+local group = table.remove(ARGV, 1)
+redis.call('XACK', KEYS[1], group, unpack(ARGV))
+redis.call('XDEL', KEYS[1], unpack(ARGV))
+"""
+"""No MULTI: a Redis that is full refuses one even if all that it does is to make room."""
+
 _FORGET_CONSUMERS = """
 for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
     local fields = {}
@@ -101,6 +108,7 @@ class RedisDispatcher:
         self._tended = 0.0
         self._publish = self._client.register_script(_PUBLISH)
         self._take = self._client.register_script(_TAKE)
+        self._settle = self._client.register_script(_SETTLE)
         self._forget = self._client.register_script(_FORGET_CONSUMERS)
 
     async def publish(self, announced: Sequence[tuple[str, str]]) -> None:
@@ -143,11 +151,8 @@ class RedisDispatcher:
         if not by_stream:
             return
         async with self._link():
-            pipeline = self._client.pipeline(transaction=True)
             for stream, entries in by_stream.items():
-                pipeline.xack(stream, _GROUP, *entries)
-                pipeline.xdel(stream, *entries)
-            await pipeline.execute()
+                await self._settle(keys=[stream], args=[_GROUP, *entries])
 
     async def depth(self) -> int:
         """See `Dispatcher.depth`: each entry taken for a full one."""

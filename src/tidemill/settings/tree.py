@@ -224,6 +224,10 @@ class ApiSettings(_Group):
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on")
     keys: Annotated[tuple[SecretStr, ...], Field(description="API keys accepted besides the stored ones")] = ()
     max_request_bytes: int = Field(10 * _MIB, ge=1024, description="Largest request body")
+    max_in_flight: int = Field(
+        256, ge=1, le=100_000, description="Requests at work at once; more are told to come back (503)"
+    )
+    timeout_s: float = Field(30.0, gt=0, le=3600, description="Longest time until an answer begins; then 503")
     docs: bool = Field(True, description="Serve the OpenAPI page under /api/docs")
 
 
