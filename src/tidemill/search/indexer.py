@@ -33,7 +33,7 @@ class Changes(Protocol):
         ...
 
     async def documents_by_ids(self, ids: Sequence[str]) -> list[Document]:
-        """The documents as they stand, in any state; unknown ids are left out."""
+        """The documents as they stand, in any state, with what an engine reads of them; unknown ids are left out."""
         ...
 
     async def head(self) -> int:
