@@ -170,7 +170,7 @@ class _StoreChanges:
         return await events.document_changes(self._store, event_id, limit)
 
     async def documents_by_ids(self, ids: Sequence[str]) -> list[Document]:
-        return await documents.by_ids(self._store, ids)
+        return await documents.searched(self._store, ids)
 
     async def head(self) -> int:
         return await events.head(self._store)

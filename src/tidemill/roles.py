@@ -88,7 +88,7 @@ async def run_to_end(
 async def process_backlog(app: App, stop: asyncio.Event, pool: WorkerPool | None = None) -> None:
     """Work off every capture that waits, until all of it is searchable. `pool` may have been started before."""
     await workers.reclaim(app.store, app.settings.queue.lease_s)
-    async with _registered(app, "processor") as worker:
+    async with _registered(app, "processor") as worker, _background(app.indexer.keep_pace, asyncio.Event()):
         pool, processor = _processing(app, worker, pool)
         async with pool:
             await processor.run(stop, until_idle=True)

@@ -203,7 +203,7 @@ class ProcessSettings(_Group):
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, le=128, description="Worker processes; default: one a core"
     )
-    batch_size: int = Field(32, ge=1, le=1000, description="Captures stored in one transaction")
+    batch_size: int = Field(64, ge=1, le=1000, description="Captures stored in one transaction")
     timeout_s: float = Field(30.0, gt=0, le=600, description="Longest time for one capture before its worker is killed")
     memory_mb: int = Field(1024, ge=128, description="Address space one worker may add to what it starts with")
     recycle_after: int = Field(2000, ge=1, description="Captures after which a worker is replaced")

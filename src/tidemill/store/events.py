@@ -12,7 +12,10 @@ from tidemill.models.document import Json
 from tidemill.models.event import Event
 from tidemill.store import locks
 from tidemill.store.engine import Store
+from tidemill.store.many import execute_many
 from tidemill.store.tables import events
+
+_APPEND = insert(events)
 
 
 def line(
@@ -44,7 +47,7 @@ async def append(connection: AsyncConnection, lines: Sequence[Mapping[str, objec
     """
     if lines:
         await locks.take(connection, locks.EVENTS)
-        await connection.execute(insert(events), list(lines))
+        await execute_many(connection, _APPEND, lines)
 
 
 async def document_changes(store: Store, after: int, limit: int) -> list[tuple[int, str]]:

@@ -17,27 +17,49 @@ from sqlalchemy import Delete, Dialect, Insert, Table, Update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
+from tidemill.store.types import Moment
+
 _MOST_PLANS = 64
 _INSERT = re.compile(r"(INSERT INTO \S+ \(([^()]*)\) )VALUES \(([^()]*)\)(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
+class _PlaceOf:
+    """A place of a statement: its name, the conversion of its values, and the value if rows have none of that name.
+
+    `repeats`: the same values come again and again, and converting them takes longer than looking them up.
+    """
+
+    name: str
+    convert: Callable[[Any], Any] | None
+    fixed: Any
+    repeats: bool
+
+    def column(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The values of this place, row by row. All rows have the names of the first."""
+        if self.name not in rows[0]:
+            return [self.fixed] * len(rows)
+        values = [row[self.name] for row in rows]
+        if self.convert is None:
+            return values
+        if self.repeats:
+            known = {value: self.convert(value) for value in set(values)}
+            return [known[value] for value in values]
+        return list(map(self.convert, values))
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
-    """A compiled statement: its text and, for each place in it, the name, the conversion and the fixed value."""
+    """A compiled statement: its text and its places."""
 
     sql: str
     in_one: str | None
     keys: tuple[str, ...]
-    places: tuple[tuple[str, Callable[[Any], Any] | None, Any], ...]
+    places: tuple[_PlaceOf, ...]
 
-    def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
-        """A row as the driver takes it."""
-        return tuple(
-            [
-                fixed if name not in row else row[name] if convert is None else convert(row[name])
-                for name, convert, fixed in self.places
-            ]
-        )
+    def columns(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+        """The values of each place, as the driver takes them."""
+        return [place.column(rows) for place in self.places]
 
     def is_at_once(self, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Whether all may go in one statement, which may not meet the same row twice."""
@@ -51,11 +73,11 @@ async def execute_many(
 ) -> None:
     """Run a statement once for each row. All rows have the names of the first; the statement is a module's constant."""
     plan = _plan(statement, connection.dialect, tuple(rows[0]))
-    values = [plan.values(row) for row in rows]
+    columns = plan.columns(rows)
     if plan.in_one is not None and plan.is_at_once(rows):
-        await _at_once(connection, plan.in_one, values, len(rows[0]))
+        await _at_once(connection, plan.in_one, columns, len(rows[0]))
     else:
-        await connection.exec_driver_sql(plan.sql, values)
+        await connection.exec_driver_sql(plan.sql, list(zip(*columns, strict=True)))
 
 
 async def execute_plain(
@@ -63,18 +85,17 @@ async def execute_plain(
 ) -> None:
     """Insert rows of numbers and bytes, in the order of the names: what every driver takes as it is. No row twice."""
     plan = _plan(statement, connection.dialect, names)
-    order = [names.index(name) for name, _, _ in plan.places]
+    order = [names.index(place.name) for place in plan.places]
     if order != sorted(order):
         rows = [tuple([row[place] for place in order]) for row in rows]
     if plan.in_one is not None:
-        await _at_once(connection, plan.in_one, rows, len(names))
+        await _at_once(connection, plan.in_one, [list(column) for column in zip(*rows, strict=True)], len(names))
     else:
         await connection.exec_driver_sql(plan.sql, list(rows))
 
 
-async def _at_once(connection: AsyncConnection, sql: str, values: Sequence[tuple[Any, ...]], width: int) -> None:
+async def _at_once(connection: AsyncConnection, sql: str, columns: Sequence[list[Any]], width: int) -> None:
     """One statement with an array for each of the first `width` places; what the statement says is the same for all."""
-    columns = [list(column) for column in zip(*values, strict=True)]
     await connection.exec_driver_sql(sql, (*columns[:width], *(same[0] for same in columns[width:])))
 
 
@@ -84,9 +105,11 @@ def _plan(statement: Insert | Update | Delete, dialect: Dialect, names: tuple[st
     compiled = statement.compile(dialect=dialect, column_keys=keys)
     places = []
     for name in compiled.positiontup or ():
-        convert = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
+        type_ = compiled.binds[name].type
+        convert = type_.dialect_impl(dialect).bind_processor(dialect)
         fixed = None if name in names else compiled.params[name]
-        places.append((name, convert, fixed if convert is None or fixed is None else convert(fixed)))
+        fixed = fixed if convert is None or fixed is None else convert(fixed)
+        places.append(_PlaceOf(name, convert, fixed, isinstance(type_, Moment)))
     sql = str(compiled)
     if not (isinstance(statement, Insert) and isinstance(statement.table, Table) and dialect.name == "postgresql"):
         return _Plan(sql, None, (), tuple(places))

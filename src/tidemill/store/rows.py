@@ -12,6 +12,9 @@ from tidemill.models.document import Document, DocumentState, Draft
 
 _NOT_COLUMNS = ("item_key", "signature")
 DRAFT_COLUMNS = tuple(field.name for field in fields(Draft) if field.name not in _NOT_COLUMNS)
+_IDENTITY = tuple(field.name for field in fields(Document) if field.name not in ("source", "draft"))
+_SEARCHED = ("kind", "item_key", "title", "author", "published_at", "language", "content", "summary", "tags")
+SEARCHED_COLUMNS = (*_IDENTITY, *_SEARCHED)
 _LISTS = ("tags", "keywords", "entities", "disagreements", "flags", "problems")
 
 
@@ -32,6 +35,16 @@ def draft_of(row: RowMapping) -> Draft:
 
 def document_of(row: RowMapping) -> Document:
     """The document of a row of `documents` joined with its source's name as `source`."""
+    return _document(row, draft_of(row))
+
+
+def searched_of(row: RowMapping) -> Document:
+    """The same of a row of `SEARCHED_COLUMNS`: the draft lacks the others."""
+    values = {name: row[name] for name in _SEARCHED}
+    return _document(row, Draft(**{**values, "tags": tuple(values["tags"])}))
+
+
+def _document(row: RowMapping, draft: Draft) -> Document:
     return Document(
         id=row["id"],
         source=row["source"],
@@ -45,7 +58,7 @@ def document_of(row: RowMapping) -> Document:
         fetched_at=row["fetched_at"],
         first_seen_at=row["first_seen_at"],
         updated_at=row["updated_at"],
-        draft=draft_of(row),
+        draft=draft,
     )
 
 

@@ -25,6 +25,7 @@ from tidemill.errors import NoSpace, Permanent, TidemillError, Transient
 from tidemill.settings import DatabaseSettings
 from tidemill.store.driver import sqlite_driver
 from tidemill.store.locks import Lock
+from tidemill.store.types import in_json
 
 _OF_WRITER = ("journal_mode=WAL", "wal_autocheckpoint=4000", "cache_size=-32768")
 """Keys go all over large indexes: what stays in memory and in the log is written less often (a third less to do)."""
@@ -91,6 +92,7 @@ def _engine(path: Path, settings: DatabaseSettings, *, size: int, begin: str) ->
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),  # whatever characters the path holds
         module=sqlite_driver(),
+        json_serializer=in_json,
         pool_size=size,
         max_overflow=0,
         pool_timeout=60,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, Uuid
 from sqlalchemy.dialects import postgresql
@@ -15,6 +17,7 @@ from sqlalchemy.types import TypeDecorator
 _NUL = "\x00"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 _NOBODY = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_AS_JSON = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -93,3 +96,15 @@ Id = Uuid(as_uuid=False).with_variant(_ServerId(), "postgresql").with_variant(_F
 # Not JSONB: that would change the order of keys and the spelling of numbers, and nothing looks inside with SQL.
 Jsonb = JSON(none_as_null=True).with_variant(postgresql.JSON(none_as_null=True), "postgresql")
 Serial = BigInteger().with_variant(Integer, "sqlite")
+
+
+def in_json(value: object) -> str:
+    """JSON as SQLite keeps it; what is no number is `null`, for which JSON has no other word.
+
+    What the fast way cannot write (whole numbers of more than 64 bits, halves of surrogates, keys that are numbers) is
+    left to the slow one, which refuses the same as ever.
+    """
+    try:
+        return orjson.dumps(value, option=_AS_JSON).decode()
+    except TypeError:
+        return json.dumps(value)

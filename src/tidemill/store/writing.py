@@ -32,6 +32,8 @@ def _replacing() -> Insert:
 
 
 _WRITE = _replacing()  # Made once: to write it takes longer than to run it.
+_KNOW_TAG = upsert(tags).on_conflict_do_nothing(index_elements=["id"])
+_TAG = upsert(document_tags).on_conflict_do_nothing(index_elements=["document_id", "tag_id"])
 
 
 async def keep_versions(connection: AsyncConnection, plans: Sequence[Plan], now: datetime) -> None:
@@ -52,12 +54,10 @@ async def write_documents(connection: AsyncConnection, plans: Sequence[Plan], no
     names = sorted({tag for plan in plans for tag in plan.draft.tags})
     if names:
         tag_rows = [{"id": derived_id("tag", name), "name": name} for name in names]
-        await connection.execute(upsert(tags).on_conflict_do_nothing(index_elements=["id"]), tag_rows)
-        links = [
-            {"document_id": plan.id, "tag_id": derived_id("tag", name)} for plan in plans for name in plan.draft.tags
-        ]
-        ignore = upsert(document_tags).on_conflict_do_nothing(index_elements=["document_id", "tag_id"])
-        await connection.execute(ignore, links)
+        await execute_many(connection, _KNOW_TAG, tag_rows)
+        known_as = {row["name"]: row["id"] for row in tag_rows}
+        links = [{"document_id": plan.id, "tag_id": known_as[name]} for plan in plans for name in plan.draft.tags]
+        await execute_many(connection, _TAG, links)
 
 
 def _row(plan: Plan, now: datetime) -> dict[str, Any]:

@@ -186,6 +186,39 @@ async def test_the_interval_passes_without_notice(changes: RememberedChanges, en
         await until(lambda: "a" in engine.documents)
 
 
+async def test_keeping_pace_writes_only_what_is_worth_a_commit(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    indexer, stop = Indexer(changes, engine, SLOW, Metrics()), asyncio.Event()
+    task = asyncio.create_task(indexer.keep_pace(stop))
+    changes.put(*(document(f"few-{number}") for number in range(9)))
+    indexer.notify()
+    await asyncio.sleep(0.05)
+    assert engine.batches == []
+    changes.put(document("enough"))
+    indexer.notify()
+    await until(lambda: engine.batches == [(10, 0)])
+    stop.set()
+    async with asyncio.timeout(1):
+        await task
+
+
+async def test_keeping_pace_survives_trouble(changes: RememberedChanges, engine: RememberingEngine) -> None:
+    indexer, stop = Indexer(changes, engine, SLOW, Metrics()), asyncio.Event()
+    engine.broken = True
+    changes.put(*(document(str(number)) for number in range(10)))
+    with captured_logs() as logs:
+        task = asyncio.create_task(indexer.keep_pace(stop))
+        indexer.notify()
+        await until(lambda: "index.retry" in str(logs))
+    engine.broken = False
+    indexer.notify()
+    await until(lambda: len(engine.documents) == 10)
+    stop.set()
+    async with asyncio.timeout(1):
+        await task
+
+
 async def test_catching_up_beside_a_resting_run_writes_at_once(
     changes: RememberedChanges, engine: RememberingEngine
 ) -> None:
