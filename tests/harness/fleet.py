@@ -110,10 +110,17 @@ class Fleet:
 
         return str(in_own_loop(making()))
 
-    def add(self, role: str, *settings: str) -> Member:
-        """Start one more process of a role (`up` is all of them), with settings of its own."""
+    def add(self, role: str, *settings: str, elsewhere: bool = False) -> Member:
+        """Start one more process of a role (`up` is all of them), with settings of its own.
+
+        `elsewhere` gives it a data folder of its own, as if on another machine: its lock is nobody else's to try, and
+        only its heartbeat tells that it is alive. The archive is the same.
+        """
         arguments = ("--port", "0") if role in ("serve", "up") else ()
         house = self.house.with_settings(*settings)
+        if elsewhere:
+            house = house.with_settings(f"archive.url=file://{self.house.data_dir}/archive")
+            house.data_dir = self.house.data_dir.parent / f"elsewhere-{len(self.members)}-{sum(self.kills.values())}"
         member = Member(role, self._stack.enter_context(house.start(role, *arguments)))
         self.members.append(member)
         return member
@@ -130,9 +137,10 @@ class Fleet:
         if victim.alive:
             os.kill(victim.running.pid, signal.SIGKILL)
         self._buried(victim)
+        self.mourn(names)
         assert all_gone(family), f"left alive: {family}\n{victim.said()}"
         if recovered:
-            self.await_recovery(names)
+            self.await_recovery()
 
     def fell(self, victim: Member, step: str | None = None) -> None:
         """A process has killed itself at a step, as it was told to; it counts as a kill."""
@@ -142,8 +150,12 @@ class Fleet:
         self._buried(victim)
 
     def stop(self, member: Member) -> None:
-        """SIGSTOP: it sleeps, and does not know it."""
+        """SIGSTOP: it sleeps, and does not know it; not in a transaction, in which it would keep the others waiting."""
         member.running.signal_group(signal.SIGSTOP)
+        while not self.books.is_free():
+            member.running.signal_group(signal.SIGCONT)
+            time.sleep(0.01)
+            member.running.signal_group(signal.SIGSTOP)
         member.is_stopped = True
 
     def wake(self, member: Member) -> None:
@@ -173,11 +185,9 @@ class Fleet:
             return [row[0] for row in self.books.rows(f"SELECT id FROM workers WHERE pid = {member.running.pid}")]
         return []
 
-    def await_recovery(self, names: list[str], *, timeout_s: float = REDELIVERY_S) -> float:
-        """Wait until nothing is held in these names, for no longer than a lease and five seconds; how long it was."""
-        self.mourn(names)
-        until(lambda: not self.look_for_recovery(), timeout_s=timeout_s + 1, what="the return of what a dead one held")
-        return self.recovery_s[-1]
+    def await_recovery(self) -> None:
+        """Wait until nothing is held in the name of a dead process, for no longer than a lease and five seconds."""
+        until(lambda: not self.look_for_recovery(), timeout_s=REDELIVERY_S + 1, what="the return of what the dead held")
 
     def mourn(self, names: list[str]) -> None:
         """A process of these names is dead; how long what it held stays in its name is measured from now on."""
@@ -198,6 +208,7 @@ class Fleet:
     def settle(self, *, timeout_s: float = 90.0) -> None:
         """Wait until the run is over and nothing waits or is held by the dead; then drain every process."""
         books = self.books
+        self.await_recovery()
         until(lambda: _is_over(books), timeout_s=timeout_s, what=f"the end of the run\n{self.report()}")
         living = ", ".join(str(member.running.pid) for member in self.members if member.alive) or "0"
         dead = f"pid NOT IN ({living})"

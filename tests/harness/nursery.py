@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import IO, Any
@@ -61,6 +62,7 @@ class Nursery:
     """The process that forks. It ends with whoever made it."""
 
     def __init__(self) -> None:
+        self._asking = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.harness.nursery"],
             stdin=subprocess.PIPE,
@@ -82,9 +84,10 @@ class Nursery:
         """One question, one answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question).encode() + b"\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        with self._asking:
+            self._process.stdin.write(json.dumps(question).encode() + b"\n")
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
 
     def close(self) -> None:
         """No more processes."""
@@ -102,16 +105,21 @@ def main() -> None:
             importlib.import_module(name)
         except ImportError:  # an extra that is not there
             continue
+    ended: dict[int, int] = {}
     for line in sys.stdin.buffer:
         question = json.loads(line)
-        answer = _polled(question["poll"]) if "poll" in question else _forked(question)
+        answer = _polled(question["poll"], ended) if "poll" in question else _forked(question)
         sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()
 
 
-def _polled(pid: int) -> int | None:
-    found, status = os.waitpid(pid, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if found else None
+def _polled(pid: int, ended: dict[int, int]) -> int | None:
+    """How a process ended; asked for by several threads, it is told to each."""
+    if pid not in ended:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            ended[pid] = os.waitstatus_to_exitcode(status)
+    return ended.get(pid)
 
 
 def _forked(question: dict[str, Any]) -> int:
