@@ -11,7 +11,7 @@ import pytest
 from tests.unit.crawl.making import NOW, SITE, FakeClient, FakeClock, answer, visit
 
 from tidemill.crawl.crawler import Tools, crawl
-from tidemill.errors import Permanent
+from tidemill.errors import NoSpace, Permanent, TidemillError, Transient
 from tidemill.models.outcome import Outcome
 from tidemill.models.run import Run, RunOptions, RunState
 from tidemill.models.source import Source, SourceSpec
@@ -19,7 +19,7 @@ from tidemill.models.visit import Fetched, Visit
 from tidemill.net import Response
 from tidemill.process.extract.registry import HANDLED_MEDIA_TYPES
 from tidemill.settings import BrowserSettings, CrawlSettings, NetSettings
-from tidemill.store import leases, ledger, runs
+from tidemill.store import hosts, leases, ledger, runs
 from tidemill.store.hosts import Settled
 from tidemill.store.ledger import Recorded
 from tidemill.telemetry.metrics import Metrics
@@ -64,13 +64,18 @@ def remembered(monkeypatch: pytest.MonkeyPatch) -> Memory:
 
 
 async def crawled(
-    memory: Memory, client: Any, *, net: NetSettings | None = None, stop: asyncio.Event | None = None
+    memory: Memory,
+    client: Any,
+    *,
+    net: NetSettings | None = None,
+    stop: asyncio.Event | None = None,
+    asks_robots: bool = False,
 ) -> RunState:
     tools = Tools(
         store=FakeClock(),  # type: ignore[arg-type]
         archive=memory,  # type: ignore[arg-type]
         client=client,
-        settings=CrawlSettings(robots=False, rate_per_s=0),
+        settings=CrawlSettings(robots=asks_robots, rate_per_s=0),
         net=net or NetSettings(),
         browser=BrowserSettings(),
         metrics=Metrics(),
@@ -121,6 +126,23 @@ async def test_a_full_disk_ends_the_crawl_with_its_error(remembered: Memory) -> 
     remembered.full = True
     with pytest.raises(Permanent, match="the disk is full"):
         await crawled(remembered, FakeClient({f"{SITE}a": answer(200, "<p>x")}))
+
+
+@pytest.mark.parametrize(
+    "error", [Transient("no such server", reason="database_unavailable"), NoSpace("the disk of the database is full")]
+)
+async def test_a_database_that_fails_while_robots_are_looked_up_costs_no_visit(
+    remembered: Memory, monkeypatch: pytest.MonkeyPatch, error: TidemillError
+) -> None:
+    """It is our own trouble: the crawl ends with it, and the page is neither failed nor charged with an attempt."""
+
+    async def gone(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(hosts, "robots", gone)
+    with pytest.raises(type(error)):
+        await crawled(remembered, FakeClient({f"{SITE}a": answer(200, "<p>x")}), asks_robots=True)
+    assert remembered.recorded == []
 
 
 async def test_a_stopped_crawl_gives_back_what_it_did_not_fetch(remembered: Memory) -> None:

@@ -6,14 +6,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from statistics import quantiles
 
 import psutil
 import pytest
 from tests.harness.accounts import Collect, check_ledger
-from tests.harness.backends import BACKENDS
+from tests.harness.backends import BACKENDS, Backend, opened_backend
 from tests.harness.brokers import PATIENCE_S
 from tests.harness.fleet import Fleet
 from tests.harness.outages import base_of, endured
@@ -72,12 +72,16 @@ def numbered_site() -> Iterator[Site]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Over each backend in the long form, over one in the short one."""
-    if "backend" in metafunc.fixturenames:
-        names = BACKENDS if metafunc.config.getoption("--long") else ("postgres",)
-        metafunc.parametrize("backend", names, indirect=True)
+    if "over" in metafunc.fixturenames:
+        metafunc.parametrize("over", BACKENDS if metafunc.config.getoption("--long") else ("postgres",))
 
 
-@pytest.mark.usefixtures("backend")
+@pytest.fixture
+def backend(over: str, queue_url: Callable[[str], str]) -> Iterator[Backend]:
+    with opened_backend(over, queue_url) as opened:
+        yield opened
+
+
 def test_crawlers_wait_for_processors(fleet: Fleet, collect: Collect) -> None:
     """What waits is not much more than the high-water mark, however fast the site is, and grows no more."""
     high = 20
