@@ -24,6 +24,7 @@ from tidemill.search.open import open_engine
 from tidemill.settings import CrawlSettings, Settings
 from tidemill.store import documents, events, hosts, schema
 from tidemill.store.engine import Store, check_capacity, open_store
+from tidemill.store.pool import pool_states
 from tidemill.store.totals import document_states, open_visit_states
 from tidemill.telemetry.health import Finding, Health, Status
 from tidemill.telemetry.metrics import Metrics
@@ -58,8 +59,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         try:
             archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
             try:
-                async with _opened_queue(settings, store) as queue, _opened_client(settings) as client:
-                    yield _joined(settings, store, archive, queue, engine, client)
+                metrics = Metrics()
+                async with _opened_queue(settings, store, metrics) as queue, _opened_client(settings) as client:
+                    yield _joined(settings, store, archive, queue, engine, client, metrics)
             finally:
                 await archive.close()
         finally:
@@ -69,8 +71,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
 
 
 @asynccontextmanager
-async def _opened_queue(settings: Settings, store: Store) -> AsyncIterator[Queue]:
-    queue = await open_queue(settings, store)
+async def _opened_queue(settings: Settings, store: Store, metrics: Metrics) -> AsyncIterator[Queue]:
+    queue = await open_queue(settings, store, metrics)
     try:
         yield queue
     finally:
@@ -89,9 +91,14 @@ def user_agent(settings: CrawlSettings) -> str:
 
 
 def _joined(
-    settings: Settings, store: Store, archive: Archive, queue: Queue, engine: SearchEngine, client: Client
+    settings: Settings,
+    store: Store,
+    archive: Archive,
+    queue: Queue,
+    engine: SearchEngine,
+    client: Client,
+    metrics: Metrics,
 ) -> App:
-    metrics = Metrics()
     app = App(
         settings=settings,
         store=store,
@@ -108,6 +115,7 @@ def _joined(
     app.health.register("queue", lambda: _queue(app), is_hard=False)
     app.health.register("search", lambda: _search(app), is_hard=False)
     app.metrics.add_refresh("store", lambda: _refresh(app))
+    app.metrics.add_refresh("pool", lambda: _refresh_pools(app))
     return app
 
 
@@ -143,6 +151,10 @@ async def _queue(app: App) -> Finding:
 async def _search(app: App) -> Finding:
     lag = await app.indexer.lag()
     return Finding(Status.PASS, f"{lag} changes behind", {"lag_events": lag})
+
+
+async def _refresh_pools(app: App) -> None:
+    app.metrics.set_pools(pool_states({"writer": app.store.writer, "reader": app.store.reader}))
 
 
 async def _refresh(app: App) -> None:

@@ -25,6 +25,7 @@ from tidemill.errors import Permanent, TidemillError, Transient
 from tidemill.settings import DatabaseSettings
 from tidemill.store.driver import sqlite_driver
 from tidemill.store.locks import Lock
+from tidemill.store.pool import TimedPool
 
 _OF_WRITER = ("journal_mode=WAL", "wal_autocheckpoint=4000", "cache_size=-32768")
 """Keys go all over large indexes: what stays in memory and in the log is written less often (a third less to do)."""
@@ -81,6 +82,7 @@ def _engine(path: Path, settings: DatabaseSettings, *, size: int, begin: str) ->
         module=sqlite_driver(),
         pool_size=size,
         max_overflow=0,
+        poolclass=TimedPool,
         pool_timeout=60,
         connect_args={"timeout": settings.busy_timeout_s},
     )
