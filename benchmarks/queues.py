@@ -3,8 +3,8 @@
 A broker is measured as its port stands (`queue.dispatcher`), the default queue over rows of SQLite and of a PostgreSQL
 that flushes each commit, and a broker once more with the rows that it dispatches over ("with rows"; SQLite's). Rows
 are claimed and done by two takers, as two processors would, each in a transaction for the claim and one for what became
-of it: by the statements of `captures` and `closing`, but with nothing else to store. The servers are those of the tests. Celery gets the same identifiers in the same run, in its own
-environment. Floors: issue 5.
+of it: by the statements of `captures` and `closing`, but with nothing else to store. The servers are those of the
+tests. Celery gets the same identifiers in the same run, in its own environment. Floors: issue 5.
 """
 
 from __future__ import annotations
