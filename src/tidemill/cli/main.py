@@ -29,7 +29,7 @@ from tidemill.cli import (
 from tidemill.cli import sources as sources_commands
 from tidemill.cli.session import Given
 
-_OBJECTS_OF_A_START = 200_000
+_OBJECTS_OF_A_START = 1_000_000
 """More than the modules of a command make. They live to its end: to look for garbage among them, as the collector does
 again and again while they come, takes a tenth of the start. From then on `session.opened` has it look at the others."""
 

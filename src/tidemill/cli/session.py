@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+import uvloop
 from rich.console import Console
 
 from tidemill.errors import TidemillError
@@ -52,6 +53,7 @@ class Given:
 def settings_of(context: typer.Context, data_dir: Path | None, *, quiet: bool = True, **overrides: Any) -> Settings:
     """The settings of this command; starts logging, of warnings only if `quiet` and no level was asked for."""
     from tidemill.telemetry.logs import configure_logging
+    from tidemill.telemetry.steps import arm
 
     try:
         loaded = loaded_of(context, data_dir, **overrides)
@@ -61,6 +63,7 @@ def settings_of(context: typer.Context, data_dir: Path | None, *, quiet: bool = 
     if quiet and loaded.origins["logging.level"].origin == "default":
         logging = logging.model_copy(update={"level": "WARNING"})
     configure_logging(logging)
+    arm(loaded.settings.testing.crash_at)
     return loaded.settings
 
 
@@ -81,7 +84,8 @@ def loaded_of(context: typer.Context, data_dir: Path | None, **overrides: Any) -
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine. An error of the house ends the command with its message and a status that is not 0."""
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # a request costs it half of asyncio's loop
+            return runner.run(work)
     except TidemillError as error:
         raise fail(error) from error
     except KeyboardInterrupt:

@@ -80,7 +80,7 @@ class Fetcher:
         self._relink = relink
 
     async def fetch(self, visit: Visit) -> Catch:
-        """Fetch one visit. Never raises for anything that the site or its content does."""
+        """Fetch one visit. Never raises for anything that the site or its content does; `OwnTrouble` for what we do."""
         if visit.kind == "page":
             if not self._scope.covers(visit.url):
                 return Catch(Fetched(visit, Outcome.SKIPPED, "out_of_scope"))

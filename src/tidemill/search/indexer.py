@@ -18,6 +18,7 @@ from tidemill.search.base import Position, SearchEngine
 from tidemill.settings.tree import SearchSettings
 from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
+from tidemill.telemetry.steps import reached
 
 _log = get_logger(__name__)
 
@@ -117,6 +118,7 @@ class Indexer:
             position = await self._engine.begin(await self._changes.epoch())
             batch = await self._next(position)
             if batch.position != position:
+                reached("index.read")
                 started = time.perf_counter()
                 await self._engine.apply(batch.upserts, batch.deletions, batch.position)
                 written = len(batch.upserts) + len(batch.deletions)

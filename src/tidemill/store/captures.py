@@ -91,7 +91,7 @@ async def of_source(store: Store, source_id: str | None) -> AsyncGenerator[tuple
     statement = select(*COLUMNS, *kept).order_by(captures.c.id)
     if source_id is not None:
         statement = statement.where(captures.c.source_id == source_id)
-    async with store.read() as connection:
+    async with store.read(at_leisure=True) as connection:
         result = await connection.stream(statement)
         async for rows in result.mappings().partitions(200):
             for row in rows:

@@ -30,6 +30,7 @@ _FOREIGN_LEVELS: Mapping[str, int] = MappingProxyType(
     {
         "_granian": logging.INFO,
         "aiohttp": logging.WARNING,
+        "aiormq": logging.CRITICAL,  # a lost connection, with its trace and for each of its channels
         "aiosqlite": logging.WARNING,
         "alembic": logging.WARNING,
         "asyncio": logging.WARNING,
@@ -37,6 +38,7 @@ _FOREIGN_LEVELS: Mapping[str, int] = MappingProxyType(
         "fastapi": logging.INFO,
         "granian.access": logging.WARNING,
         "sqlalchemy": logging.WARNING,
+        "sqlalchemy.pool": logging.CRITICAL,  # that a connection to a dead server could not be closed properly
         "urllib3": logging.WARNING,
     }
 )
