@@ -25,7 +25,7 @@ from sqlalchemy import update
 from tests.harness.brokers import own_redis, shared_rabbitmq
 
 from benchmarks.captured import insert_captures
-from benchmarks.measure import arguments
+from benchmarks.measure import arguments, servers_cpu_s
 from benchmarks.peers.environment import peers_python
 from benchmarks.postgres import careful_postgres
 from tidemill.models.ids import new_id
@@ -56,6 +56,7 @@ class Measured:
     drain_per_s: float
     p50_s: float | None = None
     p99_s: float | None = None
+    cpu_us: float | None = None
 
 
 def main() -> None:
@@ -112,7 +113,9 @@ async def _alone(name: str, broker: Dispatcher, number: int, latencies: int) -> 
             await broker.wait(0.5)
         return len(taken)
 
+    before_s = _cpu_s()
     drained_s = await _timed(_until_drained(next_ones, number))
+    cpu_us = 1e6 * (_cpu_s() - before_s) / number
 
     async def publish(capture_id: str) -> None:
         await broker.publish([(capture_id, "medium")])
@@ -125,7 +128,8 @@ async def _alone(name: str, broker: Dispatcher, number: int, latencies: int) -> 
         await broker.acknowledge(taken)
         return [each.capture_id for each in taken]
 
-    return Measured(name, number / published_s, number / drained_s, *await _late(latencies, publish, take))
+    late = await _late(latencies, publish, take)
+    return Measured(name, number / published_s, number / drained_s, *late, cpu_us)
 
 
 async def _with_rows(
@@ -141,7 +145,9 @@ async def _with_rows(
     await _drain(store, queue, worker.id, first)  # connections are open, statements prepared
     ids = await insert_captures(store, number)
     published_s = await _timed(_announced(queue, ids))
+    before_s = _cpu_s()
     drained_s = await _timed(_drain(store, queue, worker.id, ids))
+    cpu_us = 1e6 * (_cpu_s() - before_s) / number
     waiting, news = await insert_captures(store, latencies, "hidden"), asyncio.Event()
 
     async def publish(capture_id: str) -> None:
@@ -162,7 +168,7 @@ async def _with_rows(
 
     late = await _late(latencies, publish, take, waiting)
     await workers.leave(store, worker)
-    return Measured(name, number / published_s, number / drained_s, *late)
+    return Measured(name, number / published_s, number / drained_s, *late, cpu_us)
 
 
 async def _drain(store: Store, queue: Queue, worker_id: str, ids: Sequence[str]) -> None:
@@ -198,6 +204,11 @@ async def _until_drained(next_ones: Callable[[], Awaitable[int]], number: int) -
     done = 0
     while done < number:
         done += await next_ones()
+
+
+def _cpu_s() -> float:
+    """CPU seconds of this process and of the servers."""
+    return time.process_time() + servers_cpu_s()
 
 
 async def _timed(work: Awaitable[None]) -> float:
@@ -257,13 +268,21 @@ def _celery(folder: Path, number: int, latencies: int) -> list[Measured]:
 
 def _show(ours: list[Measured], peers: list[Measured]) -> None:
     best = max((each.drain_per_s for each in peers), default=None)
-    print("\nqueues: identifiers a second published, and taken and acknowledged; p50, p99 of the way at 150 a second")
-    print(f"{'':<28}{'published/s':>12}{'drained/s':>12}{'× Celery':>10}{'floor':>7}{'p50 ms':>9}{'p99 ms':>9}")
+    print("\nqueues: identifiers a second published, and taken and acknowledged; delay at 150 a second")
+    print("CPU: what it takes, servers included, to take and acknowledge one")
+    columns = ("published/s", "drained/s", "× Celery", "floor", "p50 ms", "p99 ms", "CPU µs")
+    print(f"{'':<28}" + "".join(f"{each:>12}" for each in columns))
     for each in [*ours, *peers]:
-        times = f"{each.drain_per_s / best:.1f}" if best else "-"
-        late = "".join(f"{'-' if s is None else f'{1000 * s:.1f}':>9}" for s in (each.p50_s, each.p99_s))
-        floor = f"{FLOORS[each.name]}" if each.name in FLOORS else ""
-        print(f"{each.name:<28}{each.publish_per_s:>12,.0f}{each.drain_per_s:>12,.0f}{times:>10}{floor:>7}{late}")
+        cells = (
+            f"{each.publish_per_s:,.0f}",
+            f"{each.drain_per_s:,.0f}",
+            f"{each.drain_per_s / best:.1f}" if best else "-",
+            f"{FLOORS.get(each.name, '')}",
+            "-" if each.p50_s is None else f"{1000 * each.p50_s:.1f}",
+            "-" if each.p99_s is None else f"{1000 * each.p99_s:.1f}",
+            "-" if each.cpu_us is None else f"{each.cpu_us:.0f}",
+        )
+        print(f"{each.name:<28}" + "".join(f"{cell:>12}" for cell in cells))
 
 
 if __name__ == "__main__":
