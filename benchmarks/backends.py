@@ -20,11 +20,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 from tests.harness.brokers import own_redis, shared_rabbitmq
 from tests.harness.postgres import Server
 
-from benchmarks.measure import Cost, arguments, cost_of
+from benchmarks.measure import Cost, arguments, cost_of, servers_cpu_s
 from benchmarks.postgres import careful_postgres
 from benchmarks.server import serving
 
@@ -109,9 +108,9 @@ def _run(backend: Backend, server: Server, url: str, folder: Path) -> Run:
         cost_of([*tidemill, "db", "upgrade"])
         if is_sitemap:
             cost_of([*tidemill, "sources", "apply", str(folder / "labelled.yaml")])
-        before = _servers_cpu_s()
+        before = servers_cpu_s()
         cost = cost_of([*tidemill, "crawl", "labelled" if is_sitemap else url, "--allow-private", "--json"])
-        after = _servers_cpu_s()
+        after = servers_cpu_s()
     finally:
         if database:
             asyncio.run(server.drop(database))
@@ -119,19 +118,6 @@ def _run(backend: Backend, server: Server, url: str, folder: Path) -> Run:
     if sum(number for outcome, number in stored.items() if outcome in ("failed", "dead")) > 0:
         sys.exit(f"{backend.name}: {stored}")
     return Run(cost, after - before)
-
-
-def _servers_cpu_s() -> float:
-    """CPU seconds of the servers that we have started, their ended connections included."""
-    total = 0.0
-    for each in psutil.Process().children(recursive=True):
-        try:
-            if each.name() in ("postgres", "redis-server", "beam.smp"):
-                times = each.cpu_times()
-                total += times.user + times.system + times.children_user + times.children_system
-        except psutil.NoSuchProcess:
-            continue
-    return total
 
 
 def _show(runs: dict[str, list[Run]], pages: int, site: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sqlite3
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,8 +43,9 @@ async def insert_captures(store: Store, number: int, kind: str = "pending") -> l
 
 
 def _row(now: datetime, state: str) -> tuple[Any, ...]:
-    site = "http://site.example/"
-    return (new_id(), new_id(), new_id(), new_id(), site, now, 200, "text/html", "text/html", "0" * 64, 1, state, now)
+    page, body_hash = new_id(), secrets.token_hex(32)
+    url = f"http://site.example/{page}"
+    return (new_id(), new_id(), page, new_id(), url, now, 200, "text/html", "text/html", body_hash, 1, state, now)
 
 
 def _into_sqlite(store: Store, rows: list[tuple[Any, ...]]) -> None:

@@ -2,9 +2,9 @@
 
 A broker is measured as its port stands (`queue.dispatcher`), the default queue over rows of SQLite and of a PostgreSQL
 that flushes each commit, and a broker once more with the rows that it dispatches over ("with rows"; SQLite's). Rows
-are claimed as the processor claims them: in two lanes, one at a time, the other storing meanwhile; stored is only that
-they are done. The servers are those of the tests. Celery gets the same identifiers in the same run, in its own
-environment. Floors: issue 5.
+are claimed and done by two takers, as two processors would, each in a transaction for the claim and one for what became
+of it: by the statements of `captures` and `closing`, but with nothing else to store. The servers are those of the
+tests. Celery gets the same identifiers in the same run, in its own environment. Floors: issue 5.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sqlalchemy import update
 from tests.harness.brokers import own_redis, shared_rabbitmq
 
 from benchmarks.captured import insert_captures
-from benchmarks.measure import arguments
+from benchmarks.measure import arguments, servers_cpu_s
 from benchmarks.peers.environment import peers_python
 from benchmarks.postgres import careful_postgres
 from tidemill.models.ids import new_id
@@ -43,18 +43,20 @@ from tidemill.store.tables import captures
 BATCH = 1000
 PER_S = 150
 PEER = Path(__file__).resolve().parent / "peers" / "celery_queue.py"
-LANES = 2
+TAKERS = 2
 FLOORS = {"database (SQLite)": 30, "database (PostgreSQL)": 25, "redis": 50, "rabbitmq": 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Identifiers a second into the queue and out of it again, and the 99th percentile of the way in seconds."""
+    """Identifiers a second into the queue and out of it again; median and 99th percentile of the way in seconds."""
 
     name: str
     publish_per_s: float
     drain_per_s: float
+    p50_s: float | None = None
     p99_s: float | None = None
+    cpu_us: float | None = None
 
 
 def main() -> None:
@@ -111,7 +113,9 @@ async def _alone(name: str, broker: Dispatcher, number: int, latencies: int) -> 
             await broker.wait(0.5)
         return len(taken)
 
+    before_s = _cpu_s()
     drained_s = await _timed(_until_drained(next_ones, number))
+    cpu_us = 1e6 * (_cpu_s() - before_s) / number
 
     async def publish(capture_id: str) -> None:
         await broker.publish([(capture_id, "medium")])
@@ -124,7 +128,8 @@ async def _alone(name: str, broker: Dispatcher, number: int, latencies: int) -> 
         await broker.acknowledge(taken)
         return [each.capture_id for each in taken]
 
-    return Measured(name, number / published_s, number / drained_s, await _p99(latencies, publish, take))
+    late = await _late(latencies, publish, take)
+    return Measured(name, number / published_s, number / drained_s, *late, cpu_us)
 
 
 async def _with_rows(
@@ -140,7 +145,9 @@ async def _with_rows(
     await _drain(store, queue, worker.id, first)  # connections are open, statements prepared
     ids = await insert_captures(store, number)
     published_s = await _timed(_announced(queue, ids))
+    before_s = _cpu_s()
     drained_s = await _timed(_drain(store, queue, worker.id, ids))
+    cpu_us = 1e6 * (_cpu_s() - before_s) / number
     waiting, news = await insert_captures(store, latencies, "hidden"), asyncio.Event()
 
     async def publish(capture_id: str) -> None:
@@ -159,27 +166,26 @@ async def _with_rows(
         await _settle(store, queue, claim)
         return [each.id for each in claim.captures]
 
-    p99 = await _p99(latencies, publish, take, waiting)
+    late = await _late(latencies, publish, take, waiting)
     await workers.leave(store, worker)
-    return Measured(name, number / published_s, number / drained_s, p99)
+    return Measured(name, number / published_s, number / drained_s, *late, cpu_us)
 
 
 async def _drain(store: Store, queue: Queue, worker_id: str, ids: Sequence[str]) -> None:
-    """Two lanes, as the processor has: one claims, then stores while the other claims."""
-    done, turn = 0, asyncio.Lock()
+    """Two takers, until all is done."""
+    done = 0
 
-    async def lane() -> None:
+    async def taking() -> None:
         nonlocal done
         while done < len(ids):
-            async with turn:
-                claim = await queue.claim(worker_id, BATCH)
-                if not claim.captures and done < len(ids):
-                    await queue.wait(0.01)
+            claim = await queue.claim(worker_id, BATCH)
             if claim.captures:
                 await _settle(store, queue, claim)
                 done += len(claim.captures)
+            else:
+                await queue.wait(0.01)
 
-    await asyncio.gather(*(lane() for _ in range(LANES)))
+    await asyncio.gather(*(taking() for _ in range(TAKERS)))
 
 
 async def _settle(store: Store, queue: Queue, claim: Claim) -> None:
@@ -200,19 +206,24 @@ async def _until_drained(next_ones: Callable[[], Awaitable[int]], number: int) -
         done += await next_ones()
 
 
+def _cpu_s() -> float:
+    """CPU seconds of this process and of the servers."""
+    return time.process_time() + servers_cpu_s()
+
+
 async def _timed(work: Awaitable[None]) -> float:
     begun = time.perf_counter()
     await work
     return time.perf_counter() - begun
 
 
-async def _p99(
+async def _late(
     number: int,
     publish: Callable[[str], Awaitable[None]],
     take: Callable[[], Awaitable[Sequence[str]]],
     given: list[str] | None = None,
-) -> float:
-    """From before it is published to after it is acknowledged."""
+) -> tuple[float, float]:
+    """From before it is published to after it is acknowledged: the median and the 99th percentile."""
     ids = given or [new_id() for _ in range(number)]
     sent: dict[str, float] = {}
     late: list[float] = []
@@ -229,7 +240,8 @@ async def _p99(
         taken = await take()
         late += [time.perf_counter() - sent[each] for each in taken]
     await sender
-    return sorted(late)[int(number * 0.99)]
+    late.sort()
+    return late[int(number * 0.5)], late[int(number * 0.99)]
 
 
 async def _store(url: str, folder: Path) -> Store:
@@ -256,13 +268,21 @@ def _celery(folder: Path, number: int, latencies: int) -> list[Measured]:
 
 def _show(ours: list[Measured], peers: list[Measured]) -> None:
     best = max((each.drain_per_s for each in peers), default=None)
-    print("\nqueues: identifiers a second published, and taken and acknowledged; p99 of the way at 150 a second")
-    print(f"{'':<28}{'published/s':>12}{'drained/s':>12}{'× Celery':>10}{'floor':>7}{'p99 ms':>9}")
+    print("\nqueues: identifiers a second published, and taken and acknowledged; delay at 150 a second")
+    print("CPU: what it takes, servers included, to take and acknowledge one")
+    columns = ("published/s", "drained/s", "× Celery", "floor", "p50 ms", "p99 ms", "CPU µs")
+    print(f"{'':<28}" + "".join(f"{each:>12}" for each in columns))
     for each in [*ours, *peers]:
-        times = f"{each.drain_per_s / best:.1f}" if best else "-"
-        p99 = "-" if each.p99_s is None else f"{1000 * each.p99_s:.1f}"
-        floor = f"{FLOORS[each.name]}" if each.name in FLOORS else ""
-        print(f"{each.name:<28}{each.publish_per_s:>12,.0f}{each.drain_per_s:>12,.0f}{times:>10}{floor:>7}{p99:>9}")
+        cells = (
+            f"{each.publish_per_s:,.0f}",
+            f"{each.drain_per_s:,.0f}",
+            f"{each.drain_per_s / best:.1f}" if best else "-",
+            f"{FLOORS.get(each.name, '')}",
+            "-" if each.p50_s is None else f"{1000 * each.p50_s:.1f}",
+            "-" if each.p99_s is None else f"{1000 * each.p99_s:.1f}",
+            "-" if each.cpu_us is None else f"{each.cpu_us:.0f}",
+        )
+        print(f"{each.name:<28}" + "".join(f"{cell:>12}" for cell in cells))
 
 
 if __name__ == "__main__":

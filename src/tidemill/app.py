@@ -24,6 +24,7 @@ from tidemill.search.open import open_engine
 from tidemill.settings import CrawlSettings, Settings
 from tidemill.store import documents, events, hosts, schema
 from tidemill.store.engine import Store, check_capacity, open_store
+from tidemill.store.pool import pool_states
 from tidemill.store.replicas import Replicas, open_replicas
 from tidemill.store.totals import document_states, open_visit_states
 from tidemill.telemetry.health import Finding, Health, Status
@@ -89,11 +90,12 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         async with _opened_replicas(settings, store) as replicas:
             engine = open_engine(settings.search, settings.data_dir)
             try:
+                metrics = Metrics()
                 outward = Outward(settings)
                 archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
                 try:
-                    async with _opened_queue(settings, store) as queue, aclosing(outward):
-                        yield _joined(settings, store, replicas, archive, queue, engine, outward)
+                    async with _opened_queue(settings, store, metrics) as queue, aclosing(outward):
+                        yield _joined(settings, store, replicas, archive, queue, engine, outward, metrics)
                 finally:
                     await archive.close()
             finally:
@@ -112,8 +114,8 @@ async def _opened_replicas(settings: Settings, store: Store) -> AsyncIterator[Re
 
 
 @asynccontextmanager
-async def _opened_queue(settings: Settings, store: Store) -> AsyncIterator[Queue]:
-    queue = await open_queue(settings, store)
+async def _opened_queue(settings: Settings, store: Store, metrics: Metrics) -> AsyncIterator[Queue]:
+    queue = await open_queue(settings, store, metrics)
     try:
         yield queue
     finally:
@@ -135,8 +137,8 @@ def _joined(
     queue: Queue,
     engine: SearchEngine,
     outward: Outward,
+    metrics: Metrics,
 ) -> App:
-    metrics = Metrics()
     app = App(
         settings=settings,
         store=store,
@@ -154,6 +156,7 @@ def _joined(
     app.health.register("queue", lambda: _queue(app), is_hard=False)
     app.health.register("search", lambda: _search(app), is_hard=False)
     app.metrics.add_refresh("store", lambda: _refresh(app))
+    app.metrics.add_refresh("pool", lambda: _refresh_pools(app))
     if replicas.are_any:
         app.health.register("replicas", lambda: _replicas(app), is_hard=False)
         app.metrics.add_refresh("replicas", lambda: _refresh_replicas(app))
@@ -192,6 +195,10 @@ async def _queue(app: App) -> Finding:
 async def _search(app: App) -> Finding:
     lag = await app.indexer.lag()
     return Finding(Status.PASS, f"{lag} changes behind", {"lag_events": lag})
+
+
+async def _refresh_pools(app: App) -> None:
+    app.metrics.set_pools(pool_states({"writer": app.store.writer, "reader": app.store.reader}))
 
 
 async def _replicas(app: App) -> Finding:

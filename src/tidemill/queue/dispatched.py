@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from tidemill.errors import Transient
 from tidemill.models.ids import new_id
@@ -34,16 +34,24 @@ class DispatchedQueue:
     """Implements `queue.base.Queue` over a broker and the `captures` table.
 
     `grace_s`: how long the sweeper leaves a new capture to whoever made it. `patience_s`: how long an announced one
-    may wait before the sweeper asks whether the broker has lost something.
+    may wait before the sweeper asks whether the broker has lost something. `failed` is told the reason when the broker
+    does not do something.
     """
 
     def __init__(
-        self, store: Store, dispatcher: Dispatcher, *, grace_s: float = _GRACE_S, patience_s: float = _PATIENCE_S
+        self,
+        store: Store,
+        dispatcher: Dispatcher,
+        *,
+        grace_s: float = _GRACE_S,
+        patience_s: float = _PATIENCE_S,
+        failed: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._grace_s = grace_s
         self._patience_s = patience_s
+        self._failed = failed
         self._held: dict[str, list[Message]] = {}
         self._alone: deque[Message] = deque()
         self._is_down = False
@@ -176,6 +184,7 @@ class DispatchedQueue:
         try:
             await work
         except Transient as error:
+            self._failed(error.reason)
             if error.reason == _FULL:
                 self._fill(error)
                 return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import urlsplit
 
 from tidemill.errors import Invalid
@@ -9,24 +10,31 @@ from tidemill.queue.base import Queue
 from tidemill.queue.database import DatabaseQueue
 from tidemill.queue.dispatched import DispatchedQueue
 from tidemill.queue.dispatcher import Dispatcher
+from tidemill.queue.metered import MeteredQueue
 from tidemill.settings import Settings
 from tidemill.store import schema
 from tidemill.store.engine import Store
+from tidemill.telemetry.metrics import Metrics
 
 _LANES = 2
 _REDIS_PATIENCE_S, _RABBITMQ_PATIENCE_S = 3.0, 10.0
 """RabbitMQ does not tell how many messages are under way, so it is suspected of losses later."""
 
 
-async def open_queue(settings: Settings, store: Store) -> Queue:
-    """The queue. No broker is asked yet: one that is gone is waited for. Raises `Invalid` (`queue_url`)."""
+async def open_queue(settings: Settings, store: Store, metrics: Metrics) -> Queue:
+    """The queue, counted in `metrics`. No broker is asked yet: one that is gone is waited for.
+
+    Raises `Invalid` (`queue_url`).
+    """
     url = settings.queue.url
     scheme = urlsplit(url).scheme
     if scheme == "database":
-        return DatabaseQueue(store)
+        return MeteredQueue(DatabaseQueue(store), metrics)
     epoch = await schema.epoch(store)
     patience_s = _REDIS_PATIENCE_S if scheme in ("redis", "rediss") else _RABBITMQ_PATIENCE_S
-    return DispatchedQueue(store, open_dispatcher(settings, epoch), patience_s=patience_s)
+    failed = partial(metrics.count_queue_error, "broker")
+    queue = DispatchedQueue(store, open_dispatcher(settings, epoch), patience_s=patience_s, failed=failed)
+    return MeteredQueue(queue, metrics)
 
 
 def open_dispatcher(settings: Settings, epoch: str) -> Dispatcher:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidemill.errors import TidemillError
 from tidemill.store.engine import SERVERS, Store
 
 _CHANNEL = "tidemill_captures"
@@ -29,6 +29,7 @@ class Notices:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._is_server = store.url.partition(":")[0].partition("+")[0] in SERVERS
+        self._at_once = store.writer.execution_options(isolation_level="AUTOCOMMIT")  # one way to the server and back
         self._heard = asyncio.Event()
         self._link: AsyncConnection | None = None
         self._driver: Any = None
@@ -37,8 +38,8 @@ class Notices:
     async def tell(self) -> None:
         """There are new captures. A database that is gone is told of by whoever writes to it next."""
         if self._is_server:
-            with contextlib.suppress(TidemillError):
-                async with self._store.write() as connection:
+            with self._explained():
+                async with self._at_once.connect() as connection:
                     await connection.execute(_TELL)
 
     async def hear(self, timeout_s: float) -> None:
@@ -51,7 +52,7 @@ class Notices:
 
     async def close(self) -> None:
         """Give the connection back; that of a server that is gone is forgotten."""
-        link, self._link = self._link, None
+        link, self._link, self._driver = self._link, None, None
         if link is not None:
             with contextlib.suppress(SQLAlchemyError, OSError):
                 await link.invalidate()
@@ -59,23 +60,27 @@ class Notices:
 
     async def _listen(self) -> None:
         """Begin to listen, if we do not or the connection has died; not more often than every five seconds."""
-        if self._link is not None and not self._driver.is_closed():
+        if self._link is not None and self._driver is not None and not self._driver.is_closed():
             return
         loop_time = asyncio.get_running_loop().time()
         if loop_time < self._try_at:
             return
         self._try_at = loop_time + _AGAIN_S
         await self.close()
-        try:
+        with self._explained():
             self._link = await self._store.writer.connect()
             self._driver = (await self._link.get_raw_connection()).driver_connection
             await self._driver.add_listener(_CHANNEL, self._told)
+            self._heard.set()  # of what was told before, nothing was heard
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """A database that cannot be reached is no error here: who claims or writes next finds it out, and says it."""
+        try:
+            yield
         except Exception as error:
             if self._store.database.explain(error, writing=False) is None:
                 raise
-            await self.close()  # who claims next finds out the same, and says it
-        else:
-            self._heard.set()  # of what was told before, nothing was heard
 
     def _told(self, *_: object) -> None:
         self._heard.set()

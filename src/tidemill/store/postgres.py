@@ -22,8 +22,8 @@ from tidemill.settings import DatabaseSettings
 from tidemill.store import locks as locking
 from tidemill.store.clock import ServerClock
 from tidemill.store.locks import Lock
+from tidemill.store.pool import TimedPool, try_idle_ones
 from tidemill.store.postgres_errors import explain
-from tidemill.store.postgres_pool import TimedPool, try_idle_ones
 
 _LIBPQ_TLS = {"sslmode": "ssl_mode", "sslrootcert": "ssl_ca", "sslcert": "ssl_cert", "sslkey": "ssl_key"}
 _STATEMENTS = 500

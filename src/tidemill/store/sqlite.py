@@ -25,6 +25,7 @@ from tidemill.errors import NoSpace, Permanent, TidemillError, Transient
 from tidemill.settings import DatabaseSettings
 from tidemill.store.driver import sqlite_driver
 from tidemill.store.locks import Lock
+from tidemill.store.pool import TimedPool
 from tidemill.store.types import in_json
 
 _OF_WRITER = ("journal_mode=WAL", "wal_autocheckpoint=4000", "cache_size=-32768")
@@ -95,6 +96,7 @@ def _engine(path: Path, settings: DatabaseSettings, *, size: int, begin: str) ->
         json_serializer=in_json,
         pool_size=size,
         max_overflow=0,
+        poolclass=TimedPool,
         pool_timeout=60,
         connect_args={"timeout": settings.busy_timeout_s},
     )

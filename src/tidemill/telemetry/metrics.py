@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from tidemill import __version__
+from tidemill.models.pool import PoolState
 from tidemill.models.priority import MEDIUM, PRIORITIES
 from tidemill.models.visit import Fetched
 from tidemill.telemetry.logs import get_logger
@@ -35,6 +36,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry: CollectorRegistry = _Registry(auto_describe=True)
         ProcessCollector(registry=self.registry)
+        self._pools: dict[str, PoolState] = {}
         self._refreshes: list[tuple[str, Refresh]] = []
         self._reads_told: dict[str, int] = {}
         self._gauge("build_info", "The running version", "version").labels(__version__).set(1)
@@ -43,6 +45,7 @@ class Metrics:
         self._make_search()
         self._make_http()
         self._make_store()
+        self._make_pools()
 
     def observe_fetches(self, fetched: Iterable[Fetched]) -> None:
         """Requests that left the house. The reason of each says why it gave no usable response (`timeout` …)."""
@@ -116,6 +119,29 @@ class Metrics:
         _replace(self._queue_depth, {**nothing, **depths})
         _replace(self._queue_age, {**nothing, **oldest_age_s})
 
+    def count_queue(self, action: str, captures: int) -> None:
+        """Captures were `announced`, `announced_again` (the broker may have lost them), `acknowledged`, `released`."""
+        if captures:
+            self._carried.labels(action).inc(captures)
+
+    def count_claimed(self, priority: str, captures: int) -> None:
+        """Captures were claimed by this process."""
+        self._claimed.labels(priority).inc(captures)
+
+    def count_queue_error(self, operation: str, reason: str) -> None:
+        """The queue, or its broker, failed at something."""
+        self._carry_errors.labels(operation, reason).inc()
+
+    def set_pools(self, pools: Mapping[str, PoolState]) -> None:
+        """How the connections of this process to the database stand."""
+        for name, pool in pools.items():
+            for state in ("size", "idle", "checked_out", "overflow"):
+                self._pool_connections.labels(name, state).set(getattr(pool, state))
+            before = self._pools.get(name)
+            self._pool_taken.labels(name).inc(pool.taken - (before.taken if before else 0))
+            self._pool_wait.labels(name).inc(max(0.0, pool.waited_s - (before.waited_s if before else 0.0)))
+        self._pools = dict(pools)
+
     def set_held_back(self, is_held_back: bool) -> None:
         """Whether the crawler of this process waits for the processors."""
         self._held_back.set(int(is_held_back))
@@ -173,6 +199,9 @@ class Metrics:
         self._captures = self._counter("captures_processed", "Captures processed", "result", "priority")
         self._capture_seconds = self._histogram("capture_duration_seconds", "Time to process a capture", _SLOW)
         self._batch_seconds = self._histogram("batch_commit_duration_seconds", "Time to commit a batch", _FAST, "stage")
+        self._carried = self._counter("queue_captures", "Captures that went through the queue", "action")
+        self._claimed = self._counter("queue_claimed", "Captures claimed", "priority")
+        self._carry_errors = self._counter("queue_errors", "Failures of the queue or its broker", "operation", "reason")
         self._documents = self._counter("documents", "Documents written, by result", "result")
 
     def _make_search(self) -> None:
@@ -204,6 +233,12 @@ class Metrics:
         self._refresh_errors = self._counter(
             "refresh_errors", "Metrics that could not be read from the store", "source"
         )
+
+    def _make_pools(self) -> None:
+        about = "Connections to the database: kept at most, idle, in use, open beyond the size"
+        self._pool_connections = self._gauge("database_connections", about, "pool", "state")
+        self._pool_taken = self._counter("database_connections_taken", "Times a connection was taken", "pool")
+        self._pool_wait = self._counter("database_wait_seconds", "Time waited for a connection", "pool")
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"tidemill_{name}", about, labels, registry=self.registry)

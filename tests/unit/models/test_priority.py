@@ -49,3 +49,14 @@ def test_shares_are_what_a_deal_of_plenty_gives(limit: int, before: int) -> None
     turns.deal(plenty, before)
     shares = turns.shares(limit)
     assert Counter(priority for priority, _ in turns.deal(plenty, limit)) == Counter(shares)
+
+
+@given(st.sampled_from(PRIORITIES), st.integers(0, 40), st.integers(1, 20))
+def test_turns_that_only_one_priority_has_count_as_well(only: str, number: int, limit: int) -> None:
+    turns = Turns()
+    dealt = turns.deal(things({only: number}), limit)
+    assert dealt == things({only: number})[only][:limit]
+    fresh = Turns()
+    fresh.deal(things(dict.fromkeys(PRIORITIES, 100)), len(dealt))  # as many turns, whoever had them
+    assert turns.shares(10) == fresh.shares(10)
+    assert turns.shares(1) == fresh.shares(1)

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.crawl.making import visit
 
+from tidemill.models.pool import PoolState
 from tidemill.models.visit import Fetched
 from tidemill.telemetry.metrics import Metrics
 
@@ -137,3 +138,14 @@ async def test_failing_and_late_hooks_are_counted(caplog: pytest.LogCaptureFixtu
     assert found["tidemill_refresh_errors_total,source=broken"] == 1
     assert found["tidemill_refresh_errors_total,source=slow"] == 1
     assert len(caplog.records) == 2
+
+
+def test_pools_show_what_they_hold_and_count_what_they_did() -> None:
+    metrics = Metrics()
+    metrics.set_pools({"writer": PoolState(size=5, idle=2, checked_out=4, overflow=1, taken=10, waited_s=0.5)})
+    metrics.set_pools({"writer": PoolState(size=5, idle=5, checked_out=0, overflow=0, taken=12, waited_s=0.75)})
+    found = samples(metrics)
+    assert found["tidemill_database_connections,pool=writer,state=size"] == 5
+    assert found["tidemill_database_connections,pool=writer,state=checked_out"] == 0
+    assert found["tidemill_database_connections_taken_total,pool=writer"] == 12
+    assert found["tidemill_database_wait_seconds_total,pool=writer"] == 0.75

@@ -1,11 +1,12 @@
-"""The connections of a process to PostgreSQL: tried before they are used if they lay idle, counted, waits timed.
+"""The connections of a process to its database: counted, waits timed, tried before they are used if they lay idle.
 
-In: an engine. Out: what its pool does, for metrics. Called by `postgres`.
+In: engines. Out: what their pools do, for metrics. Called by `postgres` and `sqlite`, which make them, and by `app`.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import AsyncAdaptedQueuePool, event
@@ -45,6 +46,15 @@ class TimedPool(AsyncAdaptedQueuePool):
             taken=self._taken,
             waited_s=self._waited_s,
         )
+
+
+def pool_states(engines: Mapping[str, AsyncEngine]) -> dict[str, PoolState]:
+    """How the pools of these engines stand, by their names; two engines over one pool count once."""
+    pools: dict[int, tuple[str, TimedPool]] = {}
+    for name, engine in engines.items():
+        if isinstance(engine.pool, TimedPool):
+            pools.setdefault(id(engine.pool), (name, engine.pool))
+    return {name: pool.state() for name, pool in pools.values()}
 
 
 def try_idle_ones(engine: AsyncEngine) -> None:
