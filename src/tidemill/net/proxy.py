@@ -7,6 +7,7 @@ what is refused is answered with 403 and the reason. Called by the crawl's brows
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterable
@@ -307,7 +308,8 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     """Drop a connection so that the other side sees it broken: a mere end would make half a body look whole."""
     sock = writer.get_extra_info("socket")
     if sock is not None and sock.fileno() >= 0:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with socket.socket(fileno=os.dup(sock.fileno())) as same:  # uvloop lets nobody set options of its own
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
