@@ -140,7 +140,10 @@ def small_disk(missing: Callable[[str, str], NoReturn]) -> Iterator[Callable[[st
 
 
 @pytest.fixture
-def fleet_on_sqlite(numbered_site: Site, tmp_path: Path, rng: random.Random) -> Iterator[Fleet]:
+def fleet_on_sqlite(
+    numbered_site: Site, tmp_path: Path, rng: random.Random, nursery: Nursery | None
+) -> Iterator[Fleet]:
     """A fleet without members over embedded backends."""
-    with fleet_over(Backend("sqlite", "", "database:"), Tidemill(tmp_path / "data"), numbered_site, rng) as made:
+    house = Tidemill(tmp_path / "data", nursery=nursery)
+    with fleet_over(Backend("sqlite", "", "database:"), house, numbered_site, rng) as made:
         yield made

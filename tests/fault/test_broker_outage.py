@@ -16,6 +16,7 @@ from tests.harness.brokers import PATIENCE_S, OwnServer, own_rabbitmq, own_redis
 from tests.harness.command import Tidemill
 from tests.harness.fault_proxy import FaultProxy, fault_proxy
 from tests.harness.fleet import Fleet, fleet_over
+from tests.harness.nursery import Nursery
 from tests.harness.outages import Detour, ended, endured, manned, reach, waited
 from tests.harness.postgres import in_own_loop, need_postgres
 from tests.harness.probing import watching
@@ -27,7 +28,7 @@ Opened = Callable[[str, str, str], Fleet]
 
 
 @pytest.fixture
-def over(numbered_site: Site, tmp_path: Path, rng: random.Random) -> Iterator[Opened]:
+def over(numbered_site: Site, tmp_path: Path, rng: random.Random, nursery: Nursery | None) -> Iterator[Opened]:
     """A fleet over a new database of PostgreSQL and a broker: `over(name, its URL, the URL for processes)`."""
     with ExitStack() as stack:
 
@@ -35,8 +36,9 @@ def over(numbered_site: Site, tmp_path: Path, rng: random.Random) -> Iterator[Op
             server = need_postgres()
             database = in_own_loop(server.copy())
             stack.callback(lambda: in_own_loop(server.drop(database)))
+            house = Tidemill(tmp_path / "data", nursery=nursery)
             backend = Detour(f"postgres+{name}", database, url, queue_by=by)
-            return stack.enter_context(fleet_over(backend, Tidemill(tmp_path / "data"), numbered_site, rng))
+            return stack.enter_context(fleet_over(backend, house, numbered_site, rng))
 
         yield begin
 

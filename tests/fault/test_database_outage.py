@@ -17,6 +17,7 @@ from tests.harness.brokers import PATIENCE_S
 from tests.harness.command import Tidemill
 from tests.harness.fault_proxy import FaultProxy, fault_proxy
 from tests.harness.fleet import Fleet, fleet_over
+from tests.harness.nursery import Nursery
 from tests.harness.outages import APART, Detour, customer, ended, endured, manned, reach, waited
 from tests.harness.postgres import Server, again, crash, in_own_loop, own_postgres
 from tests.harness.probing import Answer, Watch, ask, watching
@@ -68,6 +69,7 @@ def fleet(
     numbered_site: Site,
     tmp_path: Path,
     rng: random.Random,
+    nursery: Nursery | None,
 ) -> Iterator[Fleet]:
     """A fleet without members that reaches PostgreSQL through the proxy."""
     queue = over.partition("+")[2]
@@ -76,7 +78,7 @@ def fleet(
     url = in_own_loop(server.copy())
     through = make_url(url).set(port=proxy.port).render_as_string(hide_password=False)
     backend = Detour(over, url, queue_url(queue) if queue else "database:", database_by=through)
-    with fleet_over(backend, Tidemill(tmp_path / "data", *QUICK), numbered_site, rng) as made:
+    with fleet_over(backend, Tidemill(tmp_path / "data", *QUICK, nursery=nursery), numbered_site, rng) as made:
         yield made
     if server.process is not None and server.process.poll() is None:
         in_own_loop(server.drop(url))
@@ -132,7 +134,7 @@ def test_a_partition_holds_nobody_longer_than_the_timeouts(
 ) -> None:
     """Row 18: nothing passes for a while, in the middle of a run; what was sent arrives when nobody waits any more."""
     bases = manned(fleet, *APART)
-    length_s = 30.0 if is_long else 4.0
+    length_s = 30.0 if is_long else 3.0
     with watching(bases) as watch, customer(bases["serve"]) as shopping:
         fleet.begin()
         reach(fleet, 0.3)
@@ -148,18 +150,21 @@ def test_a_partition_holds_nobody_longer_than_the_timeouts(
     settled(fleet, "18. partition from the database", collect, 1, [recovered])
 
 
-def test_connections_that_are_half_open_are_given_up(fleet: Fleet, proxy: FaultProxy, collect: Collect) -> None:
+def test_connections_that_are_half_open_are_given_up(
+    fleet: Fleet, proxy: FaultProxy, collect: Collect, is_long: bool
+) -> None:
     """Row 18: no FIN, no RST, no byte, for ever; and what they had locked in the server is let go."""
     bases = manned(fleet, *APART)
     with watching(bases) as watch:
         fleet.begin()
-        for point in (0.2, 0.5):
+        points = (0.2, 0.4, 0.6) if is_long else (0.3,)
+        for point in points:
             reach(fleet, point)
             proxy.silence()
         ended(fleet, timeout_s=90)
     endured(fleet)
     assert watch.never_but("/livez", 200) == []
-    settled(fleet, "18. half-open connections to the database", collect, 2, [])
+    settled(fleet, "18. half-open connections to the database", collect, len(points), [])
 
 
 WEATHERS: dict[str, Callable[[FaultProxy], None]] = {
@@ -176,7 +181,7 @@ def test_a_slow_or_broken_way_to_the_database_makes_answers_late_and_nothing_els
     """Row 19: answers are bounded by the time limits, what needs no database does not wait, and all is well after."""
     bases = manned(fleet, "serve")
     base = bases["serve"]
-    length_s = 30.0 if is_long else 5.0
+    length_s = 30.0 if is_long else 4.0
     with ThreadPoolExecutor(24) as pool, watching(bases) as watch:
         WEATHERS[weather](proxy)
         until_s = time.monotonic() + length_s

@@ -16,6 +16,7 @@ from tests.harness.accounts import Collect, check_ledger
 from tests.harness.brokers import PATIENCE_S, free_port
 from tests.harness.command import Tidemill, clean_environment, executable
 from tests.harness.fleet import fleet_over
+from tests.harness.nursery import Nursery
 from tests.harness.outages import APART, Detour, customer, ended, endured, manned, reach, waited
 from tests.harness.postgres import again, in_own_loop, own_postgres
 from tests.harness.probing import ask, watching
@@ -43,14 +44,19 @@ def filled(folder: Path) -> Iterator[None]:
 
 
 def test_the_disk_of_the_database_server(
-    small_disk: Disk, numbered_site: Site, tmp_path: Path, rng: random.Random, collect: Collect
+    small_disk: Disk,
+    numbered_site: Site,
+    tmp_path: Path,
+    rng: random.Random,
+    collect: Collect,
+    nursery: Nursery | None,
 ) -> None:
     """Row 16."""
     folder = small_disk("256m")
     with own_postgres(folder) as server:
         url = in_own_loop(server.copy())
         backend = Detour("postgres", url, "database:")
-        with fleet_over(backend, Tidemill(tmp_path / "data"), numbered_site, rng) as fleet:
+        with fleet_over(backend, Tidemill(tmp_path / "data", nursery=nursery), numbered_site, rng) as fleet:
             bases = manned(fleet, *APART)
             with watching(bases) as watch, customer(bases["serve"]) as shopping:
                 fleet.begin()
@@ -96,13 +102,18 @@ def assert_undamaged(url: str) -> None:
 
 
 def test_the_disk_of_the_archive(
-    small_disk: Disk, numbered_site: Site, tmp_path: Path, rng: random.Random, collect: Collect
+    small_disk: Disk,
+    numbered_site: Site,
+    tmp_path: Path,
+    rng: random.Random,
+    collect: Collect,
+    nursery: Nursery | None,
 ) -> None:
     """Row 17: the crawler waits ever longer, and goes on by itself when there is room."""
     folder = small_disk("1m")
     archive = f"archive.url=file://{folder}/archive"
     with fleet_over(
-        Detour("sqlite", "", "database:"), Tidemill(tmp_path / "data", archive), numbered_site, rng
+        Detour("sqlite", "", "database:"), Tidemill(tmp_path / "data", archive, nursery=nursery), numbered_site, rng
     ) as fleet:
         bases = manned(fleet, "crawler", "processor", "indexer")
         with watching(bases) as watch:
