@@ -148,6 +148,9 @@ class _StoreChanges:
     async def head(self) -> int:
         return await events.head(self._store)
 
+    async def floor(self) -> int:
+        return await events.floor(self._store)
+
     async def epoch(self) -> str:
         return await schema.epoch(self._store)
 

@@ -292,11 +292,12 @@ async def _run(connection: AsyncConnection, row: Mapping[str, Any]) -> Run:
         fetched=row["fetched"],
         received_bytes=row["received_bytes"],
         out_of_scope=row["out_of_scope"],
-        outcomes=await outcomes(connection, row["id"]),
+        outcomes=row["totals"] or await outcomes(connection, row["id"]),
         documents=await document_count(connection, row["source_id"]),
         error=row["error"],
         saved_requests=row["saved_requests"],
         saved_bytes=row["saved_bytes"],
+        compacted_at=row["compacted_at"],
     )
 
 
