@@ -16,6 +16,8 @@ BENCHMARKS = (
     "crawl_to_searchable",
     "duplicates",
     "queues",
+    "ledger_at_size",
+    "role_costs",
 )
 
 

@@ -62,7 +62,11 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
                 try:
                     async with _opened_queue(settings, store) as queue, _opened_client(settings) as client:
-                        yield _joined(settings, store, replicas, archive, queue, engine, client)
+                        app = _joined(settings, store, replicas, archive, queue, engine, client)
+                        try:
+                            yield app
+                        finally:
+                            await app.metrics.close()
                 finally:
                     await archive.close()
             finally:
@@ -126,7 +130,8 @@ def _joined(
     app.health.register("database", lambda: _database(app), is_hard=True)
     app.health.register("queue", lambda: _queue(app), is_hard=False)
     app.health.register("search", lambda: _search(app), is_hard=False)
-    app.metrics.add_refresh("store", lambda: _refresh(app))
+    app.metrics.add_refresh("queue", lambda: _refresh_queue(app))
+    app.metrics.add_refresh("store", lambda: _refresh_store(app))
     if replicas.are_any:
         app.health.register("replicas", lambda: _replicas(app), is_hard=False)
         app.metrics.add_refresh("replicas", lambda: _refresh_replicas(app))
@@ -188,13 +193,17 @@ async def _refresh_replicas(app: App) -> None:
     app.metrics.set_replicas({each.name: each.lag_s for each in standings}, app.replicas.reads)
 
 
-async def _refresh(app: App) -> None:
+async def _refresh_queue(app: App) -> None:
     backlog, now = await app.queue.backlog(), app.store.now()
     waiting = backlog.by_priority.items()
     ages_s = {priority: (now - each.oldest_fetched_at).total_seconds() for priority, each in waiting}
     app.metrics.set_queue({priority: each.captures for priority, each in waiting}, ages_s)
+    app.metrics.set_hosts(await hosts.troubled(app.store))
+    app.metrics.set_index_lag(await app.indexer.lag())
+
+
+async def _refresh_store(app: App) -> None:
+    """Totals over all rows: with many millions of them, minutes old."""
     states, open_visits = await asyncio.gather(document_states(app.store), open_visit_states(app.store))
     app.metrics.set_documents(states)
     app.metrics.set_visits(open_visits)
-    app.metrics.set_hosts(await hosts.troubled(app.store))
-    app.metrics.set_index_lag(await app.indexer.lag())
