@@ -106,8 +106,7 @@ async def a_history(house: House) -> None:
     await house.run({"e": [draft("five")], "a": [draft("other")]})
 
 
-@pytest.mark.parametrize("days", [75, 45, 15, 0])
-@pytest.mark.parametrize("at_once", [2, 1000])
+@pytest.mark.parametrize(("days", "at_once"), [(75, 1000), (45, 2), (15, 1000), (0, 2)])
 async def test_an_index_built_of_what_is_left_is_the_same(house: House, days: int, at_once: int) -> None:
     await a_history(house)
     whole, number = await replayed(house.store), await house.count("events")
