@@ -19,6 +19,8 @@ BENCHMARKS = (
     "backends",
     "writes",
     "scaling",
+    "ledger_at_size",
+    "role_costs",
 )
 
 

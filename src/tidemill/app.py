@@ -94,7 +94,11 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 outward = Outward(settings)
                 archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
                 try:
-                    async with _opened_queue(settings, store, metrics) as queue, aclosing(outward):
+                    async with (
+                        _opened_queue(settings, store, metrics) as queue,
+                        aclosing(outward),
+                        aclosing(metrics),
+                    ):
                         yield _joined(settings, store, replicas, archive, queue, engine, outward, metrics)
                 finally:
                     await archive.close()
@@ -155,7 +159,8 @@ def _joined(
     app.health.register("database", lambda: _database(app), is_hard=True)
     app.health.register("queue", lambda: _queue(app), is_hard=False)
     app.health.register("search", lambda: _search(app), is_hard=False)
-    app.metrics.add_refresh("store", lambda: _refresh(app))
+    app.metrics.add_refresh("queue", lambda: _refresh_queue(app))
+    app.metrics.add_refresh("store", lambda: _refresh_store(app))
     app.metrics.add_refresh("pool", lambda: _refresh_pools(app))
     if replicas.are_any:
         app.health.register("replicas", lambda: _replicas(app), is_hard=False)
@@ -177,6 +182,9 @@ class _StoreChanges:
 
     async def head(self) -> int:
         return await events.head(self._store)
+
+    async def floor(self) -> int:
+        return await events.floor(self._store)
 
     async def epoch(self) -> str:
         return await schema.epoch(self._store)
@@ -219,13 +227,17 @@ async def _refresh_replicas(app: App) -> None:
     app.metrics.set_replicas({each.name: each.lag_s for each in standings}, app.replicas.reads)
 
 
-async def _refresh(app: App) -> None:
+async def _refresh_queue(app: App) -> None:
     backlog, now = await app.queue.backlog(), app.store.now()
     waiting = backlog.by_priority.items()
     ages_s = {priority: (now - each.oldest_fetched_at).total_seconds() for priority, each in waiting}
     app.metrics.set_queue({priority: each.captures for priority, each in waiting}, ages_s)
+    app.metrics.set_hosts(await hosts.troubled(app.store))
+    app.metrics.set_index_lag(await app.indexer.lag())
+
+
+async def _refresh_store(app: App) -> None:
+    """Totals over all rows: with many millions of them, minutes old."""
     states, open_visits = await asyncio.gather(document_states(app.store), open_visit_states(app.store))
     app.metrics.set_documents(states)
     app.metrics.set_visits(open_visits)
-    app.metrics.set_hosts(await hosts.troubled(app.store))
-    app.metrics.set_index_lag(await app.indexer.lag())

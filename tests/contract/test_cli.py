@@ -38,7 +38,7 @@ COMMANDS = (
     *(f"documents {verb}" for verb in ("list", "show", "history", "diff")),
     *(f"deadletters {verb}" for verb in ("list", "show", "replay", "discard")),
     *(f"config {verb}" for verb in ("show", "check")),
-    *(f"db {verb}" for verb in ("upgrade", "current")),
+    *(f"db {verb}" for verb in ("upgrade", "current", "partition", "retain")),
 )
 PAGE = (
     b"<!DOCTYPE html><html lang=en><title>Mill</title><h1>Mill</h1>"
@@ -320,6 +320,24 @@ def test_the_database_is_upgraded_and_its_version_told(tidemill: Tidemill) -> No
     assert tidemill("db", "upgrade", "--json").expect(0).json == {"from": None, "to": before["head"]}
     assert tidemill("db", "upgrade", "--json").expect(0).json == {"from": before["head"], "to": before["head"]}
     assert tidemill("db", "current", "--json").expect(0).json == {"revision": before["head"], "head": before["head"]}
+
+
+def test_letting_old_rows_go(tidemill: Tidemill) -> None:
+    empty = {
+        "partitions_made": [],
+        "partitions_dropped": [],
+        "runs_compacted": 0,
+        "visits_deleted": 0,
+        "events_deleted": 0,
+    }
+    old = ("--set", "retention.visits_days=30", "--set", "retention.events_days=30")
+    assert tidemill(*old, "db", "retain", "--json").expect(0).json == {"dry_run": False, **empty}
+    assert tidemill(*old, "db", "retain", "--dry-run", "--json").expect(0).json == {"dry_run": True, **empty}
+    assert "runs compacted: 0" in tidemill("db", "retain").expect(0).stdout.decode()
+
+
+def test_a_database_without_partitions_says_so(tidemill: Tidemill) -> None:
+    assert "SQLite has no partitions" in tidemill("db", "partition").expect(1).stderr
 
 
 def test_the_doctor_finds_a_sound_folder_sound(filled: Filled) -> None:

@@ -54,6 +54,10 @@ async def _ledger(settings: Settings, run_id: str | None, outcome: str | None, w
             found = await latest(app.store)
         else:
             found = await runs.get(app.store, run_id)
+        if found.compacted_at is not None:
+            note(
+                f"the ledger of run {found.id} was let go (retention.visits_days); `tidemill runs show` has its totals"
+            )
         entries = store_ledger.entries(app.store, found.id, outcome)
         async with _closing(entries) as stream:
             await write(stream)  # type: ignore[operator]

@@ -145,4 +145,5 @@ def record(found: Run) -> dict[str, Any]:
         "saved_requests": found.saved_requests,
         "saved_bytes": found.saved_bytes,
         "error": found.error,
+        "compacted_at": found.compacted_at,
     }

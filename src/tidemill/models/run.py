@@ -46,6 +46,7 @@ class Run:
     """A run as it stands. `outcomes` counts every visit, open states included, so that their sum is `discovered`.
 
     `saved_requests` were not sent, and `saved_bytes` not received, because the pages had not changed.
+    Of a run that was compacted, only totals are left.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Run:
     error: str | None = None
     saved_requests: int = 0
     saved_bytes: int = 0
+    compacted_at: datetime | None = None
 
     @property
     def discovered(self) -> int:

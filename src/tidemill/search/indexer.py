@@ -43,6 +43,10 @@ class Changes(Protocol):
         """The last event id; nothing smaller will be committed any more."""
         ...
 
+    async def floor(self) -> int:
+        """Up to this event, old changes may have been let go: who has not seen it must begin anew."""
+        ...
+
     async def epoch(self) -> str:
         """What changes when the database is restored or replaced."""
         ...
@@ -68,6 +72,7 @@ class Indexer:
         self._settings = settings
         self._turn = asyncio.Lock()
         self._woken = asyncio.Event()
+        self._begins_anew = False
 
     def notify(self) -> None:
         """Say that documents have changed: a full batch of changes is written at once, fewer within the interval."""
@@ -130,7 +135,7 @@ class Indexer:
         async with self._turn:
             if not self._engine.writable and not await self._engine.try_lock():
                 return False
-            position = await self._engine.begin(await self._changes.epoch())
+            position = await self._begun()
             batch = await self._next(position)
             if batch.position != position:
                 reached("index.read")
@@ -139,6 +144,18 @@ class Indexer:
                 written = len(batch.upserts) + len(batch.deletions)
                 self._metrics.observe_index(seconds=time.perf_counter() - started, documents=written)
             return batch.full
+
+    async def _begun(self) -> Position:
+        """From where to go on: from the beginning, too, if removals may have been forgotten since it last went on."""
+        epoch = await self._changes.epoch()
+        position = await self._engine.begin(epoch)
+        floor = await self._changes.floor()
+        if 0 < position.event_id < floor and not self._begins_anew:
+            _log.warning("the index slept longer than events are kept; it is made anew", action="index.overslept")
+            await self._engine.begin(f"{epoch} overslept")
+            position = await self._engine.begin(epoch)
+        self._begins_anew = position.event_id < floor
+        return position
 
     async def _next(self, position: Position) -> _Batch:
         head = await self._changes.head()  # asked first: every change up to it is seen below

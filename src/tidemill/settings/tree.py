@@ -241,6 +241,17 @@ class RolesSettings(_Group):
     probe_port: int = Field(0, ge=0, le=65_535, description="Their port; 0: any free one, told at the start")
 
 
+class RetentionSettings(_Group):
+    """How long the account of old crawls is kept; `tidemill db retain` lets go of what is older."""
+
+    visits_days: int | None = Field(
+        None, ge=1, le=36_500, description="Days after the end of a run for which its ledger is kept; then only totals"
+    )
+    events_days: int | None = Field(
+        None, ge=1, le=36_500, description="Days for which events are kept; the last of each current document stays"
+    )
+
+
 class LoggingSettings(_Group):
     """What is written to standard error."""
 
@@ -280,6 +291,7 @@ class Settings(_Group):
     process: ProcessSettings = ProcessSettings()
     api: ApiSettings = ApiSettings()
     roles: RolesSettings = RolesSettings()
+    retention: RetentionSettings = RetentionSettings()
     logging: LoggingSettings = LoggingSettings()
     testing: TestingSettings = TestingSettings()
     secrets: Mapping[str, SecretStr] = Field(

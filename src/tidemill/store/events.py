@@ -13,7 +13,10 @@ from tidemill.models.event import Event
 from tidemill.store import locks
 from tidemill.store.engine import Store
 from tidemill.store.many import execute_many
-from tidemill.store.tables import events
+from tidemill.store.tables import events, meta
+
+FLOOR = "events_floor"
+"""The row of `meta` that says up to which event not everything is told any more."""
 
 _APPEND = insert(events)
 
@@ -67,6 +70,12 @@ async def head(store: Store) -> int:
     async with store.read() as connection:
         found = await connection.scalar(select(func.max(events.c.id)).where(events.c.document_id.is_not(None)))
         return int(found or 0)
+
+
+async def floor(store: Store) -> int:
+    """Up to this event old ones may have been let go; 0 if none was."""
+    async with store.read() as connection:
+        return int(await connection.scalar(select(meta.c.value).where(meta.c.key == FLOOR)) or 0)
 
 
 async def after(store: Store, cursor: int, limit: int) -> list[Event]:

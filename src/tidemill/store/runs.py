@@ -192,11 +192,18 @@ async def complete(connection: AsyncConnection, run_ids: Sequence[str], now: dat
 
 async def outcomes(connection: AsyncConnection, run_id: str) -> dict[str, int]:
     """How many visits of a run stand where: outcomes first, open states by their own name."""
+    return (await _counted(connection, run_id))[0]
+
+
+async def _counted(connection: AsyncConnection, run_id: str) -> tuple[dict[str, int], datetime | None]:
+    """The same, and when the last of them was finished: one look at them all, since there may be many."""
     label = func.coalesce(visits.c.outcome, visits.c.state)
-    statement = select(label, func.count()).where(visits.c.run_id == run_id).group_by(label)
-    counted = {str(name): int(count) for name, count in (await connection.execute(statement)).all()}
+    columns = (label, func.count(), func.max(visits.c.finished_at))
+    rows = (await connection.execute(select(*columns).where(visits.c.run_id == run_id).group_by(label))).all()
+    counted = {str(name): int(count) for name, count, _ in rows}
     order = [*(outcome.value for outcome in Outcome), *(state.value for state in VisitState)]
-    return {name: counted[name] for name in order if name in counted}
+    last = max((at for _, _, at in rows if at is not None), default=None)
+    return {name: counted[name] for name in order if name in counted}, last
 
 
 async def _insert(
@@ -277,7 +284,8 @@ def _select() -> Select[Any]:
 
 
 async def _run(connection: AsyncConnection, row: Mapping[str, Any]) -> Run:
-    end = row["finished_at"] or (await connection.scalar(_last_activity(row["id"])))
+    totals, last = (row["totals"], None) if row["totals"] else await _counted(connection, row["id"])
+    end = row["finished_at"] or last
     started = row["started_at"]
     return Run(
         id=row["id"],
@@ -292,13 +300,10 @@ async def _run(connection: AsyncConnection, row: Mapping[str, Any]) -> Run:
         fetched=row["fetched"],
         received_bytes=row["received_bytes"],
         out_of_scope=row["out_of_scope"],
-        outcomes=await outcomes(connection, row["id"]),
+        outcomes=totals,
         documents=await document_count(connection, row["source_id"]),
         error=row["error"],
         saved_requests=row["saved_requests"],
         saved_bytes=row["saved_bytes"],
+        compacted_at=row["compacted_at"],
     )
-
-
-def _last_activity(run_id: str) -> Select[Any]:
-    return select(func.max(visits.c.finished_at)).where(visits.c.run_id == run_id)

@@ -172,6 +172,8 @@ runs = Table(
     _created(),
     Column("started_at", Moment),
     Column("finished_at", Moment),
+    Column("totals", Jsonb),
+    Column("compacted_at", Moment),
     _one_of("state", RunState),
     Index("ix_runs_source_created", "source_id", "created_at"),
     Index(

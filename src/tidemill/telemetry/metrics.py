@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter as Counter_
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
@@ -20,12 +20,11 @@ from tidemill.models.pool import PoolState
 from tidemill.models.priority import MEDIUM, PRIORITIES
 from tidemill.models.visit import Fetched
 from tidemill.telemetry.logs import get_logger
+from tidemill.telemetry.refreshing import Refresh, Refreshing
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-Refresh = Callable[[], Awaitable[None]]
 
 log = get_logger(__name__)
 
@@ -37,7 +36,7 @@ class Metrics:
         self.registry: CollectorRegistry = _Registry(auto_describe=True)
         ProcessCollector(registry=self.registry)
         self._pools: dict[str, PoolState] = {}
-        self._refreshes: list[tuple[str, Refresh]] = []
+        self._refreshes: list[Refreshing] = []
         self._reads_told: dict[str, int] = {}
         self._gauge("build_info", "The running version", "version").labels(__version__).set(1)
         self._make_crawl()
@@ -166,24 +165,27 @@ class Metrics:
         self._reads_told = dict(reads)
 
     def add_refresh(self, name: str, refresh: Refresh) -> None:
-        """Has `refresh` set gauges before every scrape; `name` stands for it when it fails."""
-        self._refreshes.append((name, refresh))
+        """Has `refresh` set gauges before scrapes; `name` stands for it when it fails. A slow one is asked seldom."""
+        self._refreshes.append(Refreshing(name, refresh))
 
     async def refresh(self, timeout_s: float = 1.0) -> None:
         """Runs all hooks at once. One that fails or is late is counted and logged, and its gauges stay as they were."""
-        await asyncio.gather(*(self._run(name, refresh, timeout_s) for name, refresh in self._refreshes))
+        await asyncio.gather(*(self._run(each, timeout_s) for each in self._refreshes))
+
+    async def aclose(self) -> None:
+        """End what is still being read for a scrape."""
+        await asyncio.gather(*(each.close() for each in self._refreshes))
 
     def render(self) -> tuple[bytes, str]:
         """The text of `/metrics` and its content type."""
         return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
 
-    async def _run(self, name: str, refresh: Refresh, timeout_s: float) -> None:
+    async def _run(self, refreshing: Refreshing, timeout_s: float) -> None:
         try:
-            async with asyncio.timeout(timeout_s):
-                await refresh()
+            await refreshing.ask(timeout_s)
         except Exception as error:  # noqa: BLE001 - a scrape must be answered; the failure is a metric of its own
-            self._refresh_errors.labels(name).inc()
-            log.warning("metrics not refreshed", source=name, error=f"{type(error).__name__}: {error}")
+            self._refresh_errors.labels(refreshing.name).inc()
+            log.warning("metrics not refreshed", source=refreshing.name, error=f"{type(error).__name__}: {error}")
 
     def _make_crawl(self) -> None:
         self._fetches = self._counter("fetch_requests", "Requests to sites", "status", "reason")

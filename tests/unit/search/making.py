@@ -82,6 +82,9 @@ class RememberedChanges:
     async def documents_by_ids(self, ids: Sequence[str]) -> list[Document]:
         return [self.documents[identifier] for identifier in ids if identifier in self.documents]
 
+    async def floor(self) -> int:
+        return 0
+
     async def head(self) -> int:
         return self.last
 

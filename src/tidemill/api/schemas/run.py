@@ -55,6 +55,9 @@ class RunAnswer(BaseModel):
     saved_requests: int = Field(description="Requests not sent, since the pages had not changed")
     saved_bytes: int = Field(description="Bytes (uncompressed) not received, since the pages had not changed")
     error: str | None
+    compacted_at: datetime | None = Field(
+        description="When its ledger was let go, of which only these totals are left (`retention.visits_days`)"
+    )
 
 
 class RunWithProgress(RunAnswer):
@@ -121,4 +124,5 @@ def run_body(run: Run) -> dict[str, Any]:
         "saved_requests": run.saved_requests,
         "saved_bytes": run.saved_bytes,
         "error": run.error,
+        "compacted_at": run.compacted_at,
     }
