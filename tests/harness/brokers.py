@@ -246,6 +246,7 @@ def _rabbitmq_commands(folder: Path, port: int) -> list[list[str]]:
     (folder / "tls.port").write_text(str(tls))
     variables = {
         "HOME": str(folder),
+        "ERL_CRASH_DUMP": str(folder / "erl_crash.dump"),
         "ERL_EPMD_PORT": str(mapper),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
