@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tidemill import __version__
 from tidemill.archive.base import Archive
 from tidemill.archive.open import open_archive
+from tidemill.manage.logins import Logins
 from tidemill.models.document import Document
 from tidemill.net import Client
 from tidemill.queue.base import Queue
@@ -43,6 +44,7 @@ class App:
     engine: SearchEngine
     indexer: Indexer
     client: Client
+    logins: Logins
     metrics: Metrics
     health: Health
 
@@ -101,6 +103,7 @@ def _joined(
         engine=engine,
         indexer=Indexer(_StoreChanges(store), engine, settings.search, metrics),
         client=client,
+        logins=Logins(store, settings),
         metrics=metrics,
         health=Health(),
     )

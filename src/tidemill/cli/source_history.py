@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidemill.cli.output import counted, stdout, write_json
-from tidemill.cli.session import FAILED, USAGE, AsJson, DataDir, note, opened, run, settings_of
+from tidemill.cli.session import FAILED, USAGE, AsJson, DataDir, note, opened, person, run, settings_of
 from tidemill.cli.source_options import Files, Name, Version
 from tidemill.errors import Transient
 
@@ -123,7 +123,7 @@ async def _delete(settings: Settings, name: str, purge: bool) -> Deleted:
     from tidemill.store import events
 
     async with opened(settings) as app_:
-        done = await delete(app_.store, name, purged=purge)
+        done = await delete(app_.store, name, person(), purged=purge)
         try:
             async with asyncio.timeout(_INDEX_WAIT_S):
                 await app_.indexer.catch_up(await events.head(app_.store))

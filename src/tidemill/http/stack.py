@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from starlette.types import ASGIApp
 
 from tidemill.app import App
-from tidemill.http.auth import Authentication, Keyring
+from tidemill.http.access import Access
+from tidemill.http.auth import Authentication
 from tidemill.http.body_limit import BodyLimit
+from tidemill.http.denials import Denials
 from tidemill.http.errors import Errors
 from tidemill.http.headers import SecurityHeaders
 from tidemill.http.hosts import Hosts, is_loopback
+from tidemill.http.keyring import Keyring
 from tidemill.http.metrics import RequestMetrics
 from tidemill.http.request_id import RequestId
+from tidemill.models.account import Role
 
 
-def surround(application: ASGIApp, app: App, *, bound_host: str, is_open: Callable[[str], bool]) -> ASGIApp:
+def surround(application: ASGIApp, app: App, *, bound_host: str, access: Access) -> ASGIApp:
     """`application` behind request id → errors → metrics → security headers → hosts → body limit → authentication.
 
     `bound_host` is the address that will be listened on: loopback needs no key, but answers to its own names only.
-    `is_open(path)` says which paths need no key anywhere.
+    `access` says what each route needs.
     """
-    keyring = Keyring(app.store, app.settings.api.keys)
-    layered: ASGIApp = Authentication(application, keyring, is_open=is_open, trusts_loopback=is_loopback(bound_host))
+    local = app.settings.auth.loopback_role
+    layered: ASGIApp = Authentication(
+        application,
+        Keyring(app.store, app.settings.api.keys, app.logins),
+        access,
+        Denials(app.store),
+        loopback_role=Role(local) if local != "none" and is_loopback(bound_host) else None,
+    )
     layered = BodyLimit(layered, app.settings.api.max_request_bytes)
     layered = Hosts(layered, bound_host)
     layered = SecurityHeaders(layered)
