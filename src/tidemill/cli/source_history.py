@@ -1,4 +1,4 @@
-"""`tidemill sources diff | history | delete`: what would change, what has changed, and the end of a source.
+"""`tidemill sources diff | history | owner | delete`: what would change, what has, whose it is, and its end.
 
 Called by `cli.sources`, which these commands are added to.
 """
@@ -80,6 +80,24 @@ def delete(
         note(f"{name}: {'purged' if purge else 'deleted'}, {removed}, {counted(done.runs_cancelled, 'run')} cancelled")
 
 
+def owner(
+    context: typer.Context,
+    name: Name,
+    user: Annotated[str | None, typer.Option(help="The user whose it is to be: an e-mail address.")] = None,
+    team: Annotated[str | None, typer.Option(help="The team whose it is to be.")] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Every operator may edit it.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Give a source to a user, a team or both: only they and admins may change and crawl it then.
+
+    Example: `tidemill sources owner sample-site --team editors`
+    """
+    if nobody == bool(user or team):
+        raise typer.BadParameter("name --user, --team or both, or else --nobody")
+    run(_hand_over(settings_of(context, data_dir), name, user, team))
+    note(f"{name}: {' and '.join(each for each in (user, team) if each) or 'nobody in particular'}")
+
+
 def _confirm(name: str, purge: bool) -> None:
     """Ask on a terminal; elsewhere nobody could answer, and what cannot be taken back must have been meant."""
     if sys.stdin.isatty() and sys.stderr.isatty():
@@ -116,6 +134,13 @@ async def _history(settings: Settings, name: str, number: int | None) -> list[Hi
             await sources.version(app_.store, name, number)
         found = await sources.history(app_.store, name)
         return [entry for entry in found if number in (None, entry.version)]
+
+
+async def _hand_over(settings: Settings, name: str, user: str | None, team: str | None) -> None:
+    from tidemill.store.ownership import hand_over
+
+    async with opened(settings) as app_:
+        await hand_over(app_.store, name, person(), user=user, team=team)
 
 
 async def _delete(settings: Settings, name: str, purge: bool) -> Deleted:

@@ -154,5 +154,5 @@ def _summary(source: Source) -> dict[str, object]:
     }
 
 
-for _command in (source_history.diff, source_history.history, source_history.delete):
+for _command in (source_history.diff, source_history.history, source_history.owner, source_history.delete):
     app.command()(_command)
