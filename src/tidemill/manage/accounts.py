@@ -58,7 +58,7 @@ async def create_key(
     most = role if owner is None else lesser(role, owner.role)
     if beyond := sorted(set(scopes) - SCOPES_OF[most]):
         raise Invalid(f"{', '.join(beyond)}: the role {most} does not have it", reason="unknown_scope")
-    _refuse_more_than_own(by, most, bounded(most, tuple(scopes)))
+    _refuse_more_than_own(by, role, bounded(most, tuple(scopes)))
     prefix, secret = _new()
     owner_id = owner.id if owner else None
     kept = new_key(

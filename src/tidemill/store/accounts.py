@@ -140,8 +140,8 @@ async def note_use(store: Store, key: ApiKey) -> None:
         await connection.execute(update(api_keys).where(api_keys.c.id == key.id, is_older).values(last_used_at=now))
 
 
-_OWN = ("id", "name", "prefix", "secret_hash", "scopes", "created_at", "expires_at", "revoked_at", "role", "user_id")
-_COLUMNS = tuple(api_keys.c[name] for name in (*_OWN, "team_id", "last_used_at", "replaced_by"))
+_KEPT = ("id", "name", "prefix", "secret_hash", "scopes", "created_at", "expires_at", "revoked_at", "role", "user_id")
+_COLUMNS = tuple(api_keys.c[name] for name in (*_KEPT, "team_id", "last_used_at", "replaced_by"))
 
 
 def _select() -> Select[Any]:
