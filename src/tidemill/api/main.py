@@ -49,7 +49,8 @@ _TAGS = [
     {"name": "sources", "description": "What is crawled"},
     {"name": "runs", "description": "Crawling it, and what became of each URL"},
     {"name": "dead letters", "description": "What could not be processed, and what is to become of it"},
-    {"name": "accounts", "description": "Logging in, users, API keys, and who did what"},
+    {"name": "authentication", "description": "Logging in and out, by OAuth 2.0; access tokens are JWT"},
+    {"name": "accounts", "description": "Users, API keys, and who did what"},
     {"name": "service", "description": "How the service is doing"},
 ]
 _HANDLED = (TidemillError, HTTPException, RequestValidationError, Exception)

@@ -29,7 +29,10 @@ _log = get_logger(__name__)
 
 
 async def ensure_first_key(store: Store) -> str | None:
-    """A first key in clear if none was ever made, else `None`. Of several processes that ask at once, one gets it."""
+    """A first key in clear if there was neither key nor user ever, else `None`.
+
+    Of several processes that ask at once, one gets it.
+    """
     prefix, secret = _new()
     key = new_key("first", prefix, _hash(secret), store.now())
     made = await accounts.add_first_key(store, key, _SERVER)

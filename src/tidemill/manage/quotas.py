@@ -23,7 +23,13 @@ from tidemill.store.quotas import Usage
 async def limits(store: Store, settings: QuotaSettings, user_id: str) -> dict[str, int | None]:
     """How much of each a user may have; `None`: no limit."""
     own = (await users.by_id(store, user_id)).quotas
-    return {name: own[name] if name in own else (getattr(settings, name) or None) for name in QUOTAS}
+    common = {
+        "sources": settings.sources,
+        "pages_per_day": settings.pages_per_day,
+        "documents": settings.documents,
+        "exports_per_day": settings.exports_per_day,
+    }
+    return {name: own[name] if name in own else (common[name] or None) for name in QUOTAS}
 
 
 async def used(store: Store, user_id: str) -> Usage:

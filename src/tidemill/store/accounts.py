@@ -63,10 +63,11 @@ async def add_key(store: Store, key: ApiKey, by: Caller) -> ApiKey:
 
 
 async def add_first_key(store: Store, key: ApiKey, by: Caller) -> ApiKey | None:
-    """Keep a key if there is none at all, not even a revoked one; `None` if there is one."""
+    """Keep a key if there is none at all, not even a revoked one, and no user; `None` if there is."""
     async with store.write(locks.AUDIT, locks.KEYS) as connection:
-        if await connection.scalar(select(func.count()).select_from(api_keys)):
-            return None
+        for table in (api_keys, users):
+            if await connection.scalar(select(func.count()).select_from(table)):
+                return None
         now = store.now()
         made = replace(key, id=new_id(), created_at=now)
         await _insert(connection, made)

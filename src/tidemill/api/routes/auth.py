@@ -43,7 +43,7 @@ _TOKEN_RESPONSES: Responses = {**{key: problems(413)[key] for key in (413, 500, 
 
 def routes(app: App) -> APIRouter:
     """Everything below /api/v1/auth."""
-    router = APIRouter(prefix=_PREFIX, tags=["accounts"])
+    router = APIRouter(prefix=_PREFIX, tags=["authentication"])
 
     @router.post(
         "/token",
