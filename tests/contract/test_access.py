@@ -190,6 +190,15 @@ async def test_a_denial_is_in_the_log_before_it_is_answered(place: Place) -> Non
     assert "canary-query" not in str(told)
 
 
+async def test_what_a_route_denies_by_itself_is_in_the_log_too(place: Place) -> None:
+    spec = {"name": "local", "kind": "files", "start": ["/etc"]}
+    answer = await place.client.post("/api/v1/sources", json=spec, headers={"x-api-key": place.keys["operator"]})
+    assert (answer.status, answer.reason) == (403, "file_source")
+    (line,) = await audit.listed(place.app.store, audit.Wanted(action="request.denied"), limit=1)
+    assert (line.target, line.detail["reason"]) == ("/api/v1/sources", "file_source")
+    assert line.request_id == answer.headers["x-request-id"]
+
+
 async def test_many_denials_at_once_are_all_written_in_one_chain(place: Place) -> None:
     before = await audit.verify(place.app.store)
     answers = await asyncio.gather(*(place.client.get("/api/v1/stats") for _ in range(100)))

@@ -18,6 +18,7 @@ NOBODY = "nobody"
 """The route stands in no table."""
 
 _REMEMBERED = 4096
+_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Access:
             known = self._find("GET" if method == "HEAD" else method, path)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            self._known[method, path] = known
+            if len(path) <= _LONGEST:
+                self._known[method, path] = known
         return known
 
     def operations(self) -> list[str]:

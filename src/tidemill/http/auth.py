@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tidemill.http.access import ANY_CALLER, OPEN, Access
 from tidemill.http.denials import Denials
 from tidemill.http.keyring import Keyring
 from tidemill.http.keys import presented_key, refuse_key_in_query
 from tidemill.http.problems import Problem, ProblemError
-from tidemill.http.scopes import client_address, header, request_id, state
+from tidemill.http.scopes import caller, client_address, header, request_id, state
 from tidemill.models.account import Caller, Role, caller_of
 
 _THROUGH_A_PROXY = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
+_DENIED = (401, 403, 429)
 _ANONYMOUS = Caller("anonymous", Role.VIEWER, frozenset())
 
 
@@ -38,25 +39,40 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or WebSocket; anything else is passed on as it is."""
         if scope["type"] in ("http", "websocket"):
-            method = scope.get("method", "GET")
-            caller = _ANONYMOUS
-            try:
-                refuse_key_in_query(scope)
-                need = self._access.need(method, scope["path"])
-                caller, problem = await self._caller(scope) if need != OPEN else (_ANONYMOUS, None)
-                if problem is None:
-                    problem = _lacking(caller, need)
-                if problem is not None:
+            who, need, problem = await self._examined(scope)
+            state(scope)["caller"] = who
+            if problem is not None:
+                method = scope.get("method", "GET")
+                await self._denials.note(who, method, scope["path"], problem.status, problem.reason)
+                if scope["type"] == "http":
                     raise ProblemError(problem)
-            except ProblemError as error:
-                refused = error.problem
-                await self._denials.note(_at(caller, scope), method, scope["path"], refused.status, refused.reason)
-                if scope["type"] == "websocket":
-                    await send({"type": "websocket.close", "code": 1008, "reason": refused.reason})
-                    return
-                raise
-            state(scope)["caller"] = _at(caller, scope)
+                await send({"type": "websocket.close", "code": 1008, "reason": problem.reason})
+                return
+            send = self._noting(scope, send, is_open=need == OPEN)
         await self._app(scope, receive, send)
+
+    async def _examined(self, scope: Scope) -> tuple[Caller, str, Problem | None]:
+        """Who asks, what the route needs, and what stands against it."""
+        need = self._access.need(scope.get("method", "GET"), scope["path"])
+        who, problem = _ANONYMOUS, None
+        try:
+            refuse_key_in_query(scope)
+        except ProblemError as error:
+            problem = error.problem
+        if problem is None and need != OPEN:
+            who, problem = await self._caller(scope)
+        return _at(who, scope), need, problem or _lacking(who, need)
+
+    def _noting(self, scope: Scope, send: Send, *, is_open: bool) -> Send:
+        """`send`, but what a route denies by itself (it is another's, a quota is used up) is written down, too."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in _DENIED and not is_open:
+                reason = str(state(scope).get("problem", ""))
+                await self._denials.note(caller(scope), scope["method"], scope["path"], message["status"], reason)
+            await send(message)
+
+        return sending
 
     async def _caller(self, scope: Scope) -> tuple[Caller, Problem | None]:
         presented = presented_key(scope)
@@ -71,17 +87,17 @@ class Authentication:
         return _ANONYMOUS, _required()
 
 
-def _at(caller: Caller, scope: Scope) -> Caller:
-    return replace(caller, request_id=request_id(scope), address=client_address(scope))
+def _at(who: Caller, scope: Scope) -> Caller:
+    return replace(who, request_id=request_id(scope), address=client_address(scope))
 
 
-def _lacking(caller: Caller, need: str) -> Problem | None:
-    if need in (OPEN, ANY_CALLER) or caller.may(need):
+def _lacking(who: Caller, need: str) -> Problem | None:
+    if need in (OPEN, ANY_CALLER) or who.may(need):
         return None
     return Problem(
         403,
         "insufficient_scope",
-        f"This needs the scope {need}, which {caller.name} (role {caller.role}) does not have.",
+        f"This needs the scope {need}, which {who.name} (role {who.role}) does not have.",
         headers=(("WWW-Authenticate", f'Bearer realm="tidemill", error="insufficient_scope", scope="{need}"'),),
     )
 

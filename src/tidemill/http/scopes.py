@@ -22,7 +22,7 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 def state(scope: Scope) -> dict[str, Any]:
-    """What the layers of one request leave for each other: `request_id`, `client_address`, `caller`."""
+    """What the layers of a request leave for each other: `request_id`, `client_address`, `caller`, `problem`."""
     found: dict[str, Any] = scope.setdefault("state", {})
     return found
 

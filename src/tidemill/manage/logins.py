@@ -160,6 +160,7 @@ class Logins:
         throttled += [Throttled(each, self._auth.address_failures) for each in places]
         wait_s = await logins.enter(self._store, throttled, self._auth.login_pause_s)
         if wait_s > 0:
+            await audit.record(self._store, [(by, Note("session.throttled", None, {"account": account}))])
             raise TooMany(
                 f"too many failed logins; try again in {wait_s:.0f} s", reason="too_many_logins", retry_after_s=wait_s
             )
@@ -195,13 +196,15 @@ def _account(email: str) -> str:
 
 
 def _places(address: str | None) -> list[str]:
-    """What stands for an address: whoever has one of IPv6 has 2⁶⁴ of them."""
+    """What stands for an address: who has one of IPv6 has 2⁶⁴ of them. Behind loopback stands a proxy, or nobody."""
     if not address:
         return []
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
         return [f"address {address[:100]}"]
+    if found.is_loopback:
+        return []
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
         return [f"address {ipaddress.ip_network((found, 64), strict=False)}"]
     return [f"address {getattr(found, 'ipv4_mapped', None) or found}"]
