@@ -303,7 +303,10 @@ class TestKeys:
             ({"name": "k", "user": ROOT}, 403, "not_own_key"),
             ({"name": "k", "scopes": ["users:write"]}, 422, "unknown_scope"),
             ({"name": "k", "scopes": ["x"]}, 422, "unknown_scope"),
-            ({"name": "k", "expires_at": "2001-01-01"}, 422, "past_expiry"),
+            ({"name": "k", "expires_at": "2001-01-01"}, 422, "bad_expiry"),
+            ({"name": "k", "expires_at": "9999-12-31T23:59:59-14:00"}, 422, "invalid"),
+            ({"name": "k", "expires_at": "9999-12-31T23:59:59Z"}, 422, "bad_expiry"),
+            ({"name": "k", "expires_at": "0001-01-01T00:00:00+14:00"}, 422, "invalid"),
             ({"name": "\ud800"}, 422, "invalid"),
             ({"name": ""}, 422, "invalid"),
         ],
@@ -332,7 +335,13 @@ class TestAudit:
         assert f'<{page["next"]}>; rel="next"' == first.headers["link"]
         second = (await place.client.get(page["next"], headers=place.admin)).json
         assert second["items"][0]["id"] < page["items"][1]["id"]
-        for query in ("limit=0", "before=x", "since=yesterday", f"actor={'x' * 501}"):
+        for query in (
+            "limit=0",
+            "before=x",
+            "since=yesterday",
+            "since=0001-01-01T00:00:00%2B14:00",
+            f"actor={'x' * 501}",
+        ):
             assert (await place.client.get(f"/api/v1/audit?{query}", headers=place.admin)).status == 422
         assert (await place.client.get("/api/v1/audit?actor=%00%FF", headers=place.admin)).json["items"] == []
 

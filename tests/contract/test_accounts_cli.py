@@ -100,6 +100,7 @@ def test_verify_ends_with_one_if_lines_are_gone(tidemill: Any) -> None:
     gone = tidemill("audit", "verify", "--head", f"7:{'0' * 64}", status=1)
     assert "is not there any more" in gone.stderr
     tidemill("audit", "verify", "--head", "nonsense", status=2)
+    tidemill("keys", "create", "c", "--expires", "999999w", status=2)
 
 
 def test_handing_a_source_over(tidemill: Any, tmp_path: Path) -> None:

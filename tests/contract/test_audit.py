@@ -7,21 +7,26 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, insert, inspect, text
 from tests.contract.account_house import ME, SOMEBODY
 from tests.contract.store_house import SITE, House, opened_house
+from tests.harness.postgres import need_postgres
 
 from tidemill.errors import Permanent, TidemillError
 from tidemill.models.account import Caller, Role, caller_of
 from tidemill.models.audit import FIRST_HASH, AuditLine, Note, chained_hash
+from tidemill.models.ids import new_id
 from tidemill.models.run import RunOptions
 from tidemill.models.source import SourceSpec
-from tidemill.store import audit, deletion, ownership, runs, sources
-from tidemill.store.engine import Store
+from tidemill.settings import DatabaseSettings
+from tidemill.store import accounts, audit, deletion, ownership, runs, schema, sources, tables
+from tidemill.store.engine import Store, open_store
 
 UNGUARD = {
     "sqlite": ("DROP TRIGGER audit_log_no_update", "DROP TRIGGER audit_log_no_delete"),
@@ -216,3 +221,43 @@ async def test_filters(house: House) -> None:
     assert await found(since=middle) == ["keys", "user.create"]
     assert await found(until=middle) == ["key.revoke", "key.create"]
     assert await found(action="%.") == []
+
+
+async def test_a_log_of_before_accounts_goes_on_after_the_upgrade(database: str, tmp_path: Path) -> None:
+    """Lines and keys of schema 0004 are there after the upgrade, keys may do what they could, lines are guarded."""
+    url = await need_postgres().empty() if database == "postgresql" else f"sqlite:///{tmp_path}/old.db"
+    store = open_store(url, DatabaseSettings(), tmp_path)
+    try:
+        at = datetime(2026, 11, 1, 10, tzinfo=UTC)
+        said = {"at": at, "actor": "cli:root", "action": "deadletter.replay", "target": new_id(), "detail": {}}
+        line = {**said, "previous_hash": FIRST_HASH, "hash": chained_hash(FIRST_HASH, **said)}
+        key = {"id": new_id(), "name": "old", "prefix": "0123456789ab", "secret_hash": "h"}  # pragma: allowlist secret
+        key |= {"scopes": [], "created_at": at}
+        async with store.write() as connection:
+            await connection.run_sync(migrated_to, "0004")
+            await connection.execute(insert(tables.audit_log).values(line))
+            await connection.execute(insert(tables.api_keys).values(key))
+        await schema.ensure_schema(store)
+        await audit.record(store, [(ME, Note("after"))])
+        verdict = await audit.verify(store)
+        assert (verdict.lines, verdict.fault) == (2, None)
+        assert (await accounts.get_key(store, "0123456789ab")).role is Role.ADMIN
+        with pytest.raises(Permanent, match="append-only"):
+            async with store.write() as connection:
+                await connection.execute(text("DELETE FROM audit_log"))
+        async with store.write() as connection:
+            await connection.run_sync(migrated_to, "0004")
+        assert await schema.current_revision(store) == "0004"
+    finally:
+        await store.close()
+        if database == "postgresql":
+            await need_postgres().drop(url)
+
+
+def migrated_to(connection: Connection, revision: str) -> None:
+    """Bring the tables to a version, up or down."""
+    config = Config()
+    config.set_main_option("script_location", str(schema._MIGRATIONS))
+    config.attributes["connection"] = connection
+    is_up = inspect(connection).get_table_names() == []
+    (command.upgrade if is_up else command.downgrade)(config, revision)

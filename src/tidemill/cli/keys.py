@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tidemill.settings import Settings
     from tidemill.store.accounts import ApiKey
 
+_LONGEST_DAYS = 36_500
 app = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
 Prefix = Annotated[str, typer.Argument(metavar="PREFIX", help="What names the key: tdm_PREFIX_….")]
 Expires = Annotated[str | None, typer.Option("--expires", help="When it ends: 90d, 12h. Default: never.")]
@@ -37,7 +38,7 @@ def create(
 
     Example: `tidemill keys create ci --role operator --scope runs:write --expires 90d`
     """
-    lasts = span_given(expires, "--expires") if expires else None
+    lasts = _life(expires)
     key, clear = run(_create(settings_of(context, data_dir), name, role, scopes or [], user, lasts))
     _show_new(key, clear, as_json)
 
@@ -74,8 +75,8 @@ def rotate(
 
     Example: `tidemill keys rotate 1f0c2a7be431 --overlap 7d`
     """
-    both = span_given(overlap, "--overlap") if overlap else None
-    lasts = span_given(expires, "--expires") if expires else None
+    both = _life(overlap, "--overlap")
+    lasts = _life(expires)
     key, clear = run(_rotate(settings_of(context, data_dir), prefix, both, lasts))
     _show_new(key, clear, as_json)
 
@@ -110,6 +111,13 @@ def record(key: ApiKey) -> dict[str, Any]:
     """A key as JSON gives it."""
     names = ("prefix", "name", "role", "scopes", "user", "created_at", "expires_at", "last_used_at", "revoked_at")
     return {name: getattr(key, name) for name in (*names, "replaced_by")}
+
+
+def _life(text: str | None, option: str = "--expires") -> timedelta | None:
+    span = span_given(text, option) if text else None
+    if span is not None and span.days > _LONGEST_DAYS:
+        raise typer.BadParameter(f"{text!r} is more than a century", param_hint=option)
+    return span
 
 
 def _show_new(key: ApiKey, clear: str, as_json: bool) -> None:

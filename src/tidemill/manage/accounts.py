@@ -25,6 +25,7 @@ _FORM = re.compile(r"tdm_(?P<prefix>[0-9a-f]{12})_(?P<secret>[A-Za-z0-9_-]{43})"
 _SERVER = caller_of("server", Role.ADMIN)
 _NOBODYS = sha256(b"").hexdigest()
 _LONGEST_NAME = 200
+_LONGEST_LIFE = timedelta(days=36_525)
 _log = get_logger(__name__)
 
 
@@ -51,7 +52,7 @@ async def create_key(
 ) -> tuple[ApiKey, str]:
     """A new key: as it is kept, and in clear. `expires_at` is aware; `user` is whose it is (identifier or address).
 
-    Nobody can make a key that may do more than they may. Raises `Invalid` (`unknown_scope`, `bad_name`, `past_expiry`),
+    Nobody can make a key that may do more than they may. Raises `Invalid` (`unknown_scope`, `bad_name`, `bad_expiry`),
     `NotFound` (`no_such_user`), `Forbidden` (`more_than_own`, `not_own_key`).
     """
     _check(store, name, scopes, expires_at)
@@ -142,8 +143,9 @@ def _check(store: Store, name: str, scopes: Sequence[str], expires_at: datetime 
     check_scopes(scopes)
     if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
         raise Invalid(f"a key's name has 1 to {_LONGEST_NAME} printable characters", reason="bad_name")
-    if expires_at is not None and expires_at <= store.now():
-        raise Invalid(f"the key would have expired already ({expires_at:%Y-%m-%d %H:%M})", reason="past_expiry")
+    if expires_at is not None and not store.now() < expires_at < store.now() + _LONGEST_LIFE:
+        far = "have expired already" if expires_at <= store.now() else "live for more than a century"
+        raise Invalid(f"the key would {far} ({expires_at:%Y-%m-%d %H:%M})", reason="bad_expiry")
 
 
 async def _note_use(store: Store, key: ApiKey) -> None:

@@ -7,7 +7,7 @@ import unicodedata
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tidemill.errors import Invalid
+from tidemill.errors import Invalid, Transient
 from tidemill.settings import AuthSettings
 
 if TYPE_CHECKING:  # loaded when the first password comes: most commands never see one
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # loaded when the first password comes: most commands never s
 _LONGEST = 1024
 _FEWEST_DIFFERENT = 5
 _AT_ONCE = 2
+_MOST_WAITING = 64
 
 
 class Passwords:
@@ -24,6 +25,7 @@ class Passwords:
     def __init__(self, settings: AuthSettings) -> None:
         self._settings = settings
         self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = 0
 
     async def hash(self, password: str) -> str:
         """The hash of a new password that `check` let through."""
@@ -31,9 +33,18 @@ class Passwords:
             return await asyncio.to_thread(self._hasher.hash, normal(password))
 
     async def verify(self, password: str, stored: str | None) -> bool:
-        """Whether it is the password of this hash. `None`, for an unknown user, takes as long and is never right."""
-        async with self._turn:
-            return await asyncio.to_thread(self._verify, password, stored)
+        """Whether it is the password of this hash. `None`, for an unknown user, takes as long and is never right.
+
+        Raises `Transient` (`logins_busy`) if too many wait for their turn.
+        """
+        if self._waiting >= _MOST_WAITING:
+            raise Transient("too many log in at once; try again", reason="logins_busy", retry_after_s=2)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(self._verify, password, stored)
+        finally:
+            self._waiting -= 1
 
     def is_outdated(self, stored: str) -> bool:
         """Whether the hash was made with other parameters than those of today."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.account import Caller, Role, User
@@ -20,6 +20,8 @@ from tidemill.models.ids import new_id
 from tidemill.store import audit, locks
 from tidemill.store.engine import Store
 from tidemill.store.tables import refresh_tokens, users
+
+_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ async def begin(
     session = Session(new_id(), user.id, tuple(scopes), expires_at)
     async with store.write(locks.AUDIT, locks.KEYS) as connection:
         now = store.now()
+        over = and_(refresh_tokens.c.user_id == user.id, refresh_tokens.c.expires_at < now - _KEPT)
+        await connection.execute(delete(refresh_tokens).where(over))
         await _insert(connection, session, token_hash, now)
         await connection.execute(update(users).where(users.c.id == user.id).values(last_login_at=now))
         await audit.append(connection, by, [Note("session.begin", session.id, {"user": user.email})], now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -11,14 +10,14 @@ from fastapi.responses import Response
 
 from tidemill.api.openapi import problems
 from tidemill.api.respond import answer
-from tidemill.api.schemas.account import AuditPage, audit_body
+from tidemill.api.schemas.account import AuditPage, Moment, audit_body
 from tidemill.app import App
 from tidemill.store import audit
 
 _PREFIX = "/api/v1/audit"
 Text = Annotated[str | None, Query(max_length=500)]
 Action = Annotated[str | None, Query(max_length=100, description="`key.create`, or all of a kind: `key.`")]
-Moment = Annotated[datetime | None, Query(description="A time without a zone is in UTC")]
+At = Annotated[Moment, Query(description="A time without a zone is in UTC")]
 Before = Annotated[int | None, Query(ge=1, le=2**63 - 1, description="The last identifier of the page before")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Lines on this page")]
 
@@ -32,13 +31,13 @@ def routes(app: App) -> APIRouter:
         actor: Text = None,
         action: Action = None,
         target: Text = None,
-        since: Moment = None,
-        until: Moment = None,
+        since: At = None,
+        until: At = None,
         before: Before = None,
         limit: Limit = 100,
     ) -> Response:
         """Who did what, the newest first. Each line bears the hash of the one before it."""
-        wanted = audit.Wanted(actor, action, target, _aware(since), _aware(until))
+        wanted = audit.Wanted(actor, action, target, since, until)
         found = await audit.listed(app.store, wanted, before=before, limit=limit + 1)
         following = None
         if len(found) > limit:
@@ -50,7 +49,3 @@ def routes(app: App) -> APIRouter:
         return answer({"items": [audit_body(line) for line in found[:limit]], "next": following}, headers=headers)
 
     return router
-
-
-def _aware(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

@@ -18,11 +18,15 @@ Password = Annotated[SecretStr, Field(min_length=1, max_length=1024, description
 Quota = Annotated[int | None, Field(default=None, ge=0, le=2**53, description="null: no limit")]
 
 
-def _aware(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+def _in_utc(at: datetime | None) -> datetime | None:
+    try:
+        return at if at is None else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the time is too far away") from error
 
 
-Expiry = Annotated[datetime | None, AfterValidator(_aware), Field(description="A time without a zone is in UTC")]
+Moment = Annotated[datetime | None, AfterValidator(_in_utc)]
+Expiry = Annotated[Moment, Field(description="A time without a zone is in UTC")]
 
 
 class _Given(BaseModel):
