@@ -7,10 +7,10 @@ SECONDS ?= 60
 CODE := src tests scripts benchmarks
 TESTS := $(wildcard $(addprefix tests/,unit docs contract flow fault))
 
-.PHONY: help demo setup run check test test-fast test-fault fuzz bench fmt docs lock clean
+.PHONY: help demo setup run check test test-fast test-fault test-mutations fuzz bench fmt docs lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: setup ## Crawl the sample site, search it, serve it on 127.0.0.1:8000 (ARGS=--once: do not serve)
 	@$(PY) -m scripts.demo $(ARGS)
@@ -30,8 +30,14 @@ test: setup ## All tests, the fault tests in their short form
 test-fast: setup ## The unit tests: no socket, no database, seconds
 	@$(PY) -m pytest -q -n auto tests/unit $(ARGS)
 
-test-fault: setup ## The fault tests in full: kills, full disks, locks (minutes)
-	@$(PY) -m pytest -q tests/fault --long $(ARGS)
+test-fault: setup ## The fault tests in full: kills, full disks, locks; then broken promises (most of an hour)
+	@rm -f faults.jsonl
+	@$(PY) -m pytest -q -n auto tests/fault --long --fault-report faults.jsonl $(ARGS)
+	@$(PY) -m tests.harness.table --print faults.jsonl
+	@$(PY) -m tests.mutations --short
+
+test-mutations: setup ## Break promises in a copy of the code; the tests must notice each (ARGS=--short)
+	@$(PY) -m tests.mutations $(ARGS)
 
 fuzz: setup ## Fuzz the readers of strangers' bytes with atheris, one after the other (ARGS=TARGET SECONDS=60)
 	@$(PY) -m tests.fuzz --seconds $(SECONDS) $(ARGS)

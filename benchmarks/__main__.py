@@ -16,6 +16,9 @@ BENCHMARKS = (
     "crawl_to_searchable",
     "duplicates",
     "queues",
+    "backends",
+    "writes",
+    "scaling",
 )
 
 

@@ -1,8 +1,10 @@
 """Queue ports alone: identifiers acknowledged a second, the delay at 150 a second, and Celery on Redis beside them.
 
-A broker is measured as its port stands (`queue.dispatcher`), the default queue over rows of a new SQLite file, and a
-broker once more with the rows that it dispatches over ("with rows"). The servers are those of the tests. Celery gets
-the same identifiers in the same run, in its own environment. Floors: issue 5.
+A broker is measured as its port stands (`queue.dispatcher`), the default queue over rows of SQLite and of a PostgreSQL
+that flushes each commit, and a broker once more with the rows that it dispatches over ("with rows"; SQLite's). Rows
+are claimed as the processor claims them: in two lanes, one at a time, the other storing meanwhile; stored is only that
+they are done. The servers are those of the tests. Celery gets the same identifiers in the same run, in its own
+environment. Floors: issue 5.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import asyncio
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import tempfile
 import time
@@ -23,8 +24,10 @@ from pathlib import Path
 from sqlalchemy import update
 from tests.harness.brokers import own_redis, shared_rabbitmq
 
+from benchmarks.captured import insert_captures
 from benchmarks.measure import arguments
 from benchmarks.peers.environment import peers_python
+from benchmarks.postgres import careful_postgres
 from tidemill.models.ids import new_id
 from tidemill.queue.base import Claim, Queue
 from tidemill.queue.database import DatabaseQueue
@@ -33,14 +36,15 @@ from tidemill.queue.dispatcher import Dispatcher
 from tidemill.queue.rabbitmq import RabbitDispatcher
 from tidemill.queue.redis import RedisDispatcher
 from tidemill.settings import DatabaseSettings
-from tidemill.store import schema, workers
+from tidemill.store import claiming, schema, workers
 from tidemill.store.engine import Store, open_store
 from tidemill.store.tables import captures
 
 BATCH = 1000
 PER_S = 150
 PEER = Path(__file__).resolve().parent / "peers" / "celery_queue.py"
-FLOORS = {"database (SQLite)": 30, "redis": 50, "rabbitmq": 4}
+LANES = 2
+FLOORS = {"database (SQLite)": 30, "database (PostgreSQL)": 25, "redis": 50, "rabbitmq": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,15 @@ def main() -> None:
 
 async def _ours(folder: Path, ids: int, latencies: int) -> list[Measured]:
     found = []
-    store = await _store(folder)
+    store = await _store(f"sqlite:///{folder}/queues.db", folder)
     rows = DatabaseQueue(store)
-    found.append(await _with_rows("database (SQLite)", store, rows, ids, latencies))
+    found.append(await _with_rows("database (SQLite)", store, rows, ids, latencies, is_told=True))
+    with careful_postgres() as server:
+        shared = await _store(await server.empty(), folder)
+        listening = DatabaseQueue(shared)
+        found.append(await _with_rows("database (PostgreSQL)", shared, listening, ids, latencies))
+        await listening.close()
+        await shared.close()
     if shutil.which("redis-server"):
         with own_redis(folder) as server:
             redis = RedisDispatcher(f"redis://127.0.0.1:{server.port}/0", epoch=new_id(), lease_s=60)
@@ -117,51 +127,66 @@ async def _alone(name: str, broker: Dispatcher, number: int, latencies: int) -> 
     return Measured(name, number / published_s, number / drained_s, await _p99(latencies, publish, take))
 
 
-async def _with_rows(name: str, store: Store, queue: Queue, number: int, latencies: int) -> Measured:
-    """Over rows of captures: claimed in a transaction and set to processed in another, as `store_batch` does."""
+async def _with_rows(
+    name: str, store: Store, queue: Queue, number: int, latencies: int, *, is_told: bool = False
+) -> Measured:
+    """Over rows of captures: claimed in a transaction and set to processed in another, as `store_batch` does.
+
+    `is_told`: who takes is told by who publishes, as the processor is by a crawler of its process.
+    """
     worker = await workers.register(store, "benchmark")
-    ids = await _captured(store, number)
+    first = await insert_captures(store, BATCH)
+    await _announced(queue, first)
+    await _drain(store, queue, worker.id, first)  # connections are open, statements prepared
+    ids = await insert_captures(store, number)
     published_s = await _timed(_announced(queue, ids))
-
-    async def settle(claim: Claim) -> None:
-        ours = captures.c.id.in_([each.id for each in claim.captures])
-        async with store.write() as connection:
-            await connection.execute(update(captures).where(ours).values(state="processed", token=None))
-        await queue.acknowledge(claim)
-
-    async def next_ones() -> int:
-        claim = await queue.claim(worker.id, BATCH)
-        if claim.captures:
-            await settle(claim)
-        else:
-            await queue.wait(0.05)
-        return len(claim.captures)
-
-    drained_s = await _timed(_until_drained(next_ones, number))
-    waiting, news = await _captured(store, latencies, "hidden"), asyncio.Event()
+    drained_s = await _timed(_drain(store, queue, worker.id, ids))
+    waiting, news = await insert_captures(store, latencies, "hidden"), asyncio.Event()
 
     async def publish(capture_id: str) -> None:
         async with store.write() as connection:
             shown = update(captures).where(captures.c.id == capture_id).values(state="pending")
             await connection.execute(shown)
         await queue.announce([capture_id])
-        news.set()  # a crawler of the same process tells its processor; others are told by the broker
+        news.set()
 
     async def take() -> Sequence[str]:
         claim = await queue.claim(worker.id, BATCH)
         if not claim.captures:
-            waits = [asyncio.ensure_future(news.wait()), asyncio.ensure_future(queue.wait(0.5))]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for each in waits:
-                each.cancel()
+            await (asyncio.wait_for(news.wait(), 5) if is_told else queue.wait(0.5))
             news.clear()
             return ()
-        await settle(claim)
+        await _settle(store, queue, claim)
         return [each.id for each in claim.captures]
 
     p99 = await _p99(latencies, publish, take, waiting)
     await workers.leave(store, worker)
     return Measured(name, number / published_s, number / drained_s, p99)
+
+
+async def _drain(store: Store, queue: Queue, worker_id: str, ids: Sequence[str]) -> None:
+    """Two lanes, as the processor has: one claims, then stores while the other claims."""
+    done, turn = 0, asyncio.Lock()
+
+    async def lane() -> None:
+        nonlocal done
+        while done < len(ids):
+            async with turn:
+                claim = await queue.claim(worker_id, BATCH)
+                if not claim.captures and done < len(ids):
+                    await queue.wait(0.01)
+            if claim.captures:
+                await _settle(store, queue, claim)
+                done += len(claim.captures)
+
+    await asyncio.gather(*(lane() for _ in range(LANES)))
+
+
+async def _settle(store: Store, queue: Queue, claim: Claim) -> None:
+    """What is left of storing results if there are none: the rows are done, by the statement that `closing` uses."""
+    async with store.write() as connection:
+        await claiming.done(connection, [each.id for each in claim.captures], store.now())
+    await queue.acknowledge(claim)
 
 
 async def _announced(queue: Queue, ids: list[str]) -> None:
@@ -207,46 +232,10 @@ async def _p99(
     return sorted(late)[int(number * 0.99)]
 
 
-async def _store(folder: Path) -> Store:
-    store = open_store(f"sqlite:///{folder}/queues.db", DatabaseSettings())
+async def _store(url: str, folder: Path) -> Store:
+    store = open_store(url, DatabaseSettings(), folder)
     await schema.ensure_schema(store)
     return store
-
-
-async def _captured(store: Store, number: int, kind: str = "pending") -> list[str]:
-    """Rows of captures without the pages and runs they would belong to; `hidden` ones do not wait yet."""
-    ids = [new_id() for _ in range(number)]
-    state = "processed" if kind == "hidden" else "pending"
-    now = store.now().replace(tzinfo=None).isoformat(" ")
-    row = (
-        new_id().replace("-", ""),
-        "http://site.example/",
-        now,
-        200,
-        "text/html",
-        "text/html",
-        "0" * 64,
-        1,
-        state,
-        now,
-    )
-    run, *rest = row
-    values = [
-        (each.replace("-", ""), run, new_id().replace("-", ""), run, *rest)  # SQLite keeps a UUID as 32 digits
-        for each in ids
-    ]
-
-    def insert() -> None:
-        with sqlite3.connect(store.path) as connection:
-            connection.executemany(
-                "INSERT INTO captures (id, run_id, page_id, source_id, url, fetched_at, status_code, media_type,"
-                " content_type, body_hash, size_bytes, state, not_before) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                values,
-            )
-        connection.close()
-
-    await asyncio.to_thread(insert)
-    return ids
 
 
 def _celery(folder: Path, number: int, latencies: int) -> list[Measured]:

@@ -38,6 +38,8 @@ class Site(ABC):
 
     start: str
     expected: frozenset[str]
+    delay_s: float = 0.0
+    """How long each answer is kept back."""
 
     def served_at(self, origin: str) -> None:
         """Told where it is served, before the first request."""
@@ -145,8 +147,16 @@ class LabelledSite(Site):
 
 
 def site_of(name: str) -> Site:
-    """The site that a name stands for: `lone`, `numbered:2000`, `folder:PATH` or `labelled:STEP`."""
+    """The site that a name stands for: `lone`, `numbered:2000`, `folder:PATH` or `labelled:STEP`.
+
+    `late:100:numbered:2000` answers each request after 100 ms.
+    """
     kind, _, argument = name.partition(":")
+    if kind == "late":
+        milliseconds, _, rest = argument.partition(":")
+        site = site_of(rest)
+        site.delay_s = int(milliseconds) / 1000
+        return site
     if kind == "lone":
         return LonePage()
     if kind == "numbered":

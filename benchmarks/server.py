@@ -99,7 +99,10 @@ class Connection(asyncio.Protocol):
         path = head.split(b" ", 2)[1].decode("ascii", "replace")
         answer = self._hosted.site.answer(path, _if_none_match(head))
         self._hosted.log.note(path, answer)
-        self._transport.write(answer)
+        if self._hosted.site.delay_s:
+            asyncio.get_running_loop().call_later(self._hosted.site.delay_s, self._transport.write, answer)
+        else:
+            self._transport.write(answer)
 
 
 def _if_none_match(head: bytes) -> bytes:

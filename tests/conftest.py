@@ -31,6 +31,16 @@ hypothesis_settings.load_profile("tidemill")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="the fault tests in full instead of their short form")
+    parser.addoption("--fault-report", metavar="FILE", help="append what each fault test came to, as JSON lines")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of the long form alone are no tests of the short one."""
+    if not config.getoption("--long"):
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture

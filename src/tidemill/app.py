@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tidemill import __version__
 from tidemill.archive.base import Archive
 from tidemill.archive.open import open_archive
 from tidemill.manage.logins import Logins
 from tidemill.models.document import Document
-from tidemill.net import Client
 from tidemill.queue.base import Queue
 from tidemill.queue.open import open_queue
 from tidemill.queue.pressure import BackPressure
@@ -25,9 +25,13 @@ from tidemill.search.open import open_engine
 from tidemill.settings import CrawlSettings, Settings
 from tidemill.store import documents, events, hosts, schema
 from tidemill.store.engine import Store, check_capacity, open_store
+from tidemill.store.replicas import Replicas, open_replicas
 from tidemill.store.totals import document_states, open_visit_states
 from tidemill.telemetry.health import Finding, Health, Status
 from tidemill.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:  # its libraries take a seventh of the start, and only a crawl needs them
+    from tidemill.net import Client
 
 _MOST_CONNECTIONS = 1000
 
@@ -38,15 +42,43 @@ class App:
 
     settings: Settings
     store: Store
+    replicas: Replicas
     archive: Archive
     queue: Queue
     pressure: BackPressure
     engine: SearchEngine
     indexer: Indexer
-    client: Client
+    outward: Outward
     logins: Logins
     metrics: Metrics
     health: Health
+
+    @property
+    def client(self) -> Client:
+        """The way out of the house."""
+        return self.outward.client()
+
+
+class Outward:
+    """Makes the HTTP client when somebody asks for it, and closes it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: Client | None = None
+
+    def client(self) -> Client:
+        """The one client of this process."""
+        if self._client is None:
+            from tidemill.net import Client
+
+            agent = user_agent(self._settings.crawl)
+            self._client = Client(self._settings.net, user_agent=agent, concurrency=_MOST_CONNECTIONS)
+        return self._client
+
+    async def aclose(self) -> None:
+        """Close it, if there is one."""
+        if self._client is not None:
+            await self._client.close()
 
 
 @asynccontextmanager
@@ -56,18 +88,29 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     try:
         await check_capacity(store, settings.database)
         await schema.ensure_schema(store)
-        engine = open_engine(settings.search, settings.data_dir)
-        try:
-            archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
+        async with _opened_replicas(settings, store) as replicas:
+            engine = open_engine(settings.search, settings.data_dir)
             try:
-                async with _opened_queue(settings, store) as queue, _opened_client(settings) as client:
-                    yield _joined(settings, store, archive, queue, engine, client)
+                outward = Outward(settings)
+                archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
+                try:
+                    async with _opened_queue(settings, store) as queue, aclosing(outward):
+                        yield _joined(settings, store, replicas, archive, queue, engine, outward)
+                finally:
+                    await archive.close()
             finally:
-                await archive.close()
-        finally:
-            await engine.close()
+                await engine.close()
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _opened_replicas(settings: Settings, store: Store) -> AsyncIterator[Replicas]:
+    replicas = open_replicas(store, settings.database)
+    try:
+        yield replicas
+    finally:
+        await replicas.close()
 
 
 @asynccontextmanager
@@ -79,10 +122,6 @@ async def _opened_queue(settings: Settings, store: Store) -> AsyncIterator[Queue
         await queue.close()
 
 
-def _opened_client(settings: Settings) -> Client:
-    return Client(settings.net, user_agent=user_agent(settings.crawl), concurrency=_MOST_CONNECTIONS)
-
-
 def user_agent(settings: CrawlSettings) -> str:
     """What we call ourselves: product, version, and where a site's owner can ask (`crawl.contact_url`)."""
     contact = f" (+{settings.contact_url})" if settings.contact_url else ""
@@ -91,18 +130,25 @@ def user_agent(settings: CrawlSettings) -> str:
 
 
 def _joined(
-    settings: Settings, store: Store, archive: Archive, queue: Queue, engine: SearchEngine, client: Client
+    settings: Settings,
+    store: Store,
+    replicas: Replicas,
+    archive: Archive,
+    queue: Queue,
+    engine: SearchEngine,
+    outward: Outward,
 ) -> App:
     metrics = Metrics()
     app = App(
         settings=settings,
         store=store,
+        replicas=replicas,
         archive=archive,
         queue=queue,
         pressure=BackPressure(store, settings.queue, metrics),
         engine=engine,
         indexer=Indexer(_StoreChanges(store), engine, settings.search, metrics),
-        client=client,
+        outward=outward,
         logins=Logins(store, settings),
         metrics=metrics,
         health=Health(),
@@ -111,6 +157,9 @@ def _joined(
     app.health.register("queue", lambda: _queue(app), is_hard=False)
     app.health.register("search", lambda: _search(app), is_hard=False)
     app.metrics.add_refresh("store", lambda: _refresh(app))
+    if replicas.are_any:
+        app.health.register("replicas", lambda: _replicas(app), is_hard=False)
+        app.metrics.add_refresh("replicas", lambda: _refresh_replicas(app))
     return app
 
 
@@ -134,8 +183,8 @@ class _StoreChanges:
 
 
 async def _database(app: App) -> Finding:
-    async with app.store.read():
-        return Finding(Status.PASS, "answers")
+    await app.store.check()
+    return Finding(Status.PASS, "answers")
 
 
 async def _queue(app: App) -> Finding:
@@ -146,6 +195,24 @@ async def _queue(app: App) -> Finding:
 async def _search(app: App) -> Finding:
     lag = await app.indexer.lag()
     return Finding(Status.PASS, f"{lag} changes behind", {"lag_events": lag})
+
+
+async def _replicas(app: App) -> Finding:
+    """A standby that is left out costs the primary more work, and nothing else."""
+    standings = await app.replicas.standings()
+    out = [f"{each.name}: {each.why}" for each in standings if not each.is_used]
+    lags = [each.lag_s for each in standings if each.is_used]
+    values: dict[str, float | int | str] = {"used": len(lags), "of": len(standings)}
+    if lags:
+        values["lag_s"] = round(max(lags), 1)
+    if out:
+        return Finding(Status.WARN, f"left out: {'; '.join(out)}", values)
+    return Finding(Status.PASS, f"{len(lags)} answer reads", values)
+
+
+async def _refresh_replicas(app: App) -> None:
+    standings = await app.replicas.standings()
+    app.metrics.set_replicas({each.name: each.lag_s for each in standings}, app.replicas.reads)
 
 
 async def _refresh(app: App) -> None:

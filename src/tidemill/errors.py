@@ -3,6 +3,7 @@
 TidemillError
 ├── Transient      try again later: the visit or capture goes back with a delay
 ├── Permanent      never try again: the work ends (`failed`, or a dead letter)
+│   └── NoSpace    until somebody makes room: a command ends, a long-running process waits
 ├── Skipped        not an error of the site: the visit ends as `skipped`
 └── CallerError    whoever asked must change something
     ├── NotFound   there is no such thing
@@ -39,6 +40,20 @@ class Permanent(TidemillError):
     """Trying again will not help."""
 
     default_reason = "permanent"
+
+
+class NoSpace(Permanent):
+    """A disk is full. Commands end with it; long-running processes wait until somebody has made room."""
+
+    default_reason = "disk_full"
+
+
+class OwnTrouble(Exception):
+    """Something of our own failed (`error` says what) while a site was asked: no page is to pay for it."""
+
+    def __init__(self, error: TidemillError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Skipped(TidemillError):

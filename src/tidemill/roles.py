@@ -13,10 +13,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tidemill.app import App
-from tidemill.crawl.crawler import Tools, crawl, never
-from tidemill.errors import TidemillError, Transient
+from tidemill.errors import NoSpace, TidemillError, Transient
 from tidemill.models.run import Run, RunState
-from tidemill.process.extract.registry import handled_media_types
 from tidemill.store import events, leases, runs, sources, workers
 from tidemill.store.workers import Worker
 from tidemill.telemetry.logs import bind, get_logger
@@ -34,6 +32,9 @@ _LONGEST_AFTER_FAILURE_S = 300.0
 _PATIENCE_S = 10.0
 _AWAY_S = 1.0
 _DATABASE_AWAY = frozenset({"database_unavailable", "database_connections"})
+_OUTAGES = (Transient, NoSpace)
+"""What a role waits out: servers that are gone, disks that are full."""
+
 _log = get_logger(__name__)
 
 
@@ -53,15 +54,24 @@ async def run_to_end(
     await workers.reclaim(app.store, app.settings.crawl.lease_s)
     async with _registered(app, "crawler") as worker, contextlib.AsyncExitStack() as stack:
         if crawl_only:
-            await _crawl_one(app, run_id, worker, stop, captured=lambda: None, own_signals=own_signals)
+            try:
+                await _crawl_one(app, run_id, worker, stop, captured=lambda: None, own_signals=own_signals)
+            except BaseException as error:
+                await _give_back(app, run_id, worker, error)
+                raise
             return await runs.get(app.store, run_id)
         pool, processor = _processing(app, worker)
+        stack.push_async_callback(pool.close)
+        await pool.start()  # the workers import theirs while this process imports what a crawl needs
         done = asyncio.Event()
 
         async def crawling() -> None:
             try:
                 await _crawl_one(app, run_id, worker, stop, captured=processor.notify, own_signals=own_signals)
                 await _processed(app, run_id, stop)
+            except BaseException as error:
+                await _give_back(app, run_id, worker, error)
+                raise
             finally:
                 done.set()
 
@@ -75,11 +85,11 @@ async def run_to_end(
         return await runs.get(app.store, run_id)
 
 
-async def process_backlog(app: App, stop: asyncio.Event) -> None:
-    """Work off every capture that waits, until all of it is searchable."""
+async def process_backlog(app: App, stop: asyncio.Event, pool: WorkerPool | None = None) -> None:
+    """Work off every capture that waits, until all of it is searchable. `pool` may have been started before."""
     await workers.reclaim(app.store, app.settings.queue.lease_s)
     async with _registered(app, "processor") as worker:
-        pool, processor = _processing(app, worker)
+        pool, processor = _processing(app, worker, pool)
         async with pool:
             await processor.run(stop, until_idle=True)
     await _searchable(app, stop)
@@ -110,7 +120,7 @@ async def _crawling(
                     is_due = failed.get(run_id, (0, 0.0))[1] <= loop.time()
                     if len(active) < _PARALLEL_RUNS and run_id not in active and is_due:
                         work = _crawl_one(app, run_id, worker, stop, captured=captured, own_signals=own_signals)
-                        active[run_id] = asyncio.create_task(_logged(run_id, work))
+                        active[run_id] = asyncio.create_task(_logged(app, run_id, worker, work))
                 for run_id in [run_id for run_id, task in active.items() if task.done()]:
                     went_well = active.pop(run_id).result()
                     times = 0 if went_well else failed.get(run_id, (0, 0.0))[0] + 1
@@ -209,6 +219,9 @@ async def _crawl_one(
     own_signals: Callable[[], None] = lambda: None,
 ) -> None:
     """Fetch what a run has to fetch; leave it `interrupted` if that cannot be done to the end."""
+    from tidemill.crawl.crawler import Tools, crawl, never  # a processor alone has no use for it
+    from tidemill.process.extract.registry import handled_media_types
+
     await runs.begin(app.store, run_id, worker.id)
     if await runs.state(app.store, run_id) is not RunState.RUNNING:
         return
@@ -229,19 +242,20 @@ async def _crawl_one(
         announce=app.queue.announce,
         held_back=never if run.options.crawl_only else app.pressure.holds,
     )
-    try:
-        with bind(run_id=run_id):
-            _log.info("crawling", action="run.begin", source=source.name)
-            relink = await runs.rules_changed(app.store, run)
-            state = await crawl(tools, run, source, worker.id, stop, relink=relink)
-            _log.info("nothing left to fetch" if state is not RunState.RUNNING else "stopped", action="run.end")
-    except BaseException as error:
-        why = None if isinstance(error, asyncio.CancelledError) else f"{type(error).__name__}: {error}"[:500]
-        await leases.release(app.store, run_id, worker.id)  # this worker lives on: nobody else would take them back
-        await runs.interrupt(app.store, run_id, why)
-        raise
+    with bind(run_id=run_id):
+        _log.info("crawling", action="run.begin", source=source.name)
+        relink = await runs.rules_changed(app.store, run)
+        state = await crawl(tools, run, source, worker.id, stop, relink=relink)
+        _log.info("nothing left to fetch" if state is not RunState.RUNNING else "stopped", action="run.end")
     if stop.is_set():
         await runs.interrupt(app.store, run_id)
+
+
+async def _give_back(app: App, run_id: str, worker: Worker, error: BaseException) -> None:
+    """Leave a run that failed to whoever takes it up: this worker lives on, and nobody else would take its leases."""
+    why = None if isinstance(error, asyncio.CancelledError) else f"{type(error).__name__}: {error}"[:500]
+    await leases.release(app.store, run_id, worker.id)
+    await runs.interrupt(app.store, run_id, why)
 
 
 async def _processed(app: App, run_id: str, stop: asyncio.Event) -> None:
@@ -268,12 +282,12 @@ async def _searchable(app: App, stop: asyncio.Event) -> None:
         await asyncio.gather(reaching, stopping, return_exceptions=True)
 
 
-def _processing(app: App, worker: Worker) -> tuple[WorkerPool, Processor]:
+def _processing(app: App, worker: Worker, pool: WorkerPool | None = None) -> tuple[WorkerPool, Processor]:
     """What processes, and the pool it computes in, to be entered. Imported here: a crawl alone has no use for it."""
     from tidemill.process.pool import WorkerPool
     from tidemill.process.worker import Bench, Processor
 
-    pool = WorkerPool(app.settings.process)
+    pool = pool or WorkerPool(app.settings.process)
     bench = Bench(
         store=app.store,
         archive=app.archive,
@@ -303,15 +317,17 @@ async def _registered(app: App, role: str, stop: asyncio.Event | None = None) ->
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await _leave(app, worker, stop)
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            await _leave(app, worker, stop)
 
 
 async def _leave(app: App, worker: Worker, stop: asyncio.Event | None) -> None:
     while True:
         try:
             return await workers.leave(app.store, worker)
-        except Transient as error:
+        except _OUTAGES as error:
             if stop is None or stop.is_set():
                 raise
             _away(worker.role, error)
@@ -323,14 +339,14 @@ async def _lasting(role: str, stop: asyncio.Event, play: Callable[[], Awaitable[
     while not stop.is_set():
         try:
             await play()
-        except Transient as error:
+        except _OUTAGES as error:
             _away(role, error)
             await _sleep(stop, _AWAY_S)
         else:
             return
 
 
-def _away(role: str, error: Transient) -> None:
+def _away(role: str, error: TidemillError) -> None:
     _log.warning("waiting for a server", action="role.wait", role=role, reason=error.reason, error=str(error))
 
 
@@ -400,16 +416,17 @@ async def _together(*work: Awaitable[None], on_failure: Callable[[], None] = lam
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _logged(run_id: str, work: Awaitable[None]) -> bool:
+async def _logged(app: App, run_id: str, worker: Worker, work: Awaitable[None]) -> bool:
     """One failing run does not end the role: it is left interrupted, with its error, and said in the log.
 
-    False if it failed.
+    False if it failed. Raises if nothing can be given back just now: then only by leaving can this worker do so.
     """
     try:
         await work
-    except Exception as error:
-        if isinstance(error, Transient) and error.reason in _DATABASE_AWAY:
-            raise  # what this worker still holds can only be given back when the database is there again
+    except BaseException as error:
+        await _give_back(app, run_id, worker, error)
+        if not isinstance(error, Exception) or getattr(error, "reason", None) in _DATABASE_AWAY:
+            raise
         reason = error.reason if isinstance(error, TidemillError) else "internal_error"
         unforeseen = not isinstance(error, TidemillError)
         _log.error(

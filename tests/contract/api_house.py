@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,8 @@ from typing import Any
 import aiohttp
 import orjson
 
-from tidemill.api.main import serve
+from tidemill.api.doorway import Doorway, kept
+from tidemill.api.main import create_api
 from tidemill.app import App, open_app
 from tidemill.models.capture import Capture
 from tidemill.models.document import Draft, Processed
@@ -32,6 +33,23 @@ SITE = "https://site.example/"
 SOURCE = "site.example/"
 PAGES = 25
 UNLIMITED = HostPolicy(interval_s=lambda _: 0.0)
+
+
+async def serve(
+    app: App, stop: asyncio.Event, *, host: str, port: int, on_ready: Callable[[str], None] = lambda _: None
+) -> None:
+    """The API of an open house, behind its door, until `stop` is set."""
+    doorway = Doorway()
+    doorway.open(create_api(app, host=host), app.health)
+
+    async def work() -> None:
+        await stop.wait()
+
+    def ready(url: str) -> None:
+        app.health.mark_started()
+        on_ready(url)
+
+    await kept(doorway, work, stop, host=host, port=port, on_ready=ready)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 from sqlalchemy import select
-from tests.contract.api_house import Client, house, served
+from tests.contract.api_house import Client, house, serve, served
 
-from tidemill.api.main import serve
 from tidemill.app import App
 from tidemill.errors import Conflict, Invalid, NotFound
 from tidemill.http.server import serve_application

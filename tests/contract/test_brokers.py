@@ -279,3 +279,31 @@ async def test_a_rabbitmq_that_is_not_there_is_waited_for(house: House) -> None:
         await queue.check()
     assert told.value.reason == "queue_unavailable"
     await queue.close()
+
+
+@pytest.mark.parametrize("command", ["publish", "depth", "take"])
+@pytest.mark.parametrize("broker", BROKERS)
+async def test_who_is_cancelled_while_he_asks_the_broker_ends(
+    house: House, request: pytest.FixtureRequest, broker: str, command: str
+) -> None:
+    """`asyncio.wait_for` of Python 3.11, which the clients use, swallows some cancellations; a role never ended."""
+    dispatcher = dispatcher_of(broker, request.getfixturevalue(f"{broker}_url"), epoch_of(house.store))
+    given = ([("capture", PRIORITIES[0])],) if command == "publish" else (1,) if command == "take" else ()
+
+    async def asking() -> None:
+        while True:
+            await getattr(dispatcher, command)(*given)
+            await asyncio.sleep(0)
+
+    for turns in range(60):
+        task = asyncio.create_task(asking())
+        for _ in range(turns):
+            await asyncio.sleep(0.0001)
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.2)
+        has_ended = task.done()
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.2)
+        assert has_ended, f"a cancellation after {turns} turns went unheeded"
+    await dispatcher.close()

@@ -21,7 +21,8 @@ from tidemill.models.capture import Capture
 from tidemill.models.document import Draft, Processed
 from tidemill.models.ids import new_id
 from tidemill.models.source import LanguageModelRules, ProcessRules
-from tidemill.process.llm.model import LanguageModel, open_model
+from tidemill.process.llm.model import LanguageModel
+from tidemill.process.llm.open import open_model
 from tidemill.process.refinish import finish as finish_in_worker
 from tidemill.settings.tree import LanguageModelSettings
 from tidemill.store import llm

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import subprocess
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from tests.contract.store_house import SITE, House, draft, found, opened_house, result_of, stores_on
+from tests.harness.fault_proxy import fault_proxy
 from tests.harness.postgres import Server
 
 from tidemill.errors import Invalid, Permanent, TidemillError, Transient
@@ -330,6 +332,41 @@ async def test_what_takes_too_long_is_broken_off(house: House) -> None:
             async with hasty.write(locks.EVENTS):
                 pass
     assert (slow.value.reason, held.value.reason) == ("database_timeout", "database_locked")
+
+
+async def test_who_falls_asleep_in_a_transaction_loses_its_locks(house: House) -> None:
+    """A process that was stopped, or whose machine is gone, must not hold up everybody else."""
+    async with opened(house.store.url, statement_timeout_s=1) as sleeper:
+        with pytest.raises(Transient) as caught:  # noqa: PT012
+            async with sleeper.write(locks.EVENTS) as connection:
+                async with asyncio.timeout(10), house.store.write(locks.EVENTS):
+                    pass
+                await connection.execute(text("SELECT 1"))
+    assert caught.value.reason == "database_unavailable"
+
+
+async def test_who_takes_rows_slowly_gets_them_all(house: House) -> None:
+    async with opened(house.store.url, statement_timeout_s=1) as store, store.read(at_leisure=True) as connection:
+        await asyncio.sleep(1.5)
+        assert await connection.scalar(text("SELECT 1")) == 1
+
+
+async def test_a_server_that_falls_silent_is_given_up_in_time(house: House) -> None:
+    """Half-open: no byte, no end. The statement ends with its time limit, and the next one finds another connection."""
+    port = make_url(house.store.url).port
+    assert port is not None
+    with fault_proxy(port) as proxy:
+        through = make_url(house.store.url).set(port=proxy.port).render_as_string(hide_password=False)
+        async with opened(through, statement_timeout_s=1, connect_timeout_s=1) as store:
+            began = time.monotonic()
+            with pytest.raises(Transient) as caught:  # noqa: PT012
+                async with store.read() as connection:
+                    proxy.silence()
+                    await connection.execute(text("SELECT 1"))
+            assert caught.value.reason == "database_unavailable"
+            assert time.monotonic() - began < 10
+            async with store.read() as connection:
+                assert await connection.scalar(text("SELECT 1")) == 1
 
 
 async def test_a_pool_that_is_used_up_says_so(house: House) -> None:

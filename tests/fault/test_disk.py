@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -18,27 +18,6 @@ from tests.harness.reports import Report, report
 from tests.site.server import Site
 
 pytestmark = [pytest.mark.fault]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path, missing: Callable[[str, str], NoReturn]) -> Iterator[Callable[[str], Path]]:
-    """A file system of so many bytes; called again, the same one with another size."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = False
-
-    def make(size: str) -> Path:
-        nonlocal mounted
-        options = f"size={size}" + (",remount" if mounted else "")
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
-        if done.returncode:
-            missing("the right to mount a tmpfs", "run as root")
-        mounted = True
-        return folder
-
-    yield make
-    if mounted:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.slow

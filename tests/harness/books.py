@@ -19,6 +19,9 @@ class Books:
         self.data_dir = data_dir
         self.path = data_dir / "tidemill.db"
 
+    holds_bodies = True
+    """Whether the archive is in the data folder."""
+
     no_tables: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
     """What asking raises before there are tables."""
 
@@ -84,7 +87,7 @@ class Books:
 
     def _lost(self) -> list[str]:
         """Every capture has its bytes, every captured visit its capture."""
-        hashes = {row[0] for row in self.rows("SELECT body_hash FROM captures")}
+        hashes = {row[0] for row in self.rows("SELECT body_hash FROM captures")} if self.holds_bodies else set()
         lost = [f"body {h} is not in the archive" for h in sorted(hashes - self.bodies())] if hashes else []
         orphans = self.count("visits", "capture_id IS NOT NULL AND capture_id NOT IN (SELECT id FROM captures)")
         return [*lost, *([f"{orphans} visits name a capture that is not there"] if orphans else [])]

@@ -7,6 +7,7 @@ of their database, so tests share a server without seeing each other. `own_redis
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -17,14 +18,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+from tests.harness.certificates import Certified, certified
 from tests.harness.chromium import apt_install, require
 
 ROOT = Path(__file__).resolve().parents[2]
 _RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 _STARTS_S = 90.0
+MASTER = "mymaster"
+"""What the Sentinels of `watched_redis` call it."""
 _KEEPERS: list[subprocess.Popen[bytes]] = []
 PATIENCE_S = 120 if shutil.which("redis-server") and Path(_RABBITMQ).exists() else 900
 """For `pytest.mark.timeout`: the first test on a new machine waits until the servers are installed."""
@@ -41,6 +47,16 @@ def shared_rabbitmq(session: Path) -> str:
     given = os.environ.get("TIDEMILL_TEST_RABBITMQ_URL")
     url = "amqp://guest:guest@127.0.0.1:{port}/"  # pragma: allowlist secret
     return given or _shared(session, "rabbitmq", need_rabbitmq, _rabbitmq_commands, url)
+
+
+def shared_rabbitmq_tls(session: Path) -> tuple[str, Path]:
+    """The `amqps:` URL of the same, and the authority that vouches for it; raises `LookupError` for a given one."""
+    if "TIDEMILL_TEST_RABBITMQ_URL" in os.environ:
+        raise LookupError("a given RabbitMQ has certificates of its own")
+    shared_rabbitmq(session)
+    (note,) = session.glob("rabbitmq-*/tls.port")
+    url = f"amqps://guest:guest@127.0.0.1:{note.read_text()}/"  # pragma: allowlist secret
+    return url, note.parent / "authority.crt"
 
 
 def need_redis() -> str:
@@ -69,28 +85,100 @@ class OwnServer:
     def start(self) -> None:
         """Start it and wait until it listens."""
         out = subprocess.DEVNULL
-        self.process = subprocess.Popen(self._command, stdout=out, stderr=out, env={**os.environ, **self._environment})
+        environment = {**os.environ, **self._environment}
+        self.process = subprocess.Popen(self._command, stdout=out, stderr=out, env=environment, start_new_session=True)
         _wait_for(self.port)
 
     def kill(self) -> None:
-        """End it as a power failure would."""
+        """End it with all of its processes as a power failure would."""
         if self.process is not None:
-            self.process.kill()
+            family = psutil.Process(self.process.pid).children(recursive=True)
+            for each in (self.process, *family):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
             self.process.wait()
+            psutil.wait_procs(family, timeout=10)
             self.process = None
 
 
+def redis_tls(certified: Certified, port: int) -> tuple[str, ...]:
+    """Options of a Redis that speaks nothing but TLS."""
+    files = ("--tls-cert-file", str(certified.certificate), "--tls-key-file", str(certified.key))
+    rest = ("--tls-ca-cert-file", str(certified.authority), "--tls-auth-clients", "no", "--tls-replication", "yes")
+    return ("--port", "0", "--tls-port", str(port), *files, *rest)
+
+
+@dataclass(slots=True)
+class Watched:
+    """A master with one replica, and three Sentinels that make the replica master when the master dies."""
+
+    master: OwnServer
+    replica: OwnServer
+    sentinels: tuple[int, ...]
+
+
 @contextmanager
-def own_redis(folder: Path, *options: str) -> Iterator[OwnServer]:
+def watched_redis(folder: Path, certified: Certified | None = None) -> Iterator[Watched]:
+    """Redis behind Sentinels, all with TLS if there is a certificate."""
+    need_redis()
+    with ExitStack() as stack:
+        ports = [free_port() for _ in range(5)]
+
+        def begin(name: str, port: int, *options: str) -> OwnServer:
+            place = folder / name
+            place.mkdir()
+            tls = redis_tls(certified, port) if certified else ()
+            server = OwnServer([*_redis_commands(place, port)[0], *tls, *options], port, {})
+            stack.callback(server.kill)
+            server.start()
+            return server
+
+        master = begin("master", ports[0])
+        replica = begin("replica", ports[1], "--replicaof", "127.0.0.1", str(ports[0]))
+        for number, port in enumerate(ports[2:]):
+            config = folder / f"sentinel{number}.conf"
+            lines = [f"port {port}", "bind 127.0.0.1", f"dir {folder}"]
+            if certified:
+                given = redis_tls(certified, port)
+                lines = [f"{name[2:]} {value}" for name, value in zip(given[::2], given[1::2], strict=True)] + lines[1:]
+            lines += [f"sentinel monitor {MASTER} 127.0.0.1 {ports[0]} 2"]
+            lines += [f"sentinel down-after-milliseconds {MASTER} 500", f"sentinel failover-timeout {MASTER} 3000"]
+            config.write_text("\n".join(lines) + "\n")
+            sentinel = OwnServer(["redis-server", str(config), "--sentinel"], port, {})
+            stack.callback(sentinel.kill)
+            sentinel.start()
+        yield Watched(master, replica, tuple(ports[2:]))
+
+
+@contextmanager
+def own_redis(folder: Path, *options: str, port: int | None = None) -> Iterator[OwnServer]:
     """A Redis of its own without persistence, with these options of its command line."""
     need_redis()
-    port = free_port()
+    port = port or free_port()
     server = OwnServer([*_redis_commands(folder, port)[0], *options], port, {})
     server.start()
     try:
         yield server
     finally:
         server.kill()
+
+
+@contextmanager
+def own_rabbitmq(folder: Path) -> Iterator[OwnServer]:
+    """A RabbitMQ of its own, to be killed and started again; its queues stay in its folder."""
+    need_rabbitmq()
+    port = free_port()
+    mapper, server = _rabbitmq_commands(folder, port)
+    out = subprocess.DEVNULL
+    names = subprocess.Popen(mapper, stdout=out, stderr=out, start_new_session=True)
+    own = OwnServer(server, port, {})
+    try:
+        own.start()
+        yield own
+    finally:
+        own.kill()
+        names.kill()
+        names.wait()
 
 
 def free_port() -> int:
@@ -150,13 +238,18 @@ def _redis_commands(folder: Path, port: int) -> list[list[str]]:
 
 def _rabbitmq_commands(folder: Path, port: int) -> list[list[str]]:
     """RabbitMQ with all of its files in the folder, and the port mapper that it would leave behind."""
-    mapper, distribution = free_port(), free_port()
+    mapper, distribution, tls = free_port(), free_port(), free_port()
+    given = certified(folder)
+    files = {"cacertfile": given.authority, "certfile": given.certificate, "keyfile": given.key}
+    lines = [f"listeners.ssl.1 = 127.0.0.1:{tls}", *(f"ssl_options.{name} = {path}" for name, path in files.items())]
+    (folder / "tls.conf").write_text("\n".join(lines) + "\n")
+    (folder / "tls.port").write_text(str(tls))
     variables = {
         "HOME": str(folder),
         "ERL_EPMD_PORT": str(mapper),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
-        "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "tls.conf"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         "RABBITMQ_NODENAME": f"tidemill{port}@localhost",
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",

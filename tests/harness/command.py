@@ -13,7 +13,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.harness.nursery import Nursery
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = (
@@ -121,9 +124,20 @@ class Running:
 
 
 class Tidemill:
-    """The command, with a data folder and settings that go before each of its arguments."""
+    """The command, with a data folder and settings that go before each of its arguments.
 
-    def __init__(self, data_dir: Path, *settings: str, environ: dict[str, str] | None = None, cwd: Path | None = None):
+    With a `nursery` what is started beside a block comes from there, in a tenth of the time.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *settings: str,
+        environ: dict[str, str] | None = None,
+        cwd: Path | None = None,
+        nursery: Nursery | None = None,
+    ) -> None:
+        self.nursery = nursery
         self.data_dir = data_dir
         self.settings = (*QUICK, *settings)
         self.environ = environ or {}
@@ -131,7 +145,8 @@ class Tidemill:
 
     def with_settings(self, *settings: str) -> Tidemill:
         """The same with more settings."""
-        return Tidemill(self.data_dir, *self.settings[len(QUICK) :], *settings, environ=self.environ, cwd=self.cwd)
+        given = (*self.settings[len(QUICK) :], *settings)
+        return Tidemill(self.data_dir, *given, environ=self.environ, cwd=self.cwd, nursery=self.nursery)
 
     def __call__(self, *arguments: str, timeout_s: float = 90.0, stdin: bytes | None = None) -> Done:
         """Run it to its end."""
@@ -140,7 +155,8 @@ class Tidemill:
     @contextlib.contextmanager
     def start(self, *arguments: str) -> Iterator[Running]:
         """Run it beside the block, at the end of which it is gone."""
-        with started(*self._before(), *arguments, environ=self.environ, cwd=self.cwd) as running:
+        given = (*self._before(), *arguments)
+        with started(*given, environ=self.environ, cwd=self.cwd, nursery=self.nursery) as running:
             yield running
 
     def crawl(self, target: str, *arguments: str, timeout_s: float = 90.0) -> Any:
@@ -191,22 +207,31 @@ def run(
 
 @contextlib.contextmanager
 def started(
-    *arguments: str, environ: dict[str, str] | None = None, cwd: Path | None = None, stdin: bytes | None = None
+    *arguments: str,
+    environ: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+    nursery: Nursery | None = None,
 ) -> Iterator[Running]:
     """Run `tidemill` beside the block, at the end of which it is gone."""
     with contextlib.ExitStack() as stack:
         out, err, given = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
         given.write(stdin or b"")
         given.seek(0)
-        process = subprocess.Popen(
-            [*executable(), *arguments],
-            stdin=given,
-            stdout=out,
-            stderr=err,
-            env=clean_environment(environ),
-            cwd=cwd,
-            start_new_session=True,
-        )
+        environment = clean_environment(environ)
+        process: Any
+        if nursery is not None:
+            process = nursery.start(arguments, out, err, cwd=cwd or ROOT, environ=environment)
+        else:
+            process = subprocess.Popen(
+                [*executable(), *arguments],
+                stdin=given,
+                stdout=out,
+                stderr=err,
+                env=environment,
+                cwd=cwd,
+                start_new_session=True,
+            )
         running = Running(arguments, process, out, err)
         stack.callback(running.end)
         yield running

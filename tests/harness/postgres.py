@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import ctypes
 import os
 import pwd
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 from sqlalchemy.engine import make_url
 from tests.harness.chromium import apt_install, require
 
@@ -114,13 +116,28 @@ def need_postgres() -> Server:
 
 
 @contextmanager
-def own_postgres() -> Iterator[Server]:
-    """A server that a test may kill and start again (`again`); skips the test if there can be none."""
-    server = _start(_needed_binaries(), durable=True)
+def own_postgres(parent: Path | None = None, **options: object) -> Iterator[Server]:
+    """A server that a test may kill (`crash`) and start again (`again`); skips the test if there can be none.
+
+    `parent` is the folder in which its own is made. `options` go before those of the tests: a benchmark wants a server
+    that keeps its promises.
+    """
+    server = _start(_needed_binaries(), durable=True, parent=parent, **options)
     try:
         yield server
     finally:
         _end(server)
+
+
+def crash(server: Server) -> None:
+    """kill -9 for the server with all of its processes: what was not committed is gone, and nobody is told."""
+    assert server.process is not None
+    family = psutil.Process(server.process.pid).children(recursive=True)
+    for each in (server.process, *family):
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            each.send_signal(signal.SIGKILL)
+    server.process.wait(20)
+    psutil.wait_procs(family, timeout=20)
 
 
 def again(server: Server) -> None:
@@ -130,9 +147,9 @@ def again(server: Server) -> None:
     server.process = run_server(_needed_binaries(), folder, _arguments(make_url(server.url).port, durable=True))
 
 
-def _arguments(port: int | None, *, durable: bool) -> list[str]:
+def _arguments(port: int | None, *, durable: bool, **given: object) -> list[str]:
     """`durable`: what was committed survives that the server is killed."""
-    options = {**_OPTIONS, "port": port, "synchronous_commit": "on" if durable else "off"}
+    options = {**_OPTIONS, "port": port, "synchronous_commit": "on" if durable else "off", **given}
     return [f"-c{name}={value}" for name, value in options.items()]
 
 
@@ -153,8 +170,8 @@ def _binaries() -> Path | None:
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
-def _start(binaries: Path, *, durable: bool = False) -> Server:
-    folder = Path(tempfile.mkdtemp(prefix="tidemill-pg-"))
+def _start(binaries: Path, *, durable: bool = False, parent: Path | None = None, **options: object) -> Server:
+    folder = Path(tempfile.mkdtemp(prefix="tidemill-pg-", dir=parent))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     user = "postgres" if os.geteuid() == 0 else None
     if user:
@@ -171,7 +188,7 @@ def _start(binaries: Path, *, durable: bool = False) -> Server:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = run_server(binaries, folder, _arguments(port, durable=durable))
+    process = run_server(binaries, folder, _arguments(port, durable=durable, **options))
     return Server(f"postgresql://tidemill@127.0.0.1:{port}/postgres", process, folder / "data" / "pg_hba.conf")
 
 

@@ -1,8 +1,8 @@
-"""The API: an `App` comes in, an ASGI application goes out, and `serve` lets it listen. The command line calls both."""
+"""The API: an `App` comes in, an ASGI application goes out, which the command line puts behind
+a `Doorway`."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -34,9 +34,7 @@ from tidemill.app import App
 from tidemill.errors import TidemillError
 from tidemill.http.answers import handle_error
 from tidemill.http.hosts import is_loopback
-from tidemill.http.server import serve_application
 from tidemill.http.stack import surround
-from tidemill.telemetry.logs import get_logger
 
 _DESCRIPTION = (
     "Websites as a clean, searchable, always-fresh store of documents. Errors are problem documents (RFC 9457) with a"
@@ -54,7 +52,6 @@ _TAGS = [
     {"name": "service", "description": "How the service is doing"},
 ]
 _HANDLED = (TidemillError, HTTPException, RequestValidationError, Exception)
-_log = get_logger(__name__)
 
 
 def create_api(app: App, *, host: str | None = None) -> ASGIApp:
@@ -94,36 +91,7 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     for router in routers:
         api.include_router(router)
     api.openapi = describe(api, access)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    return surround(api, app, bound_host=bound_host, access=access)
-
-
-async def serve(
-    app: App,
-    stop: asyncio.Event,
-    *,
-    host: str,
-    port: int,
-    on_ready: Callable[[str], None] | None = None,
-) -> None:
-    """Serve the API until `stop` is set; requests in flight are answered first. Port 0 means any free one.
-
-    `on_ready` gets the base URL. Raises `Conflict` or `Invalid` if the address cannot be listened on.
-    """
-
-    def ready(base_url: str) -> None:
-        app.health.mark_started()
-        _log.info("serving", action="http.ready", base_url=base_url)
-        if on_ready is not None:
-            on_ready(base_url)
-
-    await serve_application(
-        create_api(app, host=host),
-        stop,
-        host=host,
-        port=port,
-        on_ready=ready,
-        on_stop=app.health.mark_draining,
-    )
+    return surround(api, app, bound_host=bound_host, access=access, is_free=probes.OPEN_PROBES.__contains__)
 
 
 def _refuse_method(routers: Sequence[APIRouter]) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:

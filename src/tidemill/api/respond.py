@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import orjson
@@ -32,4 +33,11 @@ def _dumps(body: Any) -> bytes:
         return orjson.dumps(body)
     except orjson.JSONEncodeError:
         # A site's structured data may hold an integer beyond 64 bits, which JSON knows and orjson does not.
-        return json.dumps(body, ensure_ascii=True, separators=(",", ":")).encode()
+        return json.dumps(body, ensure_ascii=True, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    """What orjson knows and the standard library does not."""
+    if is_dataclass(value):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    return orjson.loads(orjson.dumps(value))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Collection, Mapping
+from typing import Protocol, runtime_checkable
+
+from tidemill.archive.extents import Extent
 
 
 class Archive(Protocol):
@@ -23,3 +25,11 @@ class Archive(Protocol):
 
     async def close(self) -> None:
         """Let go of files and connections. Closing twice is harmless; nothing that was put waits for it."""
+
+
+@runtime_checkable
+class LocalArchive(Archive, Protocol):
+    """An archive in files of this machine: other processes of it may read bodies by themselves."""
+
+    async def locate(self, body_hashes: Collection[str]) -> Mapping[str, Extent]:
+        """Where these bodies lie, as far as that is known without looking. What is left out `get` may know of."""

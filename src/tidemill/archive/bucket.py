@@ -57,7 +57,8 @@ class Bucket:
         parsed = urlsplit(url)
         self.name, self._prefix = parsed.netloc, unquote(parsed.path).strip("/")
         self.endpoint = settings.endpoint.rstrip("/") or f"https://s3.{settings.region}.amazonaws.com"
-        self._deadline_s = settings.deadline_s
+        self._deadline_s, self._request_timeout_s = settings.deadline_s, settings.request_timeout_s
+        self._uploads: set[asyncio.Task[None]] = set()
         self._store = _store(settings, self.name, self.endpoint)
         self._random = random.Random()  # noqa: S311 - jitter
 
@@ -66,14 +67,18 @@ class Bucket:
 
     async def put(self, name: str, content: bytes) -> None:
         """Write an object; it is durable when this returns. Large ones go in parts, and appear when all are there."""
-        is_large = len(content) > _PART_BYTES
-        await self._tried(
-            name,
-            lambda: obstore.put_async(
-                self._store, self._path(name), content, use_multipart=is_large, chunk_size=_PART_BYTES
-            ),
-            patience=max(1.0, len(content) / _PART_BYTES),
-        )
+        if len(content) <= _PART_BYTES:
+            await self._tried(
+                name, lambda: obstore.put_async(self._store, self._path(name), content, use_multipart=False)
+            )
+        else:
+            patience = len(content) / _PART_BYTES
+            await self._tried(name, lambda: self._upload(name, content), patience=patience)
+
+    async def close(self) -> None:
+        """Let uploads that were given up take their parts away."""
+        if self._uploads:
+            await asyncio.wait(self._uploads, timeout=self._request_timeout_s)
 
     async def get(self, name: str, start: int, length: int) -> bytes:
         """A range of an object, shorter if it ends before; one request. Raises `Missing`."""
@@ -109,6 +114,24 @@ class Bucket:
     async def delete(self, name: str) -> None:
         """Delete an object; harmless if it is not there."""
         await self._tried(name, lambda: obstore.delete_async(self._store, self._path(name)))
+
+    async def _upload(self, name: str, content: bytes) -> None:
+        """In parts. Cut off in the middle it would leave them there for ever: a try goes on to its end even if nobody
+        waits for it, and either fails, and takes them away, or makes the object that was wanted.
+        """
+
+        async def trying() -> None:
+            await obstore.put_async(self._store, self._path(name), content, use_multipart=True, chunk_size=_PART_BYTES)
+
+        upload = asyncio.create_task(trying(), name=f"upload {name}")
+        self._uploads.add(upload)
+        upload.add_done_callback(self._ended)
+        await asyncio.shield(upload)
+
+    def _ended(self, upload: asyncio.Task[None]) -> None:
+        self._uploads.discard(upload)
+        if not upload.cancelled():
+            upload.exception()  # whoever still waits is told; nobody else asks
 
     async def _page(self, folder: str, offset: str | None) -> tuple[list[tuple[Listed, str]], bool]:
         """One answer of the server to a question for names; and whether it was the last."""

@@ -7,7 +7,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
-from tidemill.errors import Permanent
+from tidemill.errors import NoSpace, Permanent
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -30,11 +30,11 @@ def unwritable(root: Path, error: OSError) -> Permanent:
     """The system refused a write."""
     full = error.errno in _FULL
     remedy = "free some space" if full else "check the folder and its rights"
-    return Permanent(
+    message = (
         f"cannot write to the archive {root}: {error.strerror}; nothing stored is lost: {remedy} and run the command"
-        " again",
-        reason="disk_full" if full else "archive_unavailable",
+        " again"
     )
+    return NoSpace(message) if full else Permanent(message, reason="archive_unavailable")
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -46,11 +46,11 @@ def unusable_index(path: Path, error: sqlite3.Error) -> Permanent:
     """SQLite refused. It tells a full disk by either of two codes, as its log or its shared memory had no room."""
     full = _code(error) in _NO_ROOM
     remedy = "free some space" if full else f"check its rights and who else uses it (`fuser {path}`)"
-    return Permanent(
+    message = (
         f"the index of the archive, {path}, cannot be used: {error}; nothing stored is lost: {remedy} and run the"
-        " command again",
-        reason="disk_full" if full else "archive_unavailable",
+        " command again"
     )
+    return NoSpace(message) if full else Permanent(message, reason="archive_unavailable")
 
 
 def held_index(path: Path) -> Permanent:

@@ -25,6 +25,7 @@ from tidemill.archive.object_index import Copy, StoredPack
 from tidemill.archive.pack_format import Damaged, Record, decode, encode
 from tidemill.archive.shelf import FRESH_S
 from tidemill.settings import ArchiveSettings
+from tidemill.telemetry.steps import reached
 
 _SWEPT_AGAIN = 3
 
@@ -55,6 +56,7 @@ class ObjectArchive:
     async def write(self, name: str, content: bytes, records: list[Record]) -> None:
         """Make a pack durable, and only then known."""
         await self.bucket.put(f"{PACKS}/{name}", content)
+        reached("archive.uploaded")
         await self.catalogue.add(StoredPack(name, len(content), time.time()), records)
 
     async def get(self, body_hash: str) -> bytes:
@@ -85,6 +87,7 @@ class ObjectArchive:
 
     async def close(self) -> None:
         """See `Archive.close`."""
+        await self.bucket.close()
         await self.catalogue.close()
 
     def _packed(self, bodies: Mapping[bytes, bytes]) -> tuple[str, bytes, list[Record]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tidemill.archive.pack_format import HEADER, whole_bytes
 from tidemill.models.ids import new_id
+from tidemill.telemetry.steps import reached
 
 PACK_BYTES = 256 << 20
 _sync_data = getattr(os, "fdatasync", os.fsync)
@@ -38,6 +39,7 @@ class PackWriter:
             batch = memoryview(b"".join(records))
             while written < len(batch):
                 written += os.write(descriptor, batch[written:])
+            reached("archive.written")
             _sync_data(descriptor)
         except BaseException:
             self._give_up(start + whole_bytes(records, written))
@@ -72,6 +74,7 @@ class PackWriter:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._end = os.write(descriptor, HEADER)
+            reached("archive.begun")
             flush_folder(self._folder)
         except BaseException:
             self._give_up(0)

@@ -12,7 +12,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -21,12 +21,14 @@ from typing import TypeVar
 from backports import zstd
 
 from tidemill.archive import faults
+from tidemill.archive.extents import Extent
 from tidemill.archive.files import BodyFiles
 from tidemill.archive.pack_format import Damaged, Record, decode, encode
 from tidemill.archive.pack_index import PackIndex, Place, discard, index_path
 from tidemill.archive.pack_writer import PACK_BYTES, PackWriter, flush_folder
 from tidemill.archive.shelf import FRESH_S
 from tidemill.telemetry.logs import get_logger
+from tidemill.telemetry.steps import reached
 
 _log = get_logger(__name__)
 _REMEDY = "crawl the page again to replace it"
@@ -34,7 +36,7 @@ T = TypeVar("T")
 
 
 class PackArchive:
-    """Implements `archive.base.Archive` over a folder. Opens what it needs when it needs it."""
+    """Implements `archive.base.LocalArchive` over a folder. Opens what it needs when it needs it."""
 
     def __init__(
         self,
@@ -63,6 +65,10 @@ class PackArchive:
         """See `Archive.get`."""
         return await asyncio.to_thread(self._get, body_hash)
 
+    async def locate(self, body_hashes: Collection[str]) -> Mapping[str, Extent]:
+        """See `LocalArchive.locate`."""
+        return await asyncio.to_thread(self._locate, [bytes.fromhex(each) for each in body_hashes])
+
     async def exists(self, body_hash: str) -> bool:
         """See `Archive.exists`."""
         return await asyncio.to_thread(self._exists, body_hash)
@@ -88,6 +94,7 @@ class PackArchive:
             return
         records = [encode(each, bodies[each], self._compressor) for each in new]
         pack, start = self._writer.append(records)
+        reached("archive.appended")
         try:
             index.add(pack, start, _placed(new, records, start))
         except BaseException:
@@ -155,6 +162,16 @@ class PackArchive:
         with suppress(OSError), (self.folder / place.pack).open("rb", buffering=0) as pack:
             return os.pread(pack.fileno(), place.length, place.offset)
         return b""
+
+    def _locate(self, digests: list[bytes]) -> dict[str, Extent]:
+        if not self.folder.is_dir():
+            return {}
+        folder, places = self.folder.absolute(), self.with_index(lambda index: index.find(digests))
+        return {
+            digest.hex(): Extent(str(folder / place.pack), place.offset, place.length, digest)
+            for digest, place in places.items()
+            if not place.is_damaged
+        }
 
     def _exists(self, body_hash: str) -> bool:
         digest = bytes.fromhex(body_hash)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +34,7 @@ from tidemill.cli import (
 from tidemill.cli import sources as sources_commands
 from tidemill.cli.session import Given
 
-_OBJECTS_OF_A_START = 200_000
+_OBJECTS_OF_A_START = 1_000_000
 """More than the modules of a command make. They live to its end: to look for garbage among them, as the collector does
 again and again while they come, takes a tenth of the start. From then on `session.opened` has it look at the others."""
 
@@ -99,4 +101,13 @@ def run() -> None:
     try:
         app()
     finally:
+        _last_words()
         gc.freeze()  # what is left goes with the process; the interpreter would look for garbage in it once more
+
+
+def _last_words() -> None:
+    """What is left for a log whose disk is full is let go of: Python would call the whole command a failure."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -28,9 +28,16 @@ def process(context: typer.Context, as_json: AsJson = False, data_dir: DataDir =
 
 
 async def _process(settings: Settings) -> tuple[int, int]:
-    from tidemill.roles import process_backlog
+    from tidemill.process.pool import WorkerPool
 
-    async with opened(settings) as app:
-        before = (await app.queue.backlog()).captures
-        await process_backlog(app, interrupts().stop)
-        return before, (await app.queue.backlog()).captures
+    pool = WorkerPool(settings.process)
+    try:
+        await pool.start()  # the workers import what they need while this process does
+        from tidemill.roles import process_backlog
+
+        async with opened(settings) as app:
+            before = (await app.queue.backlog()).captures
+            await process_backlog(app, interrupts().stop, pool)
+            return before, (await app.queue.backlog()).captures
+    finally:
+        await pool.close()

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidemill.cli.session import DataDir, interrupts, note, run, settings_of
+from tidemill.cli.session import DataDir, Interrupts, interrupts, note, run, settings_of
 
 if TYPE_CHECKING:
+    from tidemill.api.doorway import Doorway
+    from tidemill.app import App
     from tidemill.settings import Settings
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
@@ -35,32 +37,47 @@ def up(context: typer.Context, host: Host = None, port: Port = None, data_dir: D
 
 
 async def _serve(settings: Settings, *, everything: bool) -> None:
-    from tidemill.api.main import serve as serve_api
+    """The door is open from the beginning: who asks before the servers are there is told to wait."""
+    from tidemill.api.doorway import Doorway, kept
     from tidemill.cli.standing import opened_patiently
+
+    signals, doorway = interrupts(), Doorway()
+    told: list[str] = []
+
+    async def working() -> None:
+        async with opened_patiently(settings, signals.stop) as app:
+            if app is not None:
+                await _work(app, signals, doorway, told[0], everything=everything)
+
+    host, port = settings.api.host, settings.api.port
+    await kept(doorway, working, signals.stop, host=host, port=port, on_ready=told.append)
+
+
+async def _work(app: App, signals: Interrupts, doorway: Doorway, url: str, *, everything: bool) -> None:
+    from tidemill.api.main import create_api
     from tidemill.http.hosts import is_loopback
     from tidemill.manage.accounts import ensure_first_key
+    from tidemill.telemetry.logs import get_logger
 
-    signals = interrupts()
-    async with opened_patiently(settings, signals.stop) as app:
-        if app is None:
-            return
-        if not is_loopback(settings.api.host) and not settings.api.keys:
-            key = await ensure_first_key(app.store)
-            if key is not None:
-                note(f"API key, shown this once: {key}")
+    host = app.settings.api.host
+    if not is_loopback(host) and not app.settings.api.keys:
+        key = await ensure_first_key(app.store)
+        if key is not None:
+            note(f"API key, shown this once: {key}")
 
-        async def api(stop: asyncio.Event) -> None:
-            await serve_api(
-                app, stop, host=settings.api.host, port=settings.api.port, on_ready=lambda url: note(f"serving {url}")
-            )
+    async def api(stop: asyncio.Event) -> None:
+        app.health.mark_started()
+        doorway.open(create_api(app, host=host), app.health)
+        get_logger(__name__).info("serving", action="http.ready", base_url=url)
+        note(f"serving {url}")
+        await stop.wait()
 
-        if everything:
-            from tidemill.roles import drained
-            from tidemill.roles import up as everything_up
+    if everything:
+        from tidemill.roles import drained
+        from tidemill.roles import up as everything_up
 
-            work = everything_up(app, signals.stop, api, own_signals=signals.install)
-            await drained(app, work, signals.stop)
-        else:
-            from tidemill.roles import serving
+        await drained(app, everything_up(app, signals.stop, api, own_signals=signals.install), signals.stop)
+    else:
+        from tidemill.roles import serving
 
-            await serving(app, signals.stop, api)
+        await serving(app, signals.stop, api)

@@ -9,12 +9,13 @@ import pwd
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+import uvloop
 from rich.console import Console
 
 from tidemill.errors import TidemillError
@@ -54,6 +55,7 @@ class Given:
 def settings_of(context: typer.Context, data_dir: Path | None, *, quiet: bool = True, **overrides: Any) -> Settings:
     """The settings of this command; starts logging, of warnings only if `quiet` and no level was asked for."""
     from tidemill.telemetry.logs import configure_logging
+    from tidemill.telemetry.steps import arm
 
     try:
         loaded = loaded_of(context, data_dir, **overrides)
@@ -63,6 +65,7 @@ def settings_of(context: typer.Context, data_dir: Path | None, *, quiet: bool = 
     if quiet and loaded.origins["logging.level"].origin == "default":
         logging = logging.model_copy(update={"level": "WARNING"})
     configure_logging(logging)
+    arm(loaded.settings.testing.crash_at)
     return loaded.settings
 
 
@@ -83,7 +86,8 @@ def loaded_of(context: typer.Context, data_dir: Path | None, **overrides: Any) -
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine. An error of the house ends the command with its message and a status that is not 0."""
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # a request costs it half of asyncio's loop
+            return runner.run(work)
     except TidemillError as error:
         raise fail(error) from error
     except KeyboardInterrupt:
@@ -109,8 +113,10 @@ def person() -> Caller:
 
 
 def note(message: str) -> None:
-    """Tell the person something that is not the answer."""
-    stderr.print(_escaped(message))
+    """Tell the person something that is not the answer. Nobody can be told that it could not be said: the disk of the
+    log is full, or whoever read it is gone; the work goes on."""
+    with suppress(OSError):
+        stderr.print(_escaped(message))
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tidemill.settings import Settings
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
+_PROBES_END_S = 1.0
 _log = get_logger(__name__)
 
 Role = Callable[["App", asyncio.Event, Interrupts], Awaitable[None]]
@@ -45,31 +46,28 @@ async def opened_patiently(settings: Settings, stop: asyncio.Event) -> AsyncIter
 
 async def stand(settings: Settings, name: str, role: Role) -> None:
     """Play a role until the first signal, and drain; its probes are served from the beginning to the end."""
-    from tidemill.api.probing import serve_probes
+    from tidemill.api.doorway import Doorway, kept
+    from tidemill.api.probing import create_probes
     from tidemill.roles import drained
 
-    signals = interrupts()
-    async with opened_patiently(settings, signals.stop) as app:
-        if app is None:
-            return
-        over, ready = asyncio.Event(), asyncio.Event()
+    signals, doorway = interrupts(), Doorway()
 
-        def told(url: str) -> None:
-            note(f"{name}: probes and metrics on {url}")
-            ready.set()
-
-        async def working() -> None:
-            try:
-                await ready.wait()
+    async def working() -> None:
+        async with opened_patiently(settings, signals.stop) as app:
+            if app is not None:
                 app.health.mark_started()
+                doorway.open(create_probes(app), app.health)
                 await drained(app, role(app, signals.stop, signals), signals.stop)
-            finally:
-                over.set()
 
-        host, port = settings.roles.probe_host, settings.roles.probe_port
-        async with asyncio.TaskGroup() as group:
-            group.create_task(serve_probes(app, over, host=host, port=port, on_ready=told))
-            group.create_task(working())
+    await kept(
+        doorway,
+        working,
+        asyncio.Event(),  # probes are answered while the role drains
+        host=settings.roles.probe_host,
+        port=settings.roles.probe_port,
+        on_ready=lambda url: note(f"{name}: probes and metrics on {url}"),
+        drain_s=_PROBES_END_S,
+    )
 
 
 async def _rest(stop: asyncio.Event, seconds: float) -> None:

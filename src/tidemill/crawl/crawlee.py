@@ -8,12 +8,12 @@ not among them: `crawl.browser` imports it when there is a page to render.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
+
+from pydantic import BaseModel
+
+from tidemill.imports import without
 
 _CRAWLERS = ("playwright", "adaptive_playwright", "stagehand", "parsel", "beautifulsoup", "pydantic_ai")
 _EXTRAS = frozenset(
@@ -27,30 +27,18 @@ _EXTRAS = frozenset(
 )
 
 
-class _Absent(MetaPathFinder):
-    """Answers for the extras alone: they are not there."""
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None, /
-    ) -> ModuleSpec | None:
-        if fullname in _EXTRAS:
-            raise ModuleNotFoundError(
-                f"{fullname} was left out when tidemill.crawl imported Crawlee; import it by this name", name=fullname
-            )
-        return None
-
-
 @contextmanager
-def _without_extras() -> Iterator[None]:
-    absent = _Absent()
-    sys.meta_path.insert(0, absent)
+def _built_when_used() -> Iterator[None]:
+    """Models of pydantic that are defined in this block make their validators when they are first used: few are."""
+    config = BaseModel.model_config
+    BaseModel.model_config = {**config, "defer_build": True}
     try:
         yield
     finally:
-        sys.meta_path.remove(absent)
+        BaseModel.model_config = config
 
 
-with _without_extras():
+with without(_EXTRAS), _built_when_used():
     from crawlee import ConcurrencySettings, Request, service_locator
     from crawlee.configuration import Configuration
     from crawlee.crawlers import BasicCrawler, BasicCrawlingContext

@@ -30,6 +30,7 @@ from tidemill.crawl.rendering import Rendering
 from tidemill.crawl.requesting import client_of_run, profile_of, user_agent
 from tidemill.crawl.robots import Robots
 from tidemill.crawl.scope import Scope
+from tidemill.errors import OwnTrouble, TidemillError
 from tidemill.models.outcome import Outcome
 from tidemill.models.run import Run, RunState
 from tidemill.models.source import Source, SourceSpec
@@ -42,6 +43,7 @@ from tidemill.store.engine import Store
 from tidemill.store.hosts import Settled
 from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
+from tidemill.telemetry.steps import reached
 
 _HORIZON_S = 10.0
 _REQUESTS_A_VISIT = 3
@@ -239,11 +241,15 @@ class _Crawl:
             await self._fetch(visit)
             turns += 1
             visit = self._frontier.next_ready() if turns < _VISITS_A_TURN else None
+        self._frontier.pause()
 
     async def _fetch(self, visit: Visit) -> None:
         try:
             async with asyncio.timeout(self._patience_s):
                 catch = await self._fetcher.fetch(visit)
+        except OwnTrouble as trouble:  # the visit stays leased, and is given back when the crawl has ended
+            self._frontier.stop(trouble.error)
+            return
         except TimeoutError:
             self._discovery.forget()  # it may have met URLs that now nobody enters in the ledger
             catch = Catch(Fetched(visit, Outcome.FAILED, "timeout"))
@@ -253,13 +259,17 @@ class _Crawl:
             catch = Catch(Fetched(visit, Outcome.FAILED, "internal_error"))
         finally:
             self._frontier.fetched(visit)
-        await self._recorder.put(catch)
+        reached("crawl.fetched")
+        try:
+            await self._recorder.put(catch)
+        except TidemillError as error:  # told once, by who runs the crawl, and not by Crawlee for each page in flight
+            self._frontier.stop(error)
 
     async def _lease(self, limit: int) -> list[Visit]:
         self._tools.own_signals()
         if await self._tools.held_back():
             return []
-        return await leases.lease(
+        leased = await leases.lease(
             self._tools.store,
             self._run.id,
             self._worker_id,
@@ -270,6 +280,8 @@ class _Crawl:
             max_bytes=self._max_bytes,
             trial_s=self._tools.settings.lease_s,
         )
+        reached("crawl.leased")
+        return leased
 
     async def _give_back(self, visits: list[Visit]) -> None:
         await leases.release_visits(self._tools.store, visits)
@@ -281,6 +293,8 @@ class _Crawl:
 
     async def _exhausted(self) -> bool:
         self._state = await runs.finish(self._tools.store, self._run.id, self._max_pages, self._max_bytes)
+        if self._state is not RunState.RUNNING:
+            reached("crawl.finished")
         return self._state is not RunState.RUNNING
 
     def _written(self, batch: list[Fetched]) -> None:

@@ -80,7 +80,7 @@ class Fetcher:
         self._relink = relink
 
     async def fetch(self, visit: Visit) -> Catch:
-        """Fetch one visit. Never raises for anything that the site or its content does."""
+        """Fetch one visit. Never raises for anything that the site or its content does; `OwnTrouble` for what we do."""
         if visit.kind == "page":
             if not self._scope.covers(visit.url):
                 return Catch(Fetched(visit, Outcome.SKIPPED, "out_of_scope"))
@@ -180,7 +180,7 @@ class Fetcher:
             elapsed_s=answer.elapsed_s,
             headers=tuple([pair for pair in answer.headers.items() if not _is_secret(pair[0])]),
         )
-        return _with_screenshot(replace(catch, fetched=fetched), answer.screenshot)
+        return _with_screenshot(Catch(fetched, catch.body, catch.aside, catch.is_shell), answer.screenshot)
 
     def _judge(self, visit: Visit, answer: Response, conditional: bool) -> Catch:
         status = answer.status

@@ -70,13 +70,23 @@ class Frontier(RequestManager):
         return self._handed_out[request.unique_key]
 
     def fetched(self, visit: Visit) -> None:
-        """A visit's request is over; its result is on its way to the ledger."""
+        """A visit's request is over; its result is on its way to the ledger.
+
+        The place goes to whoever says this: it asks for the next visit (`next_ready`), or says that it does not
+        (`pause`). The tasks that wait are woken only if there is another place, or each page would wake them all.
+        """
         self._in_flight[visit.origin] -= 1
         if not self._in_flight[visit.origin]:
             del self._in_flight[visit.origin]
         self._unwritten += 1
         if self._handed_out.get(visit.page_id) is visit:  # and not a later lease of the same page
             del self._handed_out[visit.page_id]
+        places = self._in_flight_limit(visit.origin) - self._in_flight[visit.origin]
+        if places > 1 and visit.origin in self._waiting:
+            self._wake()
+
+    def pause(self) -> None:
+        """Who was handing in results asks for no more: what there is may go to another task."""
         self._wake()
 
     def written(self, batch: list[Fetched]) -> None:
@@ -130,7 +140,7 @@ class Frontier(RequestManager):
     async def _wait_for_work(self) -> None:
         """Lease more, or wait until something changes; one task leases while the others wait."""
         loop = asyncio.get_running_loop()
-        if not self._refilling.locked() and loop.time() >= self._dry_until and self._room() > 0:
+        if not self._refilling.locked() and loop.time() >= self._dry_until and self._is_low():
             async with self._refilling:
                 await self._lease_more()
             return
@@ -184,6 +194,8 @@ class Frontier(RequestManager):
             if queue:
                 self._waiting[origin] = queue  # behind the others
             self._buffered -= 1
+            if self._buffered == self._buffer_size // 2:
+                self._wake()  # somebody may lease more while the others fetch
             self._last_start[origin] = now
             self._starts.setdefault(origin, deque(maxlen=_PACE_OF)).append(now)
             return visit
@@ -202,6 +214,10 @@ class Frontier(RequestManager):
         soon = self._now() + _SOON
         ready = sum(self._due_by(soon, origin, queue) for origin, queue in self._waiting.items())
         return min(self._buffer_size - ready, _MOST_BUFFERS * self._buffer_size - self._buffered)
+
+    def _is_low(self) -> bool:
+        """Whether it is time to lease: a lease costs as much as some pages, however few visits it brings."""
+        return self._room() >= max(1, self._buffer_size // 2)
 
     def _due_by(self, when: datetime, origin: str, queue: deque[Visit]) -> int:
         """How many visits of an origin can go out until then, if nothing holds them up."""
@@ -231,9 +247,9 @@ class Frontier(RequestManager):
         waits = [_LATEST_WAKE_S]
         now = self._now()
         for origin, queue in self._waiting.items():
-            if self._in_flight[origin] < self._in_flight_limit(origin):  # otherwise `fetched` announces it
+            if self._in_flight[origin] < self._in_flight_limit(origin):  # otherwise `pause` announces it
                 waits.append((max(queue[0].not_before, self._turn(origin)) - now).total_seconds())
-        if not self._refilling.locked() and self._room() > 0:
+        if not self._refilling.locked() and self._is_low():
             waits.append(self._dry_until - loop_time)
         return max(0.005, min(waits))
 

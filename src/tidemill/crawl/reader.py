@@ -188,51 +188,46 @@ class Reader:
 
     def _captured(self, visit: Visit, answer: Response, now: datetime) -> Catch:
         capture = self._capture(visit, answer, now)
-        fetched = Fetched(
-            visit,
-            capture=capture,
-            etag=answer.headers.get("ETag"),
-            last_modified=answer.headers.get("Last-Modified"),
-        )
-        if capture.body_hash == visit.body_hash:
-            fetched = replace(fetched, outcome=Outcome.UNCHANGED, reason="same_bytes")
-            if not self._relink:
-                return Catch(fetched, answer.body)
-        if capture.media_type in HTML:
-            return self._page(fetched, answer, now)
+        is_same = capture.body_hash == visit.body_hash
+        if capture.media_type in HTML and (self._relink or not is_same):
+            return self._page(visit, capture, answer, now)
+        fetched = _kept(visit, capture, answer)
+        if is_same and not self._relink:
+            return Catch(fetched, answer.body)
         if self._spec.obey.noindex and directives((), answer.headers, self._product).forbids_index(now):
             fetched = replace(fetched, outcome=Outcome.SKIPPED, reason="noindex")
         return Catch(fetched, answer.body)
 
-    def _page(self, fetched: Fetched, answer: Response, now: datetime) -> Catch:
+    def _page(self, visit: Visit, capture: Capture, answer: Response, now: datetime) -> Catch:
         """What a page is and where it leads: a wall or a missing page ends here, any other gives its links.
 
         One whose markup is a trap for parsers has none; the process stage says why.
         """
-        visit, obey = fetched.visit, self._spec.obey
+        obey = self._spec.obey
         try:
             text, _ = decode(answer.body, answer.content_type)
             tree = parse_html(text)
         except Permanent:
-            return Catch(fetched, answer.body)
+            return Catch(_kept(visit, capture, answer), answer.body)
         verdict = judge(answer.status, answer.headers, tree, text, visit.url)
-        if verdict is not None and fetched.outcome is None:
+        if verdict is not None and capture.body_hash != visit.body_hash:
             _say(visit, verdict.outcome, verdict.reason, verdict.confidence, verdict.evidence)
+            fetched = _kept(visit, capture, answer)
             return Catch(replace(fetched, outcome=verdict.outcome, reason=verdict.reason), answer.body)
         is_shell = self._spec.fetch == "auto" and needs_browser(tree, text, visit.url) is not None
         links = self._links.read(tree, visit.url, answer.headers)
         wishes = directives(links.robots, answer.headers, self._product)
-        if self._follows:
-            fetched = self._followed(fetched, links, all_unfollowed=wishes.nofollow)
+        found, outside = self._followed(visit, links, all_unfollowed=wishes.nofollow) if self._follows else ([], 0)
+        fetched = _kept(visit, capture, answer, found=tuple(found), out_of_scope=outside)
         if obey.noindex and wishes.forbids_index(now):
             fetched = replace(fetched, outcome=Outcome.SKIPPED, reason="noindex")
         elif obey.canonical and links.canonical is not None:
             fetched = self._canonical(fetched, links.canonical)
         return Catch(fetched, answer.body, is_shell=is_shell)
 
-    def _followed(self, fetched: Fetched, links: Links, *, all_unfollowed: bool) -> Fetched:
-        """Add the links of a page: those to follow, those it asks not to follow, and the feeds it announces."""
-        visit = fetched.visit
+    def _followed(self, visit: Visit, links: Links, *, all_unfollowed: bool) -> tuple[list[Found], int]:
+        """The links of a page: those to follow, those it asks not to follow, and the feeds it announces; and how many
+        lead out of the source."""
         depth = visit.depth + 1
         followed: Iterable[str] = links.pages
         unfollowed: Iterable[str] = ()
@@ -245,7 +240,7 @@ class Reader:
         found += self._discovery.unfollowed(unfollowed, depth)
         for url in links.feeds:
             found += self._discovery.aside(visit, url, "feed")
-        return replace(fetched, found=tuple(found), out_of_scope=outside)
+        return found, outside
 
     def _canonical(self, fetched: Fetched, canonical: str) -> Fetched:
         """A page that names another page of the source as its canonical one is that page."""
@@ -275,6 +270,23 @@ class Reader:
             size_bytes=len(answer.body),
             priority=self._spec.priority,
         )
+
+
+def _kept(
+    visit: Visit, capture: Capture, answer: Response, *, found: tuple[Found, ...] = (), out_of_scope: int = 0
+) -> Fetched:
+    """What is kept of an answer: to be processed, unless its bytes are those of the last time."""
+    is_same = capture.body_hash == visit.body_hash
+    return Fetched(
+        visit,
+        outcome=Outcome.UNCHANGED if is_same else None,
+        reason="same_bytes" if is_same else None,
+        capture=capture,
+        found=found,
+        out_of_scope=out_of_scope,
+        etag=answer.headers.get("ETag"),
+        last_modified=answer.headers.get("Last-Modified"),
+    )
 
 
 def _say(visit: Visit, outcome: Outcome, reason: str, confidence: float, evidence: tuple[str, ...]) -> None:

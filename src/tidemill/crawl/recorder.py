@@ -22,6 +22,7 @@ from tidemill.store.engine import Store
 from tidemill.store.hosts import Settled
 from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
+from tidemill.telemetry.steps import reached
 
 _LINGER_S = 0.02
 _PATIENCE_S = 0.5
@@ -138,9 +139,11 @@ class Recorder:
             bodies.update(catch.aside)
         if bodies:
             await self._archived(bodies)
+            reached("crawl.archived")
             self._metrics.observe_archived(len(bodies), loop.time() - started)
         fetched = [catch.fetched for catch in batch]
         recorded = await ledger.record(self._store, self._entry, fetched, self._policy)
+        reached("crawl.recorded")
         if recorded.written < len(fetched):
             self._lost()
         if recorded.hosts.states:
@@ -151,6 +154,7 @@ class Recorder:
         waiting = [each.capture.id for each in fetched if each.capture is not None and each.outcome is None]
         if waiting:
             await self._announce(waiting)
+            reached("crawl.announced")
         self._written(fetched)
 
     async def _archived(self, bodies: Mapping[str, bytes]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import quote, urljoin
@@ -17,7 +18,7 @@ from urllib.parse import quote, urljoin
 from protego import Protego
 
 from tidemill.crawl.directives import header_values
-from tidemill.errors import Forbidden, Invalid, Permanent, TidemillError, Transient
+from tidemill.errors import Forbidden, Invalid, OwnTrouble, Permanent, TidemillError, Transient
 from tidemill.models.url import url_key
 from tidemill.net import Client, Response
 from tidemill.settings import CrawlSettings
@@ -161,7 +162,7 @@ class Robots:
     async def rules(self, origin: str) -> tuple[Rules, bool]:
         """The rules of an origin, and whether this call brought them (then it carries their cost).
 
-        Raises `Forbidden` if the guard refuses the origin.
+        Raises `Forbidden` if the guard refuses the origin, `OwnTrouble` if the database cannot be asked.
         """
         rules = self._known.get(origin)
         if rules is not None and rules.record.expires_at > self._store.now():
@@ -175,11 +176,13 @@ class Robots:
             return rules, True
 
     async def _look_up(self, origin: str) -> Rules:
-        record = await hosts.robots(self._store, origin)
+        with _ours():
+            record = await hosts.robots(self._store, origin)
         if record is not None and record.expires_at > self._store.now():
             return _rules(record)
         record, requests, received = await self._ask(origin)
-        await hosts.remember_robots(self._store, origin, record)
+        with _ours():
+            await hosts.remember_robots(self._store, origin, record)
         rules = _rules(record)
         return Rules(rules.record, rules.book, requests=requests, received_bytes=received)
 
@@ -220,6 +223,15 @@ class Robots:
     def _record(self, status: str, text: str, ttl_s: float | None = None) -> RobotsRecord:
         lifetime = timedelta(seconds=ttl_s if ttl_s is not None else self._settings.robots_ttl_s)
         return RobotsRecord(status=status, text=text, expires_at=self._store.now() + lifetime)
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    """What fails inside is none of the site's doing."""
+    try:
+        yield
+    except TidemillError as error:
+        raise OwnTrouble(error) from error
 
 
 def _rules(record: RobotsRecord) -> Rules:

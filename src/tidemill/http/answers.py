@@ -8,7 +8,7 @@ from starlette.types import Scope, Send
 
 from tidemill.errors import Permanent, TidemillError
 from tidemill.http.headers import add_security_headers
-from tidemill.http.problems import MEDIA_TYPE, Problem, problem_of
+from tidemill.http.problems import MEDIA_TYPE, Problem, ProblemError, problem_of
 from tidemill.http.scopes import request_id, state
 from tidemill.telemetry.logs import get_logger
 
@@ -41,8 +41,8 @@ async def send_problem(scope: Scope, send: Send, problem: Problem) -> None:
 
 def log_error(scope: Scope, error: Exception, problem: Problem) -> None:
     """Say in the log what the caller is not told. What callers do wrong is theirs and is only counted."""
-    if problem.status < 500:
-        return
+    if problem.status < 500 or isinstance(error, ProblemError):
+        return  # what we refuse on purpose is said by who refuses it: here it would be a line for each request
     about = {"method": scope["method"], "path": scope["path"], "status_code": problem.status}
     if isinstance(error, TidemillError):
         hurt = _log.error if isinstance(error, Permanent) else _log.warning

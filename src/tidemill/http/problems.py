@@ -16,7 +16,17 @@ import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from tidemill.errors import CallerError, Conflict, Forbidden, Invalid, NotFound, TidemillError, TooMany, Transient
+from tidemill.errors import (
+    CallerError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NoSpace,
+    NotFound,
+    TidemillError,
+    TooMany,
+    Transient,
+)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:tidemill:problem:"
@@ -54,6 +64,7 @@ _OF_ROUTING: Mapping[int, tuple[str, str]] = MappingProxyType(
     }
 )
 _RETRY_AFTER_S = 5
+_AFTER_SPACE_S = 30
 _MOST_ERRORS = 50
 _LONGEST_TEXT = 1000
 
@@ -106,7 +117,9 @@ def problem_of(error: Exception) -> Problem:
         case CallerError():
             return _of_caller(error)
         case Transient():
-            return _of_transient(error)
+            return _come_back(error.reason, error.retry_after_s or _RETRY_AFTER_S)
+        case NoSpace():
+            return _come_back(error.reason, _AFTER_SPACE_S)
         case TidemillError():
             return _internal(error.reason)
         case _:
@@ -161,10 +174,10 @@ def _short(text: str) -> str:
     return safe if len(safe) <= _LONGEST_TEXT else safe[:_LONGEST_TEXT] + "…"
 
 
-def _of_transient(error: Transient) -> Problem:
-    seconds = max(1, math.ceil(error.retry_after_s or _RETRY_AFTER_S))
+def _come_back(reason: str, after_s: float) -> Problem:
+    seconds = max(1, math.ceil(after_s))
     detail = f"The server cannot do this just now; try again in {seconds} s."
-    return Problem(503, error.reason, detail, headers=(("Retry-After", str(seconds)),))
+    return Problem(503, reason, detail, headers=(("Retry-After", str(seconds)),))
 
 
 def _internal(reason: str) -> Problem:

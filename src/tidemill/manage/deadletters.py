@@ -18,7 +18,7 @@ from tidemill.models.account import Caller
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.process.compute import Computer
-from tidemill.process.llm.model import open_model
+from tidemill.process.llm.open import open_model
 from tidemill.process.pool import WorkerPool
 from tidemill.queue.base import Queue
 from tidemill.settings import ProcessSettings

@@ -26,7 +26,7 @@ from tidemill.models.document import Json, Processed
 from tidemill.models.failure import Failure
 from tidemill.models.source import ProcessRules, Source
 from tidemill.process.compute import Computer
-from tidemill.process.llm.model import open_model
+from tidemill.process.llm.open import open_model
 from tidemill.process.pool import WorkerPool
 from tidemill.settings import ProcessSettings
 from tidemill.store import jobs, sources, versions, workers

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 
 import cchardet
 
@@ -53,9 +55,7 @@ def decode(body: bytes, content_type: str = "") -> tuple[str, tuple[str, ...]]:
         if body.startswith(mark):
             return body[len(mark) :].decode(name, "replace"), ()
     misdeclared = False
-    for label, must_fit in ((_of_header(content_type), True), (_of_meta(body), True), ("utf-8", False)):
-        if label is None:
-            continue
+    for label, must_fit in _labels(body, content_type):
         text = _decode_cleanly(body, label)
         if text is not None:
             return text, (MISDECLARED,) if misdeclared else ()
@@ -63,6 +63,16 @@ def decode(body: bytes, content_type: str = "") -> tuple[str, tuple[str, ...]]:
     return _decode_by_detection(body), (MISDECLARED,) if misdeclared else ()
 
 
+def _labels(body: bytes, content_type: str) -> Iterator[tuple[str, bool]]:
+    """The charsets to try, each with whether the site declared it; the body is looked into only if the header lies."""
+    if (label := _of_header(content_type)) is not None:
+        yield label, True
+    if (label := _of_meta(body)) is not None:
+        yield label, True
+    yield "utf-8", False
+
+
+@lru_cache(maxsize=256)
 def _of_header(content_type: str) -> str | None:
     found = _HEADER.search(content_type)
     return _web_name(found[1]) if found else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from tidemill.models.priority import MEDIUM
 
@@ -35,3 +36,10 @@ class Capture:
     size_bytes: int
     attempts: int = 0
     priority: str = MEDIUM
+
+    def __reduce__(self) -> tuple[type[Capture], tuple[object, ...]]:
+        """Pickled by position, as `Draft`."""
+        return Capture, _VALUES(self)
+
+
+_VALUES = attrgetter(*Capture.__slots__)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import TypeAlias
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
@@ -61,6 +62,13 @@ class Draft:
     content_hash: str = ""
     fingerprint: str = ""
     signature: bytes = b""
+
+    def __reduce__(self) -> tuple[type[Draft], tuple[object, ...]]:
+        """Pickled by position: what dataclasses do by themselves takes three times as long, twice for every page."""
+        return Draft, _VALUES(self)
+
+
+_VALUES = attrgetter(*Draft.__slots__)
 
 
 def origin(extractor: str, version: str = "1", rule: str = "") -> str:

@@ -6,6 +6,7 @@ A source has a priority, its captures take it over. Every queue shares out its b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -32,6 +33,11 @@ class Turns:
 
     def deal(self, waiting: Mapping[str, Sequence[T]], limit: int) -> list[T]:
         """The next `limit` of what waits, each priority's in its order; fewer only if fewer wait."""
+        waits = [priority for priority in PRIORITIES if waiting.get(priority)]
+        if len(waits) == 1:  # as nearly always: nobody to take turns with
+            only = list(islice(waiting[waits[0]], limit))
+            self._at = (self._at + len(only)) % len(_CYCLE)
+            return only
         queues = {priority: iter(waiting.get(priority, ())) for priority in PRIORITIES}
         left = {priority: len(waiting.get(priority, ())) for priority in PRIORITIES}
         dealt: list[T] = []

@@ -1,7 +1,7 @@
 """The worker process: reads tasks from what was its standard input, runs them one by one, writes what came of them.
 
-Comes in: frames of (function, arguments); goes out: frames of `Processed` or `Failure`. Started by `pool`, which may
-kill it at any time; it ends by itself when its input ends, that is when its parent is gone.
+Comes in: frames of (function, arguments, packed rules); goes out: frames of `Processed` or `Failure`. Started by
+`pool`, which may kill it at any time; it ends by itself when its input ends, that is when its parent is gone.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from queue import SimpleQueue
+from functools import cache, lru_cache
+from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO
 
+from tidemill.archive.extents import Unreadable
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.process.failures import describe
@@ -30,6 +31,9 @@ from tidemill.process.steps import entities
 
 MAX_RESULT_BYTES = 256 * 1024 * 1024
 """What one capture may come to."""
+
+UNREADABLE = "unreadable"
+"""The reason of a failure that is not the capture's: its body must be had of the archive."""
 
 _EAGER_BYTES = 4 * 1024 * 1024  # A larger task is not read while another one runs: both would have to fit.
 _DRAINED_BYTES = 64 * 1024
@@ -72,12 +76,9 @@ def main(options: ChildOptions) -> None:
     threading.Thread(target=_read_tasks, args=(source, inbox), daemon=True).start()
     limit_memory(options.memory_mb)
     growth = Growth(options.memory_mb)
-    _write(output, pack(Kind.READY))
+    unsaid = [pack(Kind.READY)]
     while True:
-        inbox.idle.set()
-        number, payload = inbox.tasks.get()
-        inbox.idle.clear()
-        _write(output, pack(Kind.BEGIN, number))
+        number, payload = _next(inbox, output, unsaid)
         held = [payload]
         del payload
         result = _run(held)
@@ -85,10 +86,29 @@ def main(options: ChildOptions) -> None:
         answer = _packed(result)
         del result
         is_last = is_out_of_memory or growth.is_too_much()
-        _write(output, pack(Kind.LAST if is_last else Kind.DONE, number, answer))
+        unsaid.append(pack(Kind.LAST if is_last else Kind.DONE, number, answer))
         del answer
         if is_last:
+            _write(output, unsaid.pop())
             os._exit(0)  # Whatever has come in meanwhile is given to another worker.
+
+
+def _next(inbox: _Inbox, output: BinaryIO, unsaid: list[bytes]) -> tuple[int, bytes | None]:
+    """The next task, after the parent was told that it is begun.
+
+    What is yet to be said of the one before goes with it, which wakes the parent once instead of twice; but at once if
+    nothing waits. It is taken out of the list, since it may be large.
+    """
+    try:
+        number, payload = inbox.tasks.get_nowait()
+    except Empty:
+        _write(output, unsaid.pop())
+        inbox.idle.set()
+        number, payload = inbox.tasks.get()
+        inbox.idle.clear()
+    _write(output, b"".join((*unsaid, pack(Kind.BEGIN, number))))
+    unsaid.clear()
+    return number, payload
 
 
 def _run(held: list[bytes | None]) -> Processed | Failure:
@@ -97,11 +117,13 @@ def _run(held: list[bytes | None]) -> Processed | Failure:
         payload = held.pop()
         if payload is None:
             raise MemoryError("the capture alone takes more memory than a worker may (process.memory_mb)")
-        function, arguments = pickle.loads(payload)  # noqa: S301 - our own parent wrote it
+        function, arguments, rules = pickle.loads(payload)  # noqa: S301 - our own parent wrote it
         del payload
-        result: Processed = _import(function)(*arguments)
+        result: Processed = _import(function)(*arguments, _unpacked(rules))
     except MemoryError as error:
         return describe(error, reason="out_of_memory")
+    except Unreadable as error:
+        return describe(error, reason=UNREADABLE)
     except BaseException as error:  # noqa: BLE001 - the edge of the worker: any fault, `sys.exit` too, is the task's.
         return describe(error)
     return result
@@ -170,6 +192,11 @@ def _write(output: BinaryIO, frame: bytes) -> None:
             view = view[output.write(view) :]
     except BrokenPipeError:
         os._exit(0)
+
+
+@lru_cache(maxsize=8)
+def _unpacked(rules: bytes) -> object:
+    return pickle.loads(rules)  # noqa: S301 - our own parent wrote it
 
 
 @cache

@@ -7,31 +7,50 @@ by whoever processes captures again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from tidemill.archive.base import Archive
+from tidemill.archive.base import Archive, LocalArchive
+from tidemill.archive.extents import Extent
 from tidemill.errors import Permanent
 from tidemill.models.capture import Capture
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.models.source import ProcessRules
-from tidemill.process.llm.model import LanguageModel
+from tidemill.process.child import UNREADABLE
 from tidemill.process.pool import WorkerPool
+
+if TYPE_CHECKING:  # most have no model, and need not wait for its libraries
+    from tidemill.process.llm.model import LanguageModel
 
 LOST = frozenset({"archive_missing", "archive_corrupt"})
 MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 
 
 class Computer:
-    """Computes captures, any number at once. Bodies are read only as fast as memory allows: see `InFlight`."""
+    """Computes captures, any number at once. Workers read bodies by themselves where they can.
+
+    Others go through this process, and only as fast as memory allows: see `InFlight`.
+    """
 
     def __init__(self, archive: Archive, pool: WorkerPool, model: LanguageModel | None = None) -> None:
         self._archive, self._pool, self._model = archive, pool, model
+        self._extents = _Extents(archive) if isinstance(archive, LocalArchive) else None
         self._in_flight = InFlight(MAX_BYTES_IN_FLIGHT)
 
     async def compute(self, capture: Capture, rules: ProcessRules) -> Processed | Failure:
         """The drafts of one capture, complete but for what the store decides. Raises what makes going on impossible."""
+        result = await self._processed(capture, rules)
+        if self._model is None or isinstance(result, Failure):
+            return result
+        return await self._model.complete(capture, result, rules, self._pool.finish)
+
+    async def _processed(self, capture: Capture, rules: ProcessRules) -> Processed | Failure:
+        if self._extents is not None and (extent := await self._extents.of(capture.body_hash)) is not None:
+            result = await self._pool.read(capture, extent, rules)
+            if not (isinstance(result, Failure) and result.reason == UNREADABLE):
+                return result
         async with self._in_flight.of(capture.size_bytes):
             try:
                 body = await self._archive.get(capture.body_hash)
@@ -41,10 +60,29 @@ class Computer:
                 return Failure(reason=error.reason, error_type=type(error).__name__, message=str(error))
             running = self._pool.run(capture, body, rules)
             del body  # the pool has its own copy, and large ones add up
-            result = await running
-        if self._model is None or isinstance(result, Failure):
-            return result
-        return await self._model.complete(capture, result, rules, self._pool.finish)
+            return await running
+
+
+class _Extents:
+    """Where bodies lie; asked once for all that are wanted at the same moment."""
+
+    def __init__(self, archive: LocalArchive) -> None:
+        self._archive = archive
+        self._wanted: set[str] = set()
+        self._asking: asyncio.Task[Mapping[str, Extent]] | None = None
+
+    async def of(self, body_hash: str) -> Extent | None:
+        """The extent of a body, if it is known."""
+        self._wanted.add(body_hash)
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+        found = await asyncio.shield(self._asking)
+        return found.get(body_hash)
+
+    async def _ask(self) -> Mapping[str, Extent]:
+        """Begun in the next turn of the loop: whoever asks in this one comes along."""
+        wanted, self._wanted, self._asking = self._wanted, set(), None
+        return await self._archive.locate(wanted)
 
 
 class InFlight:

@@ -12,7 +12,7 @@ import pickle
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
@@ -21,11 +21,11 @@ import orjson
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.process.child import MAX_RESULT_BYTES, ChildOptions
+from tidemill.process.deadline import Deadline
 from tidemill.process.failures import describe
-from tidemill.process.frames import HEADER, Kind, pack
+from tidemill.process.frames import FrameReader, Kind, pack
 
 _START_TIMEOUT_S = 120.0
-_GRACE_S = 0.1  # for a frame that lies in the pipe while this process was kept from reading it
 _LOOK_S = 0.5
 # The child gets our search path and the way in; everything else it reads from its input.
 _BOOT = (
@@ -52,13 +52,15 @@ class Task:
 class ChildHandle:
     """A worker process. Not ready until its imports are done; ended by `dismiss` (gently) or `kill`."""
 
-    def __init__(self, process: Process, timeout_s: float) -> None:
+    def __init__(self, process: Process, timeout_s: float, news: Callable[[ChildHandle], None]) -> None:
         self.is_ready = False
         self.begun: Task | None = None
         self.done = 0
-        if process.stdin is None or process.stdout is None:
-            raise ValueError("a worker process needs its input and its output as pipes")
-        self._process, self._stdin, self._stdout = process, process.stdin, process.stdout
+        if process.stdin is None:
+            raise ValueError("a worker process needs its input as a pipe")
+        self._process, self._stdin = process, process.stdin
+        self._frames = FrameReader(self._wants, self._note, lambda: news(self))
+        self._pipe: asyncio.ReadTransport | None = None
         self._timeout_s = timeout_s
         self._held: dict[int, Task] = {}
         self._given = 0
@@ -68,15 +70,27 @@ class ChildHandle:
         self.has_successor = False
         self.is_spent_early = False
         self._follower = asyncio.create_task(self._follow(), name=f"end of worker {process.pid}")
-        self._deadline = asyncio.get_running_loop().call_later(_START_TIMEOUT_S, self.kill)
+        self._loop = asyncio.get_running_loop()
+        self._deadline = Deadline(self._loop, self._give_up)
+        self._starting = self._loop.call_later(_START_TIMEOUT_S, self.kill)
 
     @classmethod
-    async def start(cls, options: ChildOptions, timeout_s: float) -> Self:
-        """Starts the process; raises `OSError` if the system refuses."""
+    async def start(cls, options: ChildOptions, timeout_s: float, news: Callable[[ChildHandle], None]) -> Self:
+        """Starts the process; raises `OSError` if the system refuses. `news` is called when frames have come."""
         given = {"path": sys.path, "options": asdict(replace(options, parent_pid=os.getpid()))}
         command = (sys.executable, "-c", _BOOT, orjson.dumps(given).decode())
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)
-        return cls(process, timeout_s)
+        receiving, sending = os.pipe()
+        output = os.fdopen(receiving, "rb", 0)
+        try:
+            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=sending, start_new_session=True)
+        except BaseException:
+            output.close()
+            raise
+        finally:
+            os.close(sending)
+        child = cls(process, timeout_s, news)
+        child._pipe, _ = await child._loop.connect_read_pipe(lambda: child._frames, output)
+        return child
 
     @property
     def exit_code(self) -> int | None:
@@ -98,7 +112,7 @@ class ChildHandle:
         self._given += 1
         self._stdin.write(pack(Kind.TASK, task.number, task.payload))
         if self.begun is None and len(self._held) == 1:
-            self._set_deadline()
+            self._deadline.set(self._timeout_s)
 
     def unbegun(self) -> list[Task]:
         """What it was given and did not come to, in order."""
@@ -109,19 +123,12 @@ class ChildHandle:
         for task in self._held.values():
             task.result.cancel()
 
-    async def events(self) -> AsyncIterator[Kind]:
-        """Reads its frames, settles the tasks that are done, and ends when it ends, or speaks no sense any more."""
-        while True:
-            try:
-                code, number, size = HEADER.unpack(await self._stdout.readexactly(HEADER.size))
-                kind = Kind(code)
-                if size > MAX_RESULT_BYTES or (number not in self._held and kind is not Kind.READY):
-                    return
-                payload = await self._stdout.readexactly(size) if size else b""
-            except (asyncio.IncompleteReadError, ConnectionResetError, ValueError):
-                return
-            self._note(kind, number, payload)
-            yield kind
+    async def ended(self) -> None:
+        """Returns when it has ended, or speaks no sense any more. Until then its tasks are settled as they are done."""
+        await self._frames.ended
+
+    def _wants(self, kind: Kind, number: int, size: int) -> bool:
+        return size <= MAX_RESULT_BYTES and (number in self._held or kind is Kind.READY)
 
     def dismiss(self) -> None:
         """Lets it go: it ends at once if it is idle, and nobody waits for what it has begun."""
@@ -140,19 +147,22 @@ class ChildHandle:
 
     async def end(self) -> None:
         """Waits for the process after its output has ended; a process that closed it and lives on is killed."""
+        self._starting.cancel()
         self._deadline.cancel()
         self._follower.cancel()
         self.kill()
         await self._gone(_LOOK_S / 50)
         self._kill_group()
         self._stdin.close()
+        if self._pipe is not None:
+            self._pipe.close()
 
     async def _follow(self) -> None:
         """When it is gone, so is what it has started; and if that has fled with the pipe, the pipe is at its end."""
         await self._gone(_LOOK_S)
         self._kill_group()
         await asyncio.sleep(_LOOK_S)
-        self._stdout.feed_eof()
+        self._frames.end()
 
     async def _gone(self, look_s: float) -> None:
         while self._process.returncode is None:  # noqa: ASYNC110 - `wait` waits for whoever holds the pipe, too
@@ -174,10 +184,11 @@ class ChildHandle:
     def _note(self, kind: Kind, number: int, payload: bytes) -> None:
         self._deadline.cancel()
         if kind is Kind.READY:
+            self._starting.cancel()
             self.is_ready = True
         elif kind is Kind.BEGIN and not self._is_ending:  # What a dying worker still begins is begun again elsewhere.
             self.begun = self._held[number]
-            self._set_deadline()
+            self._deadline.set(self._timeout_s)
         elif kind in (Kind.DONE, Kind.LAST):
             self.begun = None
             self.done += 1
@@ -186,15 +197,7 @@ class ChildHandle:
                 self._is_ending = self.is_spent_early = True
                 self.kill()
             elif self._held:  # The next one is to begin at once, unless something that was left behind prevents it.
-                self._set_deadline()
-
-    def _set_deadline(self) -> None:
-        self._deadline.cancel()
-        self._deadline = asyncio.get_running_loop().call_later(self._timeout_s, self._run_out)
-
-    def _run_out(self) -> None:
-        """Time is up, unless a frame lies in the pipe that says otherwise."""
-        self._deadline = asyncio.get_running_loop().call_later(_GRACE_S, self._give_up)
+                self._deadline.set(self._timeout_s)
 
     def _give_up(self) -> None:
         self._timed_out = self._is_ending = True

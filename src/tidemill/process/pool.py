@@ -12,6 +12,7 @@ from collections import deque
 from types import TracebackType
 from typing import Self
 
+from tidemill.archive.extents import Extent
 from tidemill.errors import Permanent, TidemillError
 from tidemill.models.capture import Capture
 from tidemill.models.document import Processed
@@ -23,6 +24,7 @@ from tidemill.settings.tree import ProcessSettings
 
 PIPELINE = "tidemill.process.pipeline:process"
 PRELOAD = "tidemill.process.pipeline:preload"
+ARCHIVED = "tidemill.process.archived:process"
 FINISH = "tidemill.process.refinish:finish"
 
 _MAX_HANDOVERS = 3
@@ -56,17 +58,17 @@ class WorkerPool:
         self._waiting: deque[Task] = deque()
         self._children: set[ChildHandle] = set()
         self._keepers: set[asyncio.Task[None]] = set()
+        self._spawned = asyncio.Event()
         self._ready = asyncio.Event()
         self._failed_starts = 0
         self._broken: TidemillError | None = None
         self._closed = True
         self._numbers = 0
+        self._rules_packed: tuple[ProcessRules | None, bytes] = None, b""
 
     async def __aenter__(self) -> Self:
         """Starts the workers and waits for the first. Raises `Permanent` if they cannot start."""
-        self._closed = False
-        for _ in range(self._settings.workers):
-            self._hire()
+        await self.start()
         try:
             await self._ready.wait()
             if self._broken is not None:
@@ -81,32 +83,53 @@ class WorkerPool:
     ) -> None:
         await self.close()
 
+    async def start(self) -> None:
+        """Starts the processes of the workers, without waiting for what they import; whoever calls it must `close`.
+
+        For those who have something to do meanwhile, before they enter the block.
+        """
+        if self._closed:
+            self._closed = False
+            for _ in range(self._settings.workers):
+                self._hire()
+            await self._spawned.wait()
+
     async def run(self, capture: Capture, body: bytes, rules: ProcessRules) -> Processed | Failure:
         """What the pipeline makes of one capture, or why it could not.
 
         A failure's reason is `timeout`, `worker_died`, `out_of_memory` or `error`. Raises `Permanent` if workers cannot
         be started any more, and `RuntimeError` outside of the `async with` block.
         """
-        calling = self._call(self._function, (capture, body, rules))
+        calling = self._call(self._function, (capture, body), rules)
         del body  # what is sent is a copy; a large one is not kept twice
         return await calling
 
+    async def read(self, capture: Capture, extent: Extent, rules: ProcessRules) -> Processed | Failure:
+        """The same as `run` for a body that the worker reads by itself; the reason may be `child.UNREADABLE`, too."""
+        return await self._call(ARCHIVED, (capture, extent), rules)
+
     async def finish(self, processed: Processed, capture: Capture, rules: ProcessRules) -> Processed | Failure:
         """The same drafts after all steps of the pipeline once more; fails as `run` does."""
-        return await self._call(FINISH, (processed, capture, rules))
+        return await self._call(FINISH, (processed, capture), rules)
 
-    async def _call(self, function: str, arguments: tuple[object, ...]) -> Processed | Failure:
+    async def _call(self, function: str, arguments: tuple[object, ...], rules: ProcessRules) -> Processed | Failure:
         if self._closed:
             raise RuntimeError("the worker pool is not open: use it inside its `async with` block")
         if self._broken is not None:
             raise self._broken
         self._numbers += 1
-        payload = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
+        payload = pickle.dumps((function, arguments, self._packed(rules)), pickle.HIGHEST_PROTOCOL)
         del arguments
         task = Task(self._numbers, payload, asyncio.get_running_loop().create_future())
         self._waiting.append(task)
         self._hand_out()
         return await task.result
+
+    def _packed(self, rules: ProcessRules) -> bytes:
+        """The rules as workers are sent them: packed, and unpacked there, once for all pages of a batch."""
+        if rules is not self._rules_packed[0]:
+            self._rules_packed = rules, pickle.dumps(rules, pickle.HIGHEST_PROTOCOL)
+        return self._rules_packed[1]
 
     async def close(self) -> None:
         """Cancels what has not been answered and ends every worker, by force after 5 seconds."""
@@ -134,24 +157,29 @@ class WorkerPool:
     async def _keep(self) -> None:
         """One worker from its start to its end; then hires the next one, unless the pool is closing."""
         try:
-            child = await ChildHandle.start(self._options, self._settings.timeout_s)
+            child = await ChildHandle.start(self._options, self._settings.timeout_s, self._note_news)
         except OSError as error:
+            self._spawned.set()
             await self._note_failed_start(f"{type(error).__name__}: {error}")
             return
         self._children.add(child)
+        if len(self._children) >= self._settings.workers:
+            self._spawned.set()
         if self._closed:
             child.dismiss()
         try:
-            async for _ in child.events():
-                if child.is_ready and not self._ready.is_set():
-                    self._ready.set()
-                self._hand_out()
+            await child.ended()
         finally:
             self._children.discard(child)
             await child.end()
             self._take_back(child)
         if not self._closed:
             await self._replace(child)
+
+    def _note_news(self, child: ChildHandle) -> None:
+        if child.is_ready and not self._ready.is_set():
+            self._ready.set()
+        self._hand_out()
 
     async def _replace(self, child: ChildHandle) -> None:
         if child.is_ready:

@@ -20,7 +20,7 @@ from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.models.source import ProcessRules
 from tidemill.process.compute import Computer
-from tidemill.process.llm.model import open_model
+from tidemill.process.llm.open import open_model
 from tidemill.process.pool import WorkerPool
 from tidemill.queue.base import Claim, Queue
 from tidemill.settings import ProcessSettings
@@ -29,6 +29,7 @@ from tidemill.store.engine import Store
 from tidemill.store.processed import store_batch
 from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
+from tidemill.telemetry.steps import reached
 
 _LANES = 2
 _POLL_S = 0.5
@@ -115,6 +116,7 @@ class Processor:
 
     async def _work(self, claim: Claim) -> None:
         bench = self._bench
+        reached("process.claimed")
         try:
             rules = {
                 source_id: (await sources.by_id(bench.store, source_id)).spec.process
@@ -123,10 +125,13 @@ class Processor:
             results = await asyncio.gather(
                 *(self._one(capture, rules[capture.source_id]) for capture in claim.captures)
             )
+            reached("process.computed")
             started = time.perf_counter()
             batch = list(zip(claim.captures, results, strict=True))
             counted = await store_batch(bench.store, claim.token, batch, max_attempts=bench.settings.max_attempts)
+            reached("process.committed")
             await bench.queue.acknowledge(claim)
+            reached("process.acknowledged")
         except BaseException:
             await bench.queue.release(claim)
             raise

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from tidemill.models.priority import Turns
 from tidemill.queue.base import Backlog, Claim, Waiting
 from tidemill.store import captures as rows
 from tidemill.store.engine import Store
+from tidemill.store.notices import Notices
 
 
 class DatabaseQueue:
@@ -17,9 +17,12 @@ class DatabaseQueue:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._turns = Turns()
+        self._notices = Notices(store)
 
     async def announce(self, capture_ids: Sequence[str]) -> None:
-        """Nothing to do: the rows are the queue."""
+        """The rows are the queue; who waits for them on another machine is told that there are new ones."""
+        if capture_ids:
+            await self._notices.tell()
 
     async def claim(self, worker_id: str, limit: int) -> Claim:
         """See `Queue.claim`."""
@@ -27,8 +30,8 @@ class DatabaseQueue:
         return Claim(token=token, captures=tuple(claimed))
 
     async def wait(self, timeout_s: float) -> None:
-        """Nobody tells of news from other processes: time alone does."""
-        await asyncio.sleep(timeout_s)
+        """See `Queue.wait`. Of what other processes put into a file, nobody tells: there time alone passes."""
+        await self._notices.hear(timeout_s)
 
     async def acknowledge(self, claim: Claim) -> None:
         """Nothing to do: the transaction that stored the results has moved the rows."""
@@ -49,7 +52,8 @@ class DatabaseQueue:
         """The database has a check of its own."""
 
     async def close(self) -> None:
-        """The store is closed by who opened it."""
+        """Stop listening. The store is closed by who opened it."""
+        await self._notices.close()
 
 
 async def backlog_of(store: Store) -> Backlog:

@@ -20,11 +20,13 @@ from tidemill.store import announcing
 from tidemill.store import captures as rows
 from tidemill.store.engine import Store
 from tidemill.telemetry.logs import get_logger
+from tidemill.telemetry.steps import reached
 
 _AT_ONCE = 1000
 _GRACE_S = 0.5
 _PATIENCE_S = 3.0
 _MOST_EMPTY = 20
+_FULL = "queue_full"
 _log = get_logger(__name__)
 
 
@@ -45,11 +47,13 @@ class DispatchedQueue:
         self._held: dict[str, list[Message]] = {}
         self._alone: deque[Message] = deque()
         self._is_down = False
+        self._is_full = False
+        self._full_until = 0.0
         self._looked_at = 0.0
 
     async def announce(self, capture_ids: Sequence[str]) -> None:
         """See `Queue.announce`. While the broker is known to be gone it is left to the sweeper, which waits for it."""
-        if capture_ids and not self._is_down:
+        if capture_ids and not self._is_down and not self._rests():
             await self._publish(await announcing.chosen(self._store, capture_ids))
 
     async def claim(self, worker_id: str, limit: int) -> Claim:
@@ -58,6 +62,7 @@ class DispatchedQueue:
             messages = await self._next(limit)
             if not messages:
                 break
+            reached("queue.taken")
             try:
                 token, claimed, later = await rows.claim_ids(self._store, worker_id, [m.capture_id for m in messages])
             except BaseException:
@@ -92,7 +97,7 @@ class DispatchedQueue:
 
     async def sweep(self) -> int:
         """See `Queue.sweep`. At most a thousand captures in one go."""
-        if not await self._reached(self._tend()):
+        if not await self._reached(self._tend()) or self._rests():
             return 0
         found: announcing.Announced = []
         if await announcing.is_any_silent(self._store, self._grace_s):
@@ -151,7 +156,12 @@ class DispatchedQueue:
     async def _publish(self, marked: announcing.Announced) -> bool:
         """Whether the broker has these now. Who dies in between leaves marked rows that the broker never had; `sweep`
         finds them by their number."""
+        if marked:
+            reached("queue.marked")
         if not marked or await self._reached(self._dispatcher.publish(marked)):
+            if marked and self._is_full:
+                self._is_full = False
+                _log.warning("the broker has room again", action="queue.room")
             return True
         await announcing.unmark(self._store, [capture_id for capture_id, _ in marked])
         return False
@@ -166,6 +176,9 @@ class DispatchedQueue:
         try:
             await work
         except Transient as error:
+            if error.reason == _FULL:
+                self._fill(error)
+                return False
             if not self._is_down:
                 _log.warning("the broker is gone", action="queue.down", reason=error.reason, error=str(error))
             self._is_down = True
@@ -174,3 +187,13 @@ class DispatchedQueue:
             _log.warning("the broker is back", action="queue.up")
         self._is_down = False
         return True
+
+    def _rests(self) -> bool:
+        """Whether the broker was full a moment ago. It is there, and what it holds is still taken and acknowledged."""
+        return self._is_full and time.monotonic() < self._full_until
+
+    def _fill(self, error: Transient) -> None:
+        if not self._is_full:
+            _log.warning("the broker is full", action="queue.full", reason=error.reason, error=str(error))
+        self._is_full = True
+        self._full_until = time.monotonic() + (error.retry_after_s or _GRACE_S)

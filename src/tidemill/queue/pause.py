@@ -10,9 +10,10 @@ _FIRST_S, _LONGEST_S = 0.2, 5.0
 
 
 class Pause:
-    """Doubled with each failure in a row, up to five seconds."""
+    """Doubled with each failure in a row, up to five seconds. `reason` is that of the errors it makes."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "queue_unavailable") -> None:
+        self._reason = reason
         self._length_s = 0.0
         self._until = 0.0
         self._why = ""
@@ -29,9 +30,9 @@ class Pause:
         self._length_s = self._until = 0.0
 
     def raise_if_resting(self) -> None:
-        """Raises `Transient` (`queue_unavailable`) with the last reason, as long as the pause lasts."""
+        """Raises `Transient` with what was said last, as long as the pause lasts."""
         if time.monotonic() < self._until:
             raise self._error()
 
     def _error(self) -> Transient:
-        return Transient(f"queue.url: {self._why}", reason="queue_unavailable", retry_after_s=self._length_s)
+        return Transient(f"queue.url: {self._why}", reason=self._reason, retry_after_s=self._length_s)

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
@@ -22,11 +22,16 @@ from aio_pika.exceptions import AMQPError, AuthenticationError, DeliveryError, P
 
 from tidemill.errors import Permanent, Transient
 from tidemill.models.priority import PRIORITIES, Turns
+from tidemill.queue.cancellation import heeded
 from tidemill.queue.dispatcher import Message
 from tidemill.queue.parcels import IN_ONE, packed, priority_of, settled, unpacked
 from tidemill.queue.pause import Pause
+from tidemill.queue.tls import tls_fault
 
 _TIMEOUT_S = 5.0
+_HEARTBEAT_S = 5
+"""RabbitMQ is believed to be there for three of these without a word from it: the client's own minute is too long."""
+
 _AT_ONCE = 200
 _DELIVERIES = 20
 _DEAD = "dead"
@@ -97,7 +102,7 @@ class RabbitDispatcher:
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         """See `Dispatcher.acknowledge`. What came over a connection that is gone has been given back with it."""
-        async with self._linked() as line:
+        async with self._linked() as line, asyncio.timeout(_TIMEOUT_S):
             channel = await line.consuming.get_underlay_channel()
             for tag in settled(messages, _Tag):
                 if tag.line is line:
@@ -105,13 +110,13 @@ class RabbitDispatcher:
 
     async def depth(self) -> int:
         """See `Dispatcher.depth`. RabbitMQ counts messages that nobody has taken, each taken for a full one."""
-        async with self._linked() as line:
+        async with self._linked() as line, asyncio.timeout(_TIMEOUT_S):
             declared = [await line.publishing.declare_queue(self._queue(each), passive=True) for each in PRIORITIES]
             return IN_ONE * sum(each.declaration_result.message_count or 0 for each in declared)
 
     async def abandoned(self) -> list[Message]:
         """See `Dispatcher.abandoned`: the queue of the dead. What a lost connection held, RabbitMQ gives to others."""
-        async with self._linked() as line:
+        async with self._linked() as line, asyncio.timeout(_TIMEOUT_S):
             found: list[Message] = []
             while len(found) < _AT_ONCE:
                 incoming = await line.queues[_DEAD].get(fail=False, timeout=_TIMEOUT_S)
@@ -122,7 +127,7 @@ class RabbitDispatcher:
 
     async def check(self) -> None:
         """See `Dispatcher.check`."""
-        async with self._linked() as line:
+        async with self._linked() as line, asyncio.timeout(_TIMEOUT_S):
             await line.publishing.declare_queue(self._queue(PRIORITIES[0]), passive=True)
 
     async def close(self) -> None:
@@ -139,11 +144,12 @@ class RabbitDispatcher:
         """The connection, made if need be. RabbitMQ's errors as ours; a broken connection is not used again."""
         self._pause.raise_if_resting()
         try:
-            async with self._opening:
-                if self._line is None or not self._line.is_alive:
-                    await self.close()
-                    self._line = await asyncio.wait_for(self._open(), 2 * _TIMEOUT_S)
-            yield self._line
+            with heeded():
+                async with self._opening:
+                    if self._line is None or not self._line.is_alive:
+                        await self.close()
+                        self._line = await asyncio.wait_for(self._open(), 2 * _TIMEOUT_S)
+                yield self._line
         except (AuthenticationError, ProbableAuthenticationError) as error:
             raise Permanent(
                 f"queue.url: {self._shown} refuses us ({error}); correct the user, the password or the virtual host",
@@ -156,6 +162,8 @@ class RabbitDispatcher:
             raise self._gone(error) from error
         except (AMQPError, OSError, TimeoutError, RuntimeError, asyncio.InvalidStateError) as error:
             await self.close()
+            if (fault := tls_fault(error, self._shown)) is not None:
+                raise fault from error
             raise self._gone(error) from error
         else:
             self._pause.end()
@@ -165,7 +173,7 @@ class RabbitDispatcher:
         return self._pause.begin(f"{self._shown} does not answer ({why}); it is asked again")
 
     async def _open(self) -> _Line:
-        connection = await aio_pika.connect(self._url, timeout=_TIMEOUT_S)
+        connection = await aio_pika.connect(_with_heartbeat(self._url), timeout=_TIMEOUT_S)
         try:
             publishing = await connection.channel(publisher_confirms=True, on_return_raises=True)
             consuming = await connection.channel(publisher_confirms=False)
@@ -219,6 +227,14 @@ class _Tag:
 
 def _properties() -> Any:
     return aio_pika.Message(b"", delivery_mode=aio_pika.DeliveryMode.PERSISTENT).properties
+
+
+def _with_heartbeat(url: str) -> str:
+    """The URL, which may say another heartbeat itself."""
+    parsed = urlsplit(url)
+    if "heartbeat" in dict(parse_qsl(parsed.query)):
+        return url
+    return urlunsplit(parsed._replace(query="&".join(filter(None, (parsed.query, f"heartbeat={_HEARTBEAT_S}")))))
 
 
 async def _hang_up(line: _Line) -> None:

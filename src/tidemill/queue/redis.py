@@ -1,7 +1,7 @@
 """A broker made of Redis Streams: one stream for each priority, one consumer group, nothing that expires.
 
 Needs Redis 7 (or a Sentinel's master) with `maxmemory-policy noeviction`. Each entry holds a few identifiers
-(`parcels`); it is deleted in the transaction that acknowledges it, so a stream holds what is on its way and nothing
+(`parcels`); it is deleted by the script that acknowledges it, so a stream holds what is on its way and nothing
 else. Whatever Redis loses comes back from the rows (`dispatched`). All keys bear the database's epoch: several
 databases share a Redis.
 """
@@ -31,13 +31,15 @@ from redis.exceptions import (
     TimeoutError,  # noqa: A004 - redis's own
 )
 
-from tidemill.errors import Permanent, TidemillError, Transient
+from tidemill.errors import Permanent, TidemillError
 from tidemill.models.ids import new_id
 from tidemill.models.priority import PRIORITIES, Turns
+from tidemill.queue.cancellation import heeded
 from tidemill.queue.dispatcher import Message
 from tidemill.queue.parcels import IN_ONE, packed, priority_of, settled, unpacked
 from tidemill.queue.pause import Pause
-from tidemill.queue.redis_url import client_of, shown
+from tidemill.queue.redis_url import client_of, closed, shown
+from tidemill.queue.tls import tls_fault
 
 _GROUP = "processors"
 _BLOCK_S = 0.5
@@ -62,6 +64,13 @@ for stream = 1, #KEYS do read(stream, tonumber(ARGV[3 + stream])) end
 for stream = 1, #KEYS do read(stream, left) end
 return table.concat(found, '\\n')
 """
+_SETTLE = """
+local group = table.remove(ARGV, 1)
+redis.call('XACK', KEYS[1], group, unpack(ARGV))
+redis.call('XDEL', KEYS[1], unpack(ARGV))
+"""
+"""No MULTI: a Redis that is full refuses one even if all that it does is to make room."""
+
 _FORGET_CONSUMERS = """
 for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
     local fields = {}
@@ -94,19 +103,23 @@ class RedisDispatcher:
         self._ready: dict[str, deque[Message]] = {priority: deque() for priority in PRIORITIES}
         self._waiting: asyncio.Task[None] | None = None
         self._pause = Pause()
+        self._full = Pause("queue_full")
         self._is_trusted = False
         self._tended = 0.0
         self._publish = self._client.register_script(_PUBLISH)
         self._take = self._client.register_script(_TAKE)
+        self._settle = self._client.register_script(_SETTLE)
         self._forget = self._client.register_script(_FORGET_CONSUMERS)
 
     async def publish(self, announced: Sequence[tuple[str, str]]) -> None:
-        """See `Dispatcher.publish`."""
+        """See `Dispatcher.publish`. A full Redis is left alone for a while, but only by those who would fill it."""
+        self._full.raise_if_resting()
         async with self._link():
             for start in range(0, len(announced), _AT_ONCE):
                 bodies = packed(announced[start : start + _AT_ONCE])
                 given = [part for name, body in bodies for part in (PRIORITIES.index(name) + 1, body)]
                 await self._publish(keys=self._streams, args=given)
+        self._full.end()
 
     async def take(self, limit: int) -> list[Message]:
         """See `Dispatcher.take`."""
@@ -123,7 +136,7 @@ class RedisDispatcher:
         async with self._link():
             if any(self._ready.values()):
                 return
-            if self._waiting is None:
+            if self._waiting is None or _has_failed(self._waiting):  # in an outage that is over: Redis was just asked
                 self._waiting = asyncio.create_task(self._block(), name="redis wait")
             done, _ = await asyncio.wait({self._waiting}, timeout=timeout_s)
             if done:
@@ -138,11 +151,8 @@ class RedisDispatcher:
         if not by_stream:
             return
         async with self._link():
-            pipeline = self._client.pipeline(transaction=True)
             for stream, entries in by_stream.items():
-                pipeline.xack(stream, _GROUP, *entries)
-                pipeline.xdel(stream, *entries)
-            await pipeline.execute()
+                await self._settle(keys=[stream], args=[_GROUP, *entries])
 
     async def depth(self) -> int:
         """See `Dispatcher.depth`: each entry taken for a full one."""
@@ -152,8 +162,8 @@ class RedisDispatcher:
     async def abandoned(self) -> list[Message]:
         """See `Dispatcher.abandoned`: what was not acknowledged for a whole lease. Asks once in an eighth of that."""
         loop_time = asyncio.get_running_loop().time()
-        if loop_time < self._tended + self._lease_ms / 8000:
-            return []
+        if self._is_trusted and loop_time < self._tended + self._lease_ms / 8000:
+            return []  # of one that is gone this would say that it is back
         async with self._link():
             found = [each for stream in self._streams for each in await self._with_group(partial(self._idle, stream))]
             self._tended = loop_time
@@ -174,7 +184,7 @@ class RedisDispatcher:
             if ready:
                 await self.publish([(message.capture_id, priority_of(message)) for message in ready])
                 await self.acknowledge(ready)
-        await self._client.aclose()
+        await closed(self._client)
 
     async def _read(self, limit: int) -> None:
         """Fetch what is lacking for the next `limit`, each priority's share first."""
@@ -235,9 +245,10 @@ class RedisDispatcher:
         """Redis's errors as ours; after one that says it is gone, nobody asks again for a while."""
         self._pause.raise_if_resting()
         try:
-            if not self._is_trusted:
-                await self._trust()
-            yield
+            with heeded():
+                if not self._is_trusted:
+                    await self._trust()
+                yield
         except (AuthenticationError, AuthorizationError, NoPermissionError) as error:
             raise Permanent(
                 f"queue.url: {self._shown} refuses us ({error}); correct the user, the password or its rights",
@@ -245,11 +256,12 @@ class RedisDispatcher:
             ) from error
         except (ConnectionError, TimeoutError, ReadOnlyError, OSError) as error:
             self._is_trusted = False  # who comes back may be another
+            if (fault := tls_fault(error, self._shown)) is not None:
+                raise fault from error
             raise self._pause.begin(f"{self._shown} does not answer ({error}); it is asked again") from error
         except OutOfMemoryError as error:
-            raise Transient(
-                f"{self._shown} is full; captures wait in the database until it has room: raise its maxmemory",
-                reason="queue_full",
+            raise self._full.begin(
+                f"{self._shown} is full; captures wait in the database until it has room: raise its maxmemory"
             ) from error
         except RedisError as error:
             self._is_trusted = False  # it may have lost the groups
@@ -265,8 +277,13 @@ class RedisDispatcher:
                 " short; set it to noeviction, or use another Redis for the queue",
                 reason="queue_evicts",
             )
-        await self._make_groups()
+        with contextlib.suppress(OutOfMemoryError):  # those who read need no memory, if the groups are there already
+            await self._make_groups()
         self._is_trusted = True
+
+
+def _has_failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _pairs(answer: Any) -> Any:

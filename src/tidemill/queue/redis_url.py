@@ -1,8 +1,9 @@
 """From `queue.url` to a client of Redis: one server, TLS, or the master that Sentinels name.
 
 `redis://host[:port][/db]` or `rediss://…`, with user and password before the host if need be. With
-`?sentinel_master=NAME` the hosts (several, joined by commas) are those of Sentinels. Other parameters are the client's
-(`ssl_ca_certs`, `ssl_cert_reqs` …).
+`?sentinel_master=NAME` the hosts (several, joined by commas) are those of Sentinels; `sentinel_username` and
+`sentinel_password` are for them, and TLS too unless `sentinel_tls=no`. Other parameters are the client's
+(`ssl_ca_certs`, `ssl_certfile` …); certificates and host names are verified.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 
 from tidemill.errors import Invalid
@@ -32,6 +33,7 @@ def client_of(url: str) -> Redis:
     parsed = urlsplit(url)
     query = dict(parse_qsl(parsed.query))
     master = query.pop("sentinel_master", None)
+    own = {name: query.pop(f"sentinel_{name}", None) for name in ("username", "password", "tls")}
     try:
         if master is None:
             return Redis.from_url(url, **options)
@@ -40,17 +42,33 @@ def client_of(url: str) -> Redis:
         plain = urlunsplit((parsed.scheme, f"{user}@h" if user else "h", parsed.path, urlencode(query), ""))
         given = Redis.from_url(plain, **options).connection_pool.connection_kwargs
         given = {name: value for name, value in given.items() if name not in ("host", "port")}
+        is_tls = parsed.scheme == "rediss"
+        asked = _of_sentinels(given, own, is_tls=is_tls and own["tls"] != "no")
         sentinels = [_address(each) for each in hosts.split(",")]
-        guards = Sentinel(  # type: ignore[no-untyped-call]
-            sentinels, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
-        )
-        return cast(Redis, guards.master_for(unquote(master), **given, ssl=parsed.scheme == "rediss"))
+        guards = Sentinel(sentinels, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
+        return cast(Redis, guards.master_for(unquote(master), **given, ssl=is_tls))
     except (ValueError, TypeError) as error:
         raise Invalid(
             f"queue.url {shown(url)}: {error}; write redis://host:6379/0, or"
             " redis://sentinel1:26379,sentinel2:26379/0?sentinel_master=NAME",
             reason="queue_url",
         ) from error
+
+
+async def closed(client: Redis) -> None:
+    """Close the client, and with it those of the Sentinels, which it leaves open."""
+    await client.aclose()
+    if isinstance(client.connection_pool, SentinelConnectionPool):
+        for each in client.connection_pool.sentinel_manager.sentinels:
+            await each.aclose()
+
+
+def _of_sentinels(given: dict[str, Any], own: dict[str, str | None], *, is_tls: bool) -> dict[str, Any]:
+    """How Sentinels are asked: as the master is, but with a user and a password of their own."""
+    kept = {name: value for name, value in given.items() if is_tls and name.startswith("ssl_")}
+    login = {name: own[name] for name in ("username", "password") if own[name]}
+    times = {"socket_timeout": _TIMEOUT_S, "socket_connect_timeout": _TIMEOUT_S}
+    return {**times, **login, **kept, **({"ssl": True} if is_tls else {})}
 
 
 def shown(url: str) -> str:

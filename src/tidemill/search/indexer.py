@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tidemill.errors import Transient
+from tidemill.errors import NoSpace, Transient
 from tidemill.models.document import Document, DocumentState
 from tidemill.search.base import Position, SearchEngine
 from tidemill.settings.tree import SearchSettings
 from tidemill.telemetry.logs import get_logger
 from tidemill.telemetry.metrics import Metrics
+from tidemill.telemetry.steps import reached
 
 _log = get_logger(__name__)
 
@@ -77,13 +78,12 @@ class Indexer:
             try:
                 more = await self._write_batch()
                 failures = 0
-            except Transient as error:
+                if not more:
+                    await self._rest(stop, None)
+            except (Transient, NoSpace) as error:
                 failures += 1
-                more = False
                 _log.warning("indexing failed", action="index.retry", reason=error.reason, error=str(error))
-            if not more:
-                delay_s = min(self._settings.commit_interval_s * 2**failures, LONGEST_RETRY_S) if failures else None
-                await self._rest(stop, delay_s)
+                await self._rest(stop, min(self._settings.commit_interval_s * 2**failures, LONGEST_RETRY_S))
 
     async def catch_up(self, until: int) -> None:
         """Return when every change up to event `until` is searchable, whoever writes it.
@@ -117,6 +117,7 @@ class Indexer:
             position = await self._engine.begin(await self._changes.epoch())
             batch = await self._next(position)
             if batch.position != position:
+                reached("index.read")
                 started = time.perf_counter()
                 await self._engine.apply(batch.upserts, batch.deletions, batch.position)
                 written = len(batch.upserts) + len(batch.deletions)

@@ -16,6 +16,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "CRAWLER_TIMEOUT": "net.total_timeout_s",
         "CRAWLER_USER_AGENT": "crawl.user_agent",
         "DATABASE_PRIMARY_URL": "database.url",
+        "DATABASE_REPLICA_URLS": "database.replica_urls",
         "DATABASE_URL": "database.url",
         "DB_MAX_OVERFLOW": "database.max_overflow",
         "DB_POOL_RECYCLE": "database.pool_recycle_s",

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from tidemill.settings.archive_checks import check_archive
 from tidemill.settings.problems import Problem
-from tidemill.settings.tree import Settings
+from tidemill.settings.tree import DatabaseSettings, Settings
 
 SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -34,6 +34,7 @@ _STRICT_SSL = ("require", "verify-ca", "verify-full")
 def check(settings: Settings) -> Iterator[Problem]:
     """Every problem of the tree as a whole; `origin` is left for the caller to fill in."""
     yield from _check_urls(settings)
+    yield from _check_replicas(settings.database)
     yield from check_archive(settings.archive)
     yield from _check_crawl(settings)
     yield from _check_auth(settings)
@@ -53,6 +54,13 @@ def _check_urls(settings: Settings) -> Iterator[Problem]:
             yield Problem(
                 name, f"no implementation for {scheme or 'a URL without scheme'!r}", f"begin it with {choices}"
             )
+
+
+def _check_replicas(database: DatabaseSettings) -> Iterator[Problem]:
+    if database.replica_urls and not _split(database.url).scheme.startswith("postgres"):
+        yield Problem("database.replica_urls", "only PostgreSQL has standbys", "take it out, or set database.url")
+    if any(not _split(each).scheme.startswith("postgres") for each in database.replica_urls):
+        yield Problem("database.replica_urls", "holds what is no PostgreSQL", "begin each with postgresql://")
 
 
 def _check_crawl(settings: Settings) -> Iterator[Problem]:
@@ -101,11 +109,15 @@ def _check_production(settings: Settings) -> Iterator[Problem]:
         yield Problem("crawl.robots", "production obeys robots.txt", "leave it true")
     if settings.logging.level == "DEBUG":
         yield Problem("logging.level", "DEBUG floods the logs of production", "use INFO or above")
-    url = _split(settings.database.url)
-    if url.scheme.startswith("postgres") and not _is_local(url):
-        mode = parse_qs(url.query).get("sslmode", [settings.database.ssl_mode])[0]
-        if mode not in _STRICT_SSL:
-            yield Problem("database.url", "production wants TLS to the database", "add ?sslmode=verify-full")
+    if settings.testing.crash_at:
+        yield Problem("testing.crash_at", "kills the process, for tests", "take it out")
+    servers = [("database.replica_urls", each) for each in settings.database.replica_urls]
+    for name, text in (("database.url", settings.database.url), *servers):
+        url = _split(text)
+        if url.scheme.startswith("postgres") and not _is_local(url):
+            mode = parse_qs(url.query).get("sslmode", [settings.database.ssl_mode])[0]
+            if mode not in _STRICT_SSL:
+                yield Problem(name, "production wants TLS to the database", "add ?sslmode=verify-full")
 
 
 def _is_local(url: SplitResult) -> bool:

@@ -45,6 +45,12 @@ class DatabaseSettings(_Group):
     ssl_ca: Path | None = Field(None, description="Certificates of the authorities that may vouch for the server")
     ssl_cert: Path | None = Field(None, description="Our own certificate, if the server asks for one")
     ssl_key: Path | None = Field(None, description="Its key, if it is not in the same file")
+    replica_urls: tuple[str, ...] = Field(
+        (), description="Streaming standbys of the server (`postgresql://…`), which the API reads documents from"
+    )
+    replica_lag_s: float = Field(
+        10.0, ge=1, le=3600, description="How far a standby may be behind; beyond it the primary is read"
+    )
 
 
 class ArchiveSettings(_Group):
@@ -218,6 +224,10 @@ class ApiSettings(_Group):
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on")
     keys: Annotated[tuple[SecretStr, ...], Field(description="API keys accepted besides the stored ones")] = ()
     max_request_bytes: int = Field(10 * _MIB, ge=1024, description="Largest request body")
+    max_in_flight: int = Field(
+        256, ge=1, le=100_000, description="Requests at work at once; more are told to come back (503)"
+    )
+    timeout_s: float = Field(30.0, gt=0, le=3600, description="Longest time until an answer begins; then 503")
     docs: bool = Field(True, description="Serve the OpenAPI page under /api/docs")
 
 
@@ -279,6 +289,16 @@ class LoggingSettings(_Group):
         return value.upper() if isinstance(value, str) else value
 
 
+class TestingSettings(_Group):
+    """What only tests set."""
+
+    crash_at: str = Field(
+        "",
+        pattern=r"^([a-z]+\.[a-z_]+:[1-9][0-9]{0,5})?$",
+        description="`STEP:N`: the process kills itself at that step of the code, the N-th time; empty: never",
+    )
+
+
 class Settings(_Group):
     """The whole tree."""
 
@@ -299,6 +319,7 @@ class Settings(_Group):
     quotas: QuotaSettings = QuotaSettings()
     roles: RolesSettings = RolesSettings()
     logging: LoggingSettings = LoggingSettings()
+    testing: TestingSettings = TestingSettings()
     secrets: Mapping[str, SecretStr] = Field(
         default_factory=dict, description="What sources refer to as `${secret:NAME}`, each under a name of your own."
     )

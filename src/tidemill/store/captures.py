@@ -13,27 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidemill.errors import NotFound
 from tidemill.models.capture import Capture
 from tidemill.models.ids import new_id
-from tidemill.models.priority import PRIORITIES, Turns
+from tidemill.models.priority import Turns
+from tidemill.store import claiming
 from tidemill.store.again import tried_again
+from tidemill.store.claiming import COLUMNS
 from tidemill.store.engine import Store
 from tidemill.store.tables import captures
-
-_COLUMNS = (
-    captures.c.id,
-    captures.c.run_id,
-    captures.c.page_id,
-    captures.c.source_id,
-    captures.c.url,
-    captures.c.fetched_at,
-    captures.c.status_code,
-    captures.c.media_type,
-    captures.c.content_type,
-    captures.c.body_hash,
-    captures.c.size_bytes,
-    captures.c.attempts,
-    captures.c.priority,
-)
-"""The fields of a capture, in their order."""
 
 PENDING = captures.c.state == literal_column("'pending'")
 CLAIMED = captures.c.state == literal_column("'claimed'")
@@ -42,7 +27,7 @@ CLAIMED = captures.c.state == literal_column("'claimed'")
 FREE = {"token": None, "worker_id": None, "announced_at": None}
 """What a capture is that goes back to those that wait: nobody's, and to be announced anew."""
 
-_FIELDS = tuple(column.name for column in _COLUMNS)
+_FIELDS = tuple(column.name for column in COLUMNS)
 _VALUES = attrgetter(*_FIELDS)
 
 
@@ -60,11 +45,10 @@ async def claim(store: Store, worker_id: str, limit: int, turns: Turns | None = 
     """
     token = new_id()
     async with store.write() as connection:
-        waiting = {priority: await _due(connection, store.now(), priority, limit) for priority in PRIORITIES}
-        captured = (turns or Turns()).deal(waiting, limit)
-        chosen = [each for each in captured if each.attempts == 0] or captured[:1]
-        await _hold(connection, chosen, token, worker_id)
-    return token, chosen
+        waiting = await claiming.due(connection, store.now(), limit)
+        seen = (turns or Turns()).deal(waiting, limit)
+        chosen = [each for each in seen if each.attempts == 0] or seen[:1]
+        return token, await claiming.hold(connection, chosen, token, worker_id)
 
 
 @tried_again
@@ -75,14 +59,11 @@ async def claim_ids(store: Store, worker_id: str, ids: Sequence[str]) -> tuple[s
     """
     token = new_id()
     async with store.write() as connection:
-        # By their key alone: told of states as well, SQLite would look through the index of all that wait.
-        these = select(*_COLUMNS, captures.c.state, captures.c.not_before).where(captures.c.id.in_(ids))
-        now, found = store.now(), await connection.execute(these.with_for_update(skip_locked=True))
-        due = {row.id: Capture(*row[:-2]) for row in found if row.state == "pending" and row.not_before <= now}
-        captured = [due[each] for each in dict.fromkeys(ids) if each in due]
-        chosen = [each for each in captured if each.attempts == 0] or captured[:1]
-        await _hold(connection, chosen, token, worker_id)
-    return token, chosen, due.keys() - {each.id for each in chosen}
+        due = await claiming.among(connection, ids, store.now())
+        found = [each for each in dict.fromkeys(ids) if each in due]
+        chosen = [each for each in found if due[each].attempts == 0] or found[:1]
+        claimed = await claiming.hold(connection, [due[each] for each in chosen], token, worker_id)
+    return token, claimed, due.keys() - set(chosen)
 
 
 @tried_again
@@ -93,20 +74,6 @@ async def release(store: Store, token: str, capture_ids: Sequence[str]) -> list[
         held = await hold(connection, ours)
         await connection.execute(update(captures).where(captures.c.id.in_(held)).values(state="pending", **FREE))
     return held
-
-
-async def _due(connection: AsyncConnection, now: datetime, priority: str, limit: int) -> list[Capture]:
-    due = and_(PENDING, captures.c.priority == priority, captures.c.not_before <= now)
-    order = (captures.c.not_before, captures.c.id)
-    statement = select(*_COLUMNS).where(due).order_by(*order).limit(limit).with_for_update(skip_locked=True)
-    return [Capture(*row) for row in await connection.execute(statement)]
-
-
-async def _hold(connection: AsyncConnection, chosen: Sequence[Capture], token: str, worker_id: str) -> None:
-    if chosen:
-        held = {"state": "claimed", "token": token, "worker_id": worker_id}
-        identifiers = [capture.id for capture in chosen]
-        await connection.execute(update(captures).where(captures.c.id.in_(identifiers)).values(held))
 
 
 async def hold(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
@@ -121,14 +88,14 @@ async def of_source(store: Store, source_id: str | None) -> AsyncGenerator[tuple
     Captures of older versions have three of these at most.
     """
     kept = (captures.c.etag, captures.c.last_modified, captures.c.headers)
-    statement = select(*_COLUMNS, *kept).order_by(captures.c.id)
+    statement = select(*COLUMNS, *kept).order_by(captures.c.id)
     if source_id is not None:
         statement = statement.where(captures.c.source_id == source_id)
-    async with store.read() as connection:
+    async with store.read(at_leisure=True) as connection:
         result = await connection.stream(statement)
         async for rows in result.mappings().partitions(200):
             for row in rows:
-                yield Capture(**{column.name: row[column.name] for column in _COLUMNS}), _headers(row)
+                yield Capture(**{column.name: row[column.name] for column in COLUMNS}), _headers(row)
 
 
 def _headers(row: RowMapping) -> tuple[tuple[str, str], ...]:
@@ -143,7 +110,7 @@ def _headers(row: RowMapping) -> tuple[tuple[str, str], ...]:
 async def get(store: Store, capture_id: str) -> Capture:
     """The capture of that identifier. Raises `NotFound`."""
     async with store.read() as connection:
-        row = (await connection.execute(select(*_COLUMNS).where(captures.c.id == capture_id))).mappings().one_or_none()
+        row = (await connection.execute(select(*COLUMNS).where(captures.c.id == capture_id))).mappings().one_or_none()
     if row is None:
         raise NotFound(f"no capture {capture_id!r}", reason="no_such_capture")
     return Capture(**row)

@@ -16,7 +16,7 @@ from tidemill.models.capture import Capture
 from tidemill.models.failure import Failure
 from tidemill.models.ids import new_id
 from tidemill.models.outcome import Outcome, VisitState
-from tidemill.store import deadletters
+from tidemill.store import claiming, deadletters
 from tidemill.store.captures import FREE
 from tidemill.store.due import due_of
 from tidemill.store.many import execute_many
@@ -94,8 +94,7 @@ async def close(connection: AsyncConnection, planned: Sequence[PagePlan], now: d
     if planned:
         await execute_many(connection, _CLOSE_VISIT, visit_rows)
         await execute_many(connection, _SETTLE_PAGE, page_rows)
-    done = {"state": "processed", "processed_at": now, "token": None, "worker_id": None}
-    await connection.execute(update(captures).where(captures.c.id.in_(identifiers)).values(done))
+    await claiming.done(connection, identifiers, now)
     await deadletters.resolve(connection, identifiers, now)
     return counted
 

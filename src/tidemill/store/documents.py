@@ -35,7 +35,7 @@ async def current(store: Store, source: str | None = None) -> AsyncGenerator[Doc
     if source is not None:
         statement = statement.where(sources.c.name == source)
     statement = statement.order_by(documents.c.url, documents.c.item_key, documents.c.id)
-    async with store.read() as connection:
+    async with store.read(at_leisure=True) as connection:
         result = await connection.stream(statement)
         async for rows in result.mappings().partitions(200):
             for row in rows:

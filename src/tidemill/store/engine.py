@@ -6,8 +6,9 @@ In: the database URL. Out: a `Store`, through which every room reads and writes.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tidemill.errors import Invalid, TidemillError
+from tidemill.errors import Invalid, NoSpace, TidemillError
 from tidemill.settings import DatabaseSettings
 from tidemill.settings.masking import mask_urls
 from tidemill.store.dialect import insert
@@ -28,6 +29,7 @@ from tidemill.store.sqlite import SqliteFile, open_sqlite
 __all__ = ["Store", "check_capacity", "insert", "open_store"]
 
 SERVERS = ("postgresql", "postgres")
+_FAREWELL_S = 3.0
 
 
 class Database(Protocol):
@@ -46,6 +48,12 @@ class Database(Protocol):
     async def begin(self, connection: AsyncConnection, locks: tuple[Lock, ...]) -> None:
         """What a transaction does first."""
 
+    async def take_time(self, connection: AsyncConnection) -> None:
+        """Let a reading transaction last, however slowly its rows are taken."""
+
+    async def try_room(self, connection: AsyncConnection) -> None:
+        """Raises `NoSpace` while its disk has no room for a few megabytes; leaves nothing behind."""
+
     def explain(self, error: Exception, *, writing: bool) -> TidemillError | None:
         """The error of this house for one of the driver's; `None` if it is none of the driver's."""
 
@@ -62,6 +70,8 @@ class Store:
     writer: AsyncEngine
     reader: AsyncEngine
     lock_folder: Path
+    was_full: bool = False
+    """Whether something failed for want of room, and `check` has not found any since."""
 
     @property
     def name(self) -> str:
@@ -81,27 +91,43 @@ class Store:
 
         Where several may write at once, it has what `locks` stand for to itself.
         """
-        with _Explained(self.database, writing=True):
+        with _Explained(self, writing=True):
             async with self.database.turn(), self.writer.begin() as connection:
                 await self.database.begin(connection, locks)
                 yield connection
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One consistent view of the database that cannot write."""
-        with _Explained(self.database, writing=False):
+    async def read(self, *, at_leisure: bool = False) -> AsyncIterator[AsyncConnection]:
+        """One consistent view of the database that cannot write; `at_leisure` if its rows are taken one by one."""
+        with _Explained(self, writing=False):
             async with self.reader.begin() as connection:
                 await self.database.begin(connection, ())
+                if at_leisure:
+                    await self.database.take_time(connection)
                 yield connection
+
+    async def check(self) -> None:
+        """Whether the database answers, and has room again if it had none. Raises `Transient`, `NoSpace` …
+
+        A write that succeeds proves nothing: one row may still find a place where a thousand do not.
+        """
+        was_full = self.was_full
+        async with self.read() as connection:
+            if was_full:
+                await self.database.try_room(connection)
+        if was_full:
+            self.was_full = False
 
     def now(self) -> datetime:
         """The database's time."""
         return self.database.now()
 
     async def close(self) -> None:
-        """Give every connection back."""
-        await self.reader.dispose()
-        await self.writer.dispose()
+        """Give every connection back. One whose server has fallen silent is left to the end of the process."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                await self.reader.dispose()
+                await self.writer.dispose()
 
 
 def open_store(url: str, settings: DatabaseSettings, data_dir: Path | None = None) -> Store:
@@ -150,8 +176,8 @@ def _unsupported(url: str) -> Invalid:
 class _Explained:
     """Turns what the driver raises into an error that names the database and the way out."""
 
-    def __init__(self, database: Database, *, writing: bool) -> None:
-        self._database = database
+    def __init__(self, store: Store, *, writing: bool) -> None:
+        self._store = store
         self._writing = writing
 
     def __enter__(self) -> None:
@@ -159,6 +185,8 @@ class _Explained:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception) and not isinstance(error, TidemillError):
-            explained = self._database.explain(error, writing=self._writing)
+            explained = self._store.database.explain(error, writing=self._writing)
+            if isinstance(explained, NoSpace):
+                self._store.was_full = True
             if explained is not None:
                 raise explained from error

@@ -29,6 +29,7 @@ from tidemill.store.engine import Store
 from tidemill.store.hosts import Settled
 from tidemill.store.many import execute_many
 from tidemill.store.tables import captures, documents, pages, runs, visits
+from tidemill.telemetry.steps import reached
 
 _GONE_AFTER_RUNS = 2
 _MOST_FOUND = 500
@@ -119,6 +120,7 @@ async def record(store: Store, entry: Entry, batch: Sequence[Fetched], policy: H
             await _drop_gone(connection, entry.run_id, entry.source_id, closed, now)
         saved = await admission.enter(connection, entry, _unique_found(batch), now)
         await connection.execute(update(runs).where(runs.c.id == entry.run_id).values(_totals(batch, saved)))
+        reached("crawl.before_commit")
         return Recorded(len(batch), settled)
 
 
@@ -136,6 +138,7 @@ async def _entered_ahead(store: Store, entry: Entry, fetched: Fetched) -> Fetche
             saved = await admission.enter(connection, entry, piece, store.now())
             of_run = runs.c.id == entry.run_id
             await connection.execute(update(runs).where(of_run).values(_savings(saved)))
+        reached("crawl.entered_ahead")
     return replace(fetched, found=())
 
 
@@ -184,7 +187,7 @@ async def entries(
         statement = statement.where(pages.c.url > after)
     if limit is not None:
         statement = statement.limit(limit)
-    async with store.read() as connection:
+    async with store.read(at_leisure=True) as connection:
         result = await connection.stream(statement)
         async for rows in result.mappings().partitions(500):
             given = await _documents_of(connection, [row["page_id"] for row in rows])

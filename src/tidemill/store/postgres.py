@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import URL, text
+from sqlalchemy import URL, event, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from tidemill.errors import Invalid, TidemillError
@@ -22,11 +23,16 @@ from tidemill.store import locks as locking
 from tidemill.store.clock import ServerClock
 from tidemill.store.locks import Lock
 from tidemill.store.postgres_errors import explain
+from tidemill.store.postgres_pool import TimedPool, try_idle_ones
 
 _LIBPQ_TLS = {"sslmode": "ssl_mode", "sslrootcert": "ssl_ca", "sslcert": "ssl_cert", "sslkey": "ssl_key"}
 _STATEMENTS = 500
 _GRACE_S = 5.0
 _OLDEST = 150000
+_SORT = text(
+    "SELECT count(*) FROM (SELECT repeat('x', 1000) || n AS words FROM generate_series(1, 4000) AS n"
+    " ORDER BY words OFFSET 0) AS sorted"
+)
 
 
 @dataclass(slots=True)
@@ -50,6 +56,15 @@ class PostgresServer:
         if self.clock.is_stale:
             await self.clock.ask(connection)
 
+    async def take_time(self, connection: AsyncConnection) -> None:
+        """This transaction only reads, and whoever wants its rows may be slow."""
+        await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+
+    async def try_room(self, connection: AsyncConnection) -> None:
+        """Raises `NoSpace` while its disk has no room for the temporary file that sorting a few megabytes takes."""
+        await connection.execute(text("SET LOCAL work_mem = '64kB'"))
+        await connection.execute(_SORT)
+
     def explain(self, error: Exception, *, writing: bool) -> TidemillError | None:
         """The error of this house for one of the driver's; `None` if it is none of the driver's."""
         return explain(error, self.name, writing=writing)
@@ -64,18 +79,27 @@ def open_postgres(url: URL, settings: DatabaseSettings) -> tuple[PostgresServer,
             "PostgreSQL needs its driver: pip install 'tidemill[postgres]'", reason="database_driver"
         ) from error
     address = _address(url)
-    writer = create_async_engine(
+    pool = create_async_engine(
         address,
         connect_args=_connect_arguments(settings, _tls(url, settings)),
         pool_size=settings.pool_size,
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout_s,
         pool_recycle=settings.pool_recycle_s,
-        pool_pre_ping=settings.pre_ping,
         pool_use_lifo=True,
+        poolclass=TimedPool,
     )
-    reader = writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return PostgresServer(_shown(address)), writer, reader
+    event.listen(pool.sync_engine, "handle_error", _drop_silent)
+    if settings.pre_ping:
+        try_idle_ones(pool)
+    reader = pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return PostgresServer(_shown(address)), pool, reader
+
+
+def _drop_silent(context: ExceptionContext) -> None:
+    """Who did not answer a statement in time will not answer a ROLLBACK either: the connection is given up."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
 
 
 async def check_capacity(connection: AsyncConnection, settings: DatabaseSettings) -> None:
@@ -132,6 +156,8 @@ def _connect_arguments(settings: DatabaseSettings, tls: ssl.SSLContext | str | b
             "application_name": settings.application_name,
             "statement_timeout": _milliseconds(settings.statement_timeout_s),
             "lock_timeout": _milliseconds(settings.lock_timeout_s),
+            # Who falls asleep in the midst of a transaction has locks that everybody else waits for.
+            "idle_in_transaction_session_timeout": _milliseconds(settings.statement_timeout_s),
             "timezone": "UTC",
             "jit": "off",  # statements are small: to compile one takes longer than to run it
             "tcp_keepalives_idle": "30",  # the locks of a machine that vanished are let go within a minute

@@ -12,7 +12,7 @@ from traceback import walk_tb
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from tidemill.errors import Permanent, TidemillError, Transient
+from tidemill.errors import NoSpace, Permanent, TidemillError, Transient
 from tidemill.store.again import CONFLICT
 
 _REFUSES_TLS = "rejected SSL upgrade"  # asyncpg has no class for it
@@ -26,6 +26,7 @@ _TRANSIENT = {
     ),
     "55P03": ("database_locked", "another transaction did not let go within database.lock_timeout_s; try again"),
     "57014": ("database_timeout", "the statement was broken off: it took longer than database.statement_timeout_s"),
+    "25P03": (_GONE, "it ended a transaction that had fallen asleep with its locks; it is begun anew"),
     "57P01": (_GONE, "it is shutting down; wait until it is back"),
     "57P02": (_GONE, "it has crashed and recovers; wait until it is back"),
     "57P03": (_GONE, "it is starting or recovering; wait until it is back"),
@@ -41,9 +42,9 @@ _PERMANENT = {
         "the user lacks the right; let the owner of the tables run `tidemill db upgrade`, and see"
         " config/postgres/roles.sql",
     ),
-    "53100": ("disk_full", "its disk is full; nothing stored is lost: free some space and run the command again"),
 }
 _GONE_CLASSES = ("08",)
+_FULL = "53100"
 
 
 def explain(error: Exception, name: str, *, writing: bool) -> TidemillError | None:
@@ -75,6 +76,11 @@ def _of_code(code: str, said: str, name: str, writing: bool, *, lost: bool) -> T
     if code in _TRANSIENT and (writing or code != "25006"):
         reason, way_out = _TRANSIENT[code]
         return Transient(f"the database {name} ({said}): {way_out}", reason=reason)
+    if code == _FULL:
+        return NoSpace(
+            f"the database {name} ({said}): its disk is full; nothing stored is lost: free some space, and what waits"
+            " goes on by itself; a command that ended is to be given again"
+        )
     if code in _PERMANENT:
         reason, way_out = _PERMANENT[code]
         return Permanent(f"the database {name} ({said}): {way_out}", reason=reason)

@@ -23,6 +23,7 @@ from tidemill.store.engine import Store
 from tidemill.store.judge import Member
 from tidemill.store.plans import PagePlan, Plan
 from tidemill.store.tables import captures
+from tidemill.telemetry.steps import reached
 
 
 @tried_again
@@ -52,6 +53,7 @@ async def store_batch(
             counted.update(await closing.close(connection, planned, now))
         counted.update(await closing.put_back(connection, failed, now, max_attempts, retry_delay_s))
         await runs.complete(connection, sorted({capture.run_id for capture, _ in batch}), now)
+        reached("process.before_commit")
         return dict(counted)
 
 

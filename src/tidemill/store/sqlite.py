@@ -21,13 +21,16 @@ from sqlalchemy import URL, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from tidemill.errors import Permanent, TidemillError, Transient
+from tidemill.errors import NoSpace, Permanent, TidemillError, Transient
 from tidemill.settings import DatabaseSettings
 from tidemill.store.driver import sqlite_driver
 from tidemill.store.locks import Lock
 
 _OF_WRITER = ("journal_mode=WAL", "wal_autocheckpoint=4000", "cache_size=-32768")
 """Keys go all over large indexes: what stays in memory and in the log is written less often (a third less to do)."""
+
+ROOM_BYTES = 4_000_000
+"""What a disk must have free to count as not full."""
 
 
 @dataclass(slots=True)
@@ -52,6 +55,15 @@ class SqliteFile:
 
     async def begin(self, connection: AsyncConnection, locks: tuple[Lock, ...]) -> None:
         """Nothing is to be locked: the writer is alone."""
+
+    async def take_time(self, connection: AsyncConnection) -> None:
+        """Readers hold up nobody."""
+
+    async def try_room(self, connection: AsyncConnection) -> None:
+        """Raises `NoSpace` while its disk has no room for a few megabytes."""
+        free = shutil.disk_usage(self.path.parent).free
+        if free < ROOM_BYTES:
+            raise NoSpace(f"the disk of {self.path} is full ({free} bytes free); free some space")
 
     def explain(self, error: Exception, *, writing: bool) -> TidemillError | None:
         """The error of this house for one of the driver's; `None` if it is none of the driver's."""
@@ -114,10 +126,9 @@ def explain(error: Exception, path: Path) -> TidemillError:
         )
     if "full" in text or "disk I/O error" in text:
         free = shutil.disk_usage(path.parent).free if path.parent.exists() else 0
-        return Permanent(
+        return NoSpace(
             f"the disk of {path} is full or broken ({text}; {free} bytes free); nothing stored is lost:"
-            " free some space and run the command again",
-            reason="disk_full",
+            " free some space and run the command again"
         )
     if "malformed" in text or "not a database" in text:
         return Permanent(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, Uuid
@@ -64,13 +66,30 @@ class _ServerId(TypeDecorator[str]):
         return value if value is None or _UUID.fullmatch(value) else _NOBODY
 
 
+class _FileId(Uuid[str]):
+    """An identifier in SQLite: 32 digits, read without making a `UUID` of each, which takes five times as long."""
+
+    def __init__(self, *, as_uuid: Literal[False] = False, native_uuid: bool = True) -> None:
+        super().__init__(as_uuid=as_uuid, native_uuid=native_uuid)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], str | None]:
+        """Gives it the canonical form."""
+        return _dashed
+
+
+def _dashed(value: str | None) -> str | None:
+    if value is None:
+        return None
+    return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
+
+
 def String(length: int) -> sa.String:  # noqa: N802 - stands where SQLAlchemy's type stood
     """Short text. PostgreSQL has no use for the length, and SQLite does not enforce it."""
     return sa.String(length).with_variant(_ServerText(), "postgresql")
 
 
 Text = sa.Text().with_variant(_ServerText(), "postgresql")
-Id = Uuid(as_uuid=False).with_variant(_ServerId(), "postgresql")
+Id = Uuid(as_uuid=False).with_variant(_ServerId(), "postgresql").with_variant(_FileId(), "sqlite")
 # Not JSONB: that would change the order of keys and the spelling of numbers, and nothing looks inside with SQL.
 Jsonb = JSON(none_as_null=True).with_variant(postgresql.JSON(none_as_null=True), "postgresql")
 Serial = BigInteger().with_variant(Integer, "sqlite")

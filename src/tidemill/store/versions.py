@@ -77,7 +77,7 @@ def values_held(row: RowMapping) -> Values:
 async def of_document(store: Store, document_id: str) -> AsyncGenerator[Version]:
     """Every version of a document, the oldest first; none if there is no such document."""
     old = select(document_versions).where(document_versions.c.document_id == document_id)
-    async with store.read() as connection:
+    async with store.read(at_leisure=True) as connection:
         stream = await connection.stream(old.order_by(document_versions.c.version))
         async for row in stream.mappings():
             yield _old(row)

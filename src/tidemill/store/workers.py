@@ -11,6 +11,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from tidemill.store import hosts, locks
 from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
 from tidemill.store.tables import captures, runs, visits, workers
+from tidemill.telemetry.steps import reached
 
 # States are written as the partial indexes have them: SQLite would not see that a bound value fits.
 _IS_LEASED = visits.c.state == literal_column(f"'{VisitState.LEASED.value}'")
@@ -48,11 +50,11 @@ async def register(store: Store, role: str) -> Worker:
     folder = store.lock_folder
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{worker_id}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    descriptor = _locked(path)
     worker = Worker(id=worker_id, role=role, lock_path=path, lock_fd=descriptor)
     async with store.write() as connection:
         await _enter(connection, worker, store.now())
+    reached("worker.registered")
     return worker
 
 
@@ -76,6 +78,7 @@ async def _resign(store: Store, worker_id: str) -> None:
 async def leave(store: Store, worker: Worker) -> None:
     """Give back everything this worker still holds, and take it off the list. May be tried again if that fails."""
     await _resign(store, worker.id)
+    reached("worker.resigned")
     worker.lock_path.unlink(missing_ok=True)
     os.close(worker.lock_fd)
 
@@ -91,6 +94,7 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
     async with store.read() as connection:
         rows = (await connection.execute(select(workers.c.id, workers.c.heartbeat_at))).all()
         unlisted = [row[0] for row in await connection.execute(_unlisted())]
+    _tidy(store.lock_folder, {row.id for row in rows})
     oldest = store.now() - timedelta(seconds=lease_s)
     others = [row for row in rows if own is None or row.id != own.id]
     dead = [row.id for row in others if row.heartbeat_at < oldest or _abandoned(store.lock_folder / f"{row.id}.lock")]
@@ -101,6 +105,7 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
     async with store.write() as connection:
         await _bury(connection, [*dead, *unlisted], store.now(), lost=1)
         await connection.execute(update(runs).where(_running_alone([])).values(state=RunState.INTERRUPTED.value))
+    reached("worker.buried")
     for worker_id in dead:
         (store.lock_folder / f"{worker_id}.lock").unlink(missing_ok=True)
     return len(dead)
@@ -114,6 +119,24 @@ async def _enter(connection: AsyncConnection, worker: Worker, now: datetime) -> 
 def _running_alone(dead: Sequence[str]) -> ColumnElement[bool]:
     alive = select(workers.c.id).where(workers.c.id == runs.c.worker_id, workers.c.id.not_in(dead)).exists()
     return and_(runs.c.state == RunState.RUNNING.value, ~alive)
+
+
+def _locked(path: Path) -> int:
+    """Make a file and lock it; once more if another process took it for litter before it was locked."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return descriptor
+        os.close(descriptor)
+
+
+def _tidy(folder: Path, listed: set[str]) -> None:
+    """Remove what is left of processes that died before they were listed, or after they no longer were."""
+    for path in folder.glob("*.lock"):
+        if path.stem not in listed and _abandoned(path):
+            path.unlink(missing_ok=True)
 
 
 def _abandoned(path: Path) -> bool:

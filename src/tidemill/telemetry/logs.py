@@ -17,19 +17,23 @@ from types import MappingProxyType
 from typing import Any, TextIO, cast
 
 import orjson
-import structlog
-from structlog.processors import CallsiteParameter, CallsiteParameterAdder
-from structlog.stdlib import BoundLogger
-from structlog.typing import EventDict, Processor
 
 from tidemill import __version__
+from tidemill.imports import without
 from tidemill.settings.tree import LoggingSettings
 from tidemill.telemetry.redact import redact
+
+with without({"rich.traceback"}):  # what is not used here (tracebacks are plain), and colours all of pygments
+    import structlog
+    from structlog.processors import CallsiteParameter, CallsiteParameterAdder
+    from structlog.stdlib import BoundLogger
+    from structlog.typing import EventDict, Processor
 
 _FOREIGN_LEVELS: Mapping[str, int] = MappingProxyType(
     {
         "_granian": logging.INFO,
         "aiohttp": logging.WARNING,
+        "aiormq": logging.CRITICAL,  # a lost connection, with its trace and for each of its channels
         "aiosqlite": logging.WARNING,
         "alembic": logging.WARNING,
         "asyncio": logging.WARNING,
@@ -37,6 +41,7 @@ _FOREIGN_LEVELS: Mapping[str, int] = MappingProxyType(
         "fastapi": logging.INFO,
         "granian.access": logging.WARNING,
         "sqlalchemy": logging.WARNING,
+        "sqlalchemy.pool": logging.CRITICAL,  # that a connection to a dead server could not be closed properly
         "urllib3": logging.WARNING,
     }
 )

@@ -36,6 +36,7 @@ class Metrics:
         self.registry: CollectorRegistry = _Registry(auto_describe=True)
         ProcessCollector(registry=self.registry)
         self._refreshes: list[tuple[str, Refresh]] = []
+        self._reads_told: dict[str, int] = {}
         self._gauge("build_info", "The running version", "version").labels(__version__).set(1)
         self._make_crawl()
         self._make_process()
@@ -131,6 +132,13 @@ class Metrics:
         """The hosts that are not asked as usual: `slowed`, or `open` (left alone because they fail)."""
         _replace(self._store_hosts, counts)
 
+    def set_replicas(self, lags_s: Mapping[str, float], reads: Mapping[str, int]) -> None:
+        """How far each standby is behind (infinite: it cannot be used), and who has answered the API's reads."""
+        _replace(self._replica_lag, lags_s)
+        for server, number in reads.items():
+            self._replica_reads.labels(server).inc(number - self._reads_told.get(server, 0))
+        self._reads_told = dict(reads)
+
     def add_refresh(self, name: str, refresh: Refresh) -> None:
         """Has `refresh` set gauges before every scrape; `name` stands for it when it fails."""
         self._refreshes.append((name, refresh))
@@ -187,6 +195,12 @@ class Metrics:
         self._store_documents = self._gauge("store_documents", "Documents in the store", "state")
         self._store_visits = self._gauge("store_visits", "Visits of unfinished runs", "outcome")
         self._store_hosts = self._gauge("store_hosts", "Hosts slowed down, or left alone because they fail", "state")
+        self._replica_lag = self._gauge(
+            "replica_lag_seconds", "How far a standby of the database is behind at most; +Inf: it is left out", "server"
+        )
+        self._replica_reads = self._counter(
+            "replica_reads", "Reads of documents with standbys, by who answered: `primary` or `replica`", "server"
+        )
         self._refresh_errors = self._counter(
             "refresh_errors", "Metrics that could not be read from the store", "source"
         )

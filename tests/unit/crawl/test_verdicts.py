@@ -30,8 +30,12 @@ from tidemill.crawl.verdicts import (
 )
 from tidemill.crawl.verdicts.evidence import OUTCOMES, Evidence, can_reach, weigh
 from tidemill.crawl.verdicts.judge import suspicion
+from tidemill.crawl.verdicts.missing_words import EMPTY, NOT_FOUND, NOT_FOUND_CODE
+from tidemill.crawl.verdicts.names import ANY_SAID, NAMES, SAID
+from tidemill.crawl.verdicts.protection_words import PARTS
 from tidemill.crawl.verdicts.reading import read_page
-from tidemill.crawl.verdicts.text import Words, any_stem, finder, segments
+from tidemill.crawl.verdicts.text import Stems, Words, any_stem, finder, segments
+from tidemill.crawl.verdicts.wall_words import CONSENT_PART, LOGIN_PART, MAINTENANCE_PART
 from tidemill.markup.parse import parse_html
 from tidemill.models.outcome import Outcome
 
@@ -157,6 +161,26 @@ def test_a_confidence_that_is_rounded_up_to_the_threshold_counts_as_within_reach
 @pytest.mark.parametrize("words", ALL_WORDS.values(), ids=ALL_WORDS)
 def test_nothing_is_said_without_one_of_its_stems(words: Words) -> None:
     assert not _can_avoid(words.source, words.stems)
+
+
+@pytest.mark.parametrize("words", ALL_WORDS.values(), ids=ALL_WORDS)
+def test_one_look_for_several_kinds_of_words_misses_none(words: Words) -> None:
+    every = Stems(Words("elsewhere", stems="elsewhere"), words)
+    assert all(every.may_be_in(f"is {stem} here") for stem in ("elsewhere", *words.stems))
+    assert not every.may_be_in("\0")
+
+
+def test_all_names_and_sayings_are_looked_for_at_once() -> None:
+    kinds = [words for _, words in PARTS] + [
+        NOT_FOUND,
+        NOT_FOUND_CODE,
+        EMPTY,
+        LOGIN_PART,
+        CONSENT_PART,
+        MAINTENANCE_PART,
+    ]
+    assert all(NAMES.may_be_in(stem) for words in kinds for stem in words.stems)
+    assert all(ANY_SAID.may_be_in(stem) for _, words in SAID for stem in words.stems)
 
 
 def test_a_missing_stem_is_noticed() -> None:

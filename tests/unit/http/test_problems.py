@@ -12,6 +12,7 @@ from tidemill.errors import (
     Conflict,
     Forbidden,
     Invalid,
+    NoSpace,
     NotFound,
     Permanent,
     Skipped,
@@ -32,7 +33,8 @@ SECRET = "password=hunter2 in /srv/data/tidemill.db"  # pragma: allowlist secret
         (Invalid("wrong"), 422, "invalid"),
         (CallerError("odd"), 400, "bad_request"),
         (Transient(SECRET, reason="database_locked"), 503, "database_locked"),
-        (Permanent(SECRET, reason="disk_full"), 500, "disk_full"),
+        (Permanent(SECRET, reason="archive_corrupt"), 500, "archive_corrupt"),
+        (NoSpace(SECRET), 503, "disk_full"),
         (Skipped(SECRET), 500, "skipped"),
         (TidemillError(SECRET), 500, "error"),
         (ValueError(SECRET), 500, "internal"),
@@ -61,6 +63,10 @@ def test_what_callers_did_wrong_is_told_in_full() -> None:
 @pytest.mark.parametrize(("asked", "told"), [(None, "5"), (0.2, "1"), (61.5, "62")])
 def test_transient_says_when_to_come_back(asked: float | None, told: str) -> None:
     assert dict(problem_of(Transient("x", retry_after_s=asked)).headers)["Retry-After"] == told
+
+
+def test_a_full_disk_is_a_matter_of_time() -> None:
+    assert dict(problem_of(NoSpace("x")).headers)["Retry-After"] == "30"
 
 
 def test_405_keeps_its_allow_header() -> None:

@@ -33,6 +33,23 @@ def test_sentinels_name_the_master() -> None:
     assert pool.connection_kwargs["password"] == "pw"  # pragma: allowlist secret
 
 
+def test_sentinels_are_asked_by_their_own_name_and_with_tls() -> None:
+    own = "&sentinel_username=guard&sentinel_password=gate&ssl_ca_certs=/ca"  # pragma: allowlist secret
+    pool = client_of(SENTINELS.replace("redis:", "rediss:") + own).connection_pool
+    asked = [each.connection_pool for each in pool.sentinel_manager.sentinels]
+    assert all(each.connection_class is SSLConnection for each in asked)
+    given = asked[0].connection_kwargs
+    assert (given["username"], given["password"], given["ssl_ca_certs"]) == ("guard", "gate", "/ca")
+    assert pool.connection_kwargs["username"] == "me"
+    assert "sentinel_password" not in pool.connection_kwargs
+
+
+def test_sentinels_without_tls_before_a_master_with_it() -> None:
+    pool = client_of(SENTINELS.replace("redis:", "rediss:") + "&sentinel_tls=no").connection_pool
+    asked = [each.connection_pool for each in pool.sentinel_manager.sentinels]
+    assert not any(each.connection_class is SSLConnection for each in asked)
+
+
 @pytest.mark.parametrize("url", ["redis://host:nine/0", "redis://one:x,two/0?sentinel_master=m"], ids=["port", "guard"])
 def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(Invalid) as told:

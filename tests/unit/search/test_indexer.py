@@ -211,3 +211,24 @@ async def test_trouble_is_said_tried_again_and_told_to_who_waits(
             engine.broken = False
             await until(lambda: "a" in engine.documents)
     assert {(entry["action"], entry["reason"]) for entry in logs} == {("index.retry", "disk_full")}
+
+
+async def test_a_store_that_goes_away_while_it_waits_for_a_full_batch_ends_nothing(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    """It is asked how much there is to do whenever somebody says that there is something."""
+    indexer = Indexer(changes, engine, FAST, Metrics())
+    stop = asyncio.Event()
+    running = asyncio.create_task(indexer.run(stop))
+    await until(lambda: engine.held)
+    head, changes.head = changes.head, _away  # type: ignore[method-assign]
+    indexer.notify()
+    await asyncio.sleep(0.02)
+    assert not running.done(), running.exception()
+    changes.head = head  # type: ignore[method-assign]
+    stop.set()
+    await running
+
+
+async def _away() -> int:
+    raise Transient("no such server", reason="database_unavailable")

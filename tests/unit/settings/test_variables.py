@@ -19,6 +19,7 @@ EXAMPLES = {
     "auth.secret": "s" * 32,
     "crawl.user_agent": "harvester/2.0",
     "database.url": "sqlite:////srv/x.db",
+    "database.replica_urls": "postgresql://standby/x",
     "logging.level": "ERROR",
     "queue.url": "database:",
 }
@@ -41,10 +42,33 @@ def test_alias_means_its_setting_outside_of_local(alias: str, tmp_path: Path) ->
     text = EXAMPLES.get(name, "7" if "timeout" not in name else "33")
     if name == "api.max_request_bytes":
         text = "2048"
-    found = load(environ={"TIDEMILL_PROFILE": "docker", alias.lower(): text}, directory=tmp_path)
+    others = {"database.url": "postgresql://primary/x"} if name == "database.replica_urls" else {}
+    found = load(others, environ={"TIDEMILL_PROFILE": "docker", alias.lower(): text}, directory=tmp_path)
     assert found.origins[name].origin == f"environment variable {alias.lower()}"
-    assert value_of(found.settings, name) == value_of(load_settings({name: text}, environ={}, directory=tmp_path), name)
+    as_setting = load_settings({**others, name: text}, environ={}, directory=tmp_path)
+    assert value_of(found.settings, name) == value_of(as_setting, name)
     assert found.ignored == ()
+
+
+def test_standbys_by_their_alias(tmp_path: Path) -> None:
+    urls = {"DATABASE_URL": "postgresql://db/x", "DATABASE_REPLICA_URLS": "postgresql://r1/x,postgresql://r2/x"}
+    found = load(environ={"TIDEMILL_PROFILE": "docker", **urls}, directory=tmp_path)
+    assert found.settings.database.replica_urls == ("postgresql://r1/x", "postgresql://r2/x")
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"TIDEMILL_DATABASE__URL": "sqlite:////x.db"}, "only PostgreSQL has standbys"),
+        ({"TIDEMILL_DATABASE__URL": "postgresql://h/x", "TIDEMILL_DATABASE__REPLICA_URLS": "sqlite:////y"}, "no Post"),
+        ({"TIDEMILL_DATABASE__URL": "postgresql://localhost/x", "TIDEMILL_PROFILE": "production"}, "wants TLS"),
+    ],
+    ids=["sqlite", "mixed", "open"],
+)
+def test_standbys_that_cannot_be(tmp_path: Path, environ: dict[str, str], told: str) -> None:
+    given = {"TIDEMILL_DATABASE__REPLICA_URLS": "postgresql://far.example/x", **environ}
+    with pytest.raises(Invalid, match=told):
+        load(environ=given, directory=tmp_path)
 
 
 def test_local_ignores_aliases_and_says_so(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from tidemill.api.openapi import problems
+from tidemill.api.reading import read
 from tidemill.api.respond import answer
 from tidemill.api.schemas.document import (
     DocumentAnswer,
@@ -29,18 +30,18 @@ def routes(app: App) -> APIRouter:
     router = APIRouter(prefix="/api/v1/documents", tags=["documents"])
 
     @router.get("/{document_id}", response_model=DocumentAnswer, responses=problems(404))
-    async def get_document(document_id: str) -> Response:
+    async def get_document(request: Request, document_id: str) -> Response:
         """One document with its text, its fields, where they come from, and how the store judged it."""
-        return answer(document_body(await documents.get(app.store, document_id)))
+        return answer(document_body(await read(app, request, lambda store: documents.get(store, document_id))))
 
     @router.get("/{document_id}/versions", response_model=DocumentVersionList, responses=problems(404))
-    async def list_document_versions(document_id: str) -> Response:
+    async def list_document_versions(request: Request, document_id: str) -> Response:
         """Every version of a document and what changed with it, the newest first."""
-        return answer(version_list(await history(app.store, document_id)))
+        return answer(version_list(await read(app, request, lambda store: history(store, document_id))))
 
     @router.get("/{document_id}/versions/{number}", response_model=FullDocumentVersion, responses=problems(404, 422))
-    async def get_document_version(document_id: str, number: Number) -> Response:
+    async def get_document_version(request: Request, document_id: str, number: Number) -> Response:
         """A document as it was in one version."""
-        return answer(version_body(await versions.get(app.store, document_id, number)))
+        return answer(version_body(await read(app, request, lambda store: versions.get(store, document_id, number))))
 
     return router

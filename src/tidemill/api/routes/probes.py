@@ -10,7 +10,7 @@ from tidemill.api.openapi import Responses, problems
 from tidemill.api.respond import answer
 from tidemill.api.schemas.service import HealthAnswer, brief_body, full_body
 from tidemill.app import App
-from tidemill.telemetry.health import Report
+from tidemill.telemetry.health import Health, Report
 
 _LIVE = ("/livez", "/health/live", "/health/liveness", "/liveness")
 _READY = ("/readyz", "/health/ready", "/health/readiness", "/readiness")
@@ -57,6 +57,15 @@ def routes(app: App) -> APIRouter:
             router.add_api_route(path, endpoint, methods=["GET", "HEAD"], include_in_schema=False)
     router.add_api_route("/metrics", metrics, response_class=Response, responses=problems() | _METRICS)
     return router
+
+
+async def early_answer(health: Health, path: str) -> Response | None:
+    """The answer of a probe while there is nothing yet to be ready with; `None` if `path` is none of them."""
+    if path in _LIVE:
+        return _brief(await health.livez())
+    if path in _READY:
+        return _brief(await health.readyz())
+    return _brief(await health.startupz()) if path in _STARTED else None
 
 
 def _brief(report: Report) -> Response:

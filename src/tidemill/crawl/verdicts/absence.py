@@ -52,10 +52,6 @@ _MOST_SAID = Evidence("", _SAID, "the most that the text can say", is_said=True)
 _LITTLE_CHARS = 400
 
 
-HOLE_NAMES = (NOT_FOUND, NOT_FOUND_CODE, EMPTY)
-"""What such pages are called."""
-
-
 def has_class_of_hole(page: Page) -> bool:
     """Whether the template says that there is nothing."""
     return bool(_MISSING_NAMES.search(page.names) or _EMPTY_NAMES.search(page.names))

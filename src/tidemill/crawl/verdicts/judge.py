@@ -10,24 +10,17 @@ from collections.abc import Mapping
 
 from selectolax.lexbor import LexborHTMLParser
 
-from tidemill.crawl.verdicts.absence import HOLE_NAMES, empty_results, has_class_of_hole, soft_404
+from tidemill.crawl.verdicts.absence import empty_results, has_class_of_hole, soft_404
 from tidemill.crawl.verdicts.evidence import OUTCOMES, THRESHOLD, Evidence, Verdict, described, weigh
+from tidemill.crawl.verdicts.names import NAMES
 from tidemill.crawl.verdicts.page import PLENTY_CHARS, Page
-from tidemill.crawl.verdicts.protection import PROTECTION_NAMES, is_sent_by_protection, protection
+from tidemill.crawl.verdicts.protection import is_sent_by_protection, protection
 from tidemill.crawl.verdicts.reading import read_page
 from tidemill.crawl.verdicts.text import is_regret
-from tidemill.crawl.verdicts.walls import (
-    WALL_NAMES,
-    consent,
-    has_address_of_consent,
-    login,
-    maintenance,
-    paywall,
-)
+from tidemill.crawl.verdicts.walls import consent, has_address_of_consent, login, maintenance, paywall
 
 _OF_200 = (soft_404, empty_results, maintenance, consent)
 _OF_ALL = (login, paywall)
-_NAMES = (*PROTECTION_NAMES, *HOLE_NAMES, *WALL_NAMES)
 _SHORT_CHARS = 800
 _DOUBT_OF_LONG = 0.6
 _DOUBT_OF_UNSAID = 0.3
@@ -59,7 +52,7 @@ def _is_suspected(page: Page) -> bool:
     """
     name = f"{page.title}\n{' '.join(page.headings)}"
     return (
-        any(words.may_be_in(name) for words in _NAMES)
+        NAMES.may_be_in(name)
         or any(is_regret(heading) for heading in page.headings)
         or is_sent_by_protection(page)
         or has_address_of_consent(page)

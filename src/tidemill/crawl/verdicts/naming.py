@@ -20,7 +20,7 @@ def named(page: Page, kind: str, words: Words, *, title: float, heading: float) 
     `title` and `heading` are the weights; a heading that only repeats the title adds little, for films and bands bear
     such names too.
     """
-    if not words.may_be_in(page.called):
+    if not (page.may_bear_name and words.may_be_in(page.called)):
         return
     pattern = words.pattern
     part = next((part for part in page.title_parts if pattern.fullmatch(part)), None)

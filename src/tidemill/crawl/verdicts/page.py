@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from tidemill.crawl.verdicts.names import NAMES
 from tidemill.crawl.verdicts.text import Words, segments
 
 PLENTY_CHARS = 2_500
@@ -76,6 +77,11 @@ class Page:
     def called(self) -> str:
         """Title and headings in one: what the page calls itself."""
         return f"{self.title}\n{self.heading_text}"
+
+    @cached_property
+    def may_bear_name(self) -> bool:
+        """False only if neither title nor headings hold any name of a wall or a hole."""
+        return NAMES.may_be_in(self.called)
 
     @cached_property
     def scanned(self) -> bytes:

@@ -10,16 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tidemill.crawl.verdicts.evidence import Evidence, can_reach
+from tidemill.crawl.verdicts.names import ANY_SAID, SAID
 from tidemill.crawl.verdicts.naming import named
 from tidemill.crawl.verdicts.page import BARE_CHARS, SCANNED_CHARS, Page
-from tidemill.crawl.verdicts.protection_words import (
-    CAPTCHA_SAID,
-    CHALLENGE_SAID,
-    DENIED_SAID,
-    PARTS,
-    RATE_SAID,
-    REGION_SAID,
-)
+from tidemill.crawl.verdicts.protection_words import PARTS
 from tidemill.crawl.verdicts.text import Words, any_stem, finder
 
 _LITTLE_CHARS = 500
@@ -81,23 +75,12 @@ _MARKS: tuple[tuple[str, str, float], ...] = (
 )
 _holds_mark = finder("(?i)" + any_stem(*(mark for mark, _, _ in _MARKS)))
 _WIDGETS = frozenset({"g-recaptcha", "h-captcha", "cf-turnstile", "frc-captcha", "arkoselabs.com/fc/"})
-_SAID = (
-    ("challenge", CHALLENGE_SAID),
-    ("captcha", CAPTCHA_SAID),
-    ("access_denied", DENIED_SAID),
-    ("rate_limited", RATE_SAID),
-    ("region_blocked", REGION_SAID),
-)
 _SAID_ALONE, _SAID_AMONG, _SAID_MAINLY = 0.6, 0.35, 0.3
 _LONGEST_SAID = 100
 _SHARE = 0.2
 _NEAR_CHARS = 300
 _SENSOR = "/_incapsula_resource?swjiylwa"
 _STATUS = {401: "access_denied", 403: "access_denied", 429: "rate_limited", 451: "region_blocked"}
-
-
-PROTECTION_NAMES = tuple(words for _, words in PARTS)
-"""What such pages are called."""
 
 
 def is_sent_by_protection(page: Page) -> bool:
@@ -113,7 +96,7 @@ def protection(page: Page) -> Iterator[Evidence]:
     if not page.is_bare and not names:
         return
     known = [*_from_marks(page), *names]
-    perhaps_said = [(kind, words) for kind, words in _SAID if words.may_be_in(page.spoken)]
+    perhaps_said = [*_perhaps_said(page)]
     if not known and not perhaps_said:
         return
     at_most = [Evidence(kind, _most_said(page), "text") for kind, _ in perhaps_said]
@@ -133,6 +116,11 @@ def _surroundings(page: Page, kind: str) -> Iterator[Evidence]:
         yield Evidence(_STATUS[page.status], 0.4, f"status {page.status}")
     if page.refresh and not page.links:
         yield Evidence(kind, 0.3, "the page reloads itself")
+
+
+def _perhaps_said(page: Page) -> Iterator[tuple[str, Words]]:
+    if ANY_SAID.may_be_in(page.spoken):
+        yield from ((kind, words) for kind, words in SAID if words.may_be_in(page.spoken))
 
 
 def _from_headers(page: Page) -> Iterator[Evidence]:

@@ -73,6 +73,21 @@ class Words:
         return self.pattern.finditer(text) if self.may_be_in(text) else iter(())
 
 
+class Stems:
+    """What several kinds of words have in common: one look for the stems of all of them."""
+
+    def __init__(self, *every: Words) -> None:
+        self._stems = tuple(dict.fromkeys(stem for words in every for stem in words.stems))
+
+    def may_be_in(self, text: str) -> bool:
+        """False only if none of the words may be in folded text."""
+        return self._finds_stem(text)
+
+    @cached_property
+    def _finds_stem(self) -> Callable[[str], bool]:
+        return finder(any_stem(*self._stems))
+
+
 def folded(text: str) -> str:
     """Text in lower case, with single spaces and plain apostrophes, quotes and dashes."""
     if not text.isascii() or "`" in text:

@@ -43,10 +43,6 @@ _FEW_LINKS = 40
 _CONSENT_SHARE = 0.04
 
 
-WALL_NAMES = (LOGIN_PART, CONSENT_PART, MAINTENANCE_PART)
-"""What such pages are called."""
-
-
 def has_address_of_consent(page: Page) -> bool:
     """Whether the page lies where pages lie that ask for consent."""
     return _CONSENT_URL.search(page.url.lower()) is not None

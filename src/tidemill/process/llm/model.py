@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -132,18 +131,6 @@ class LanguageModel:
             self._breaker.failed(at_once=fault.reason == "unauthorized")
         else:
             self._breaker.succeeded()
-
-
-@asynccontextmanager
-async def open_model(
-    settings: LanguageModelSettings, store: Store, *, pays: bool = True
-) -> AsyncIterator[LanguageModel | None]:
-    """The language model of the settings; `None` while they name no endpoint."""
-    if not settings.url:
-        yield None
-        return
-    async with Endpoint(settings) as endpoint:
-        yield LanguageModel(settings, store, endpoint, pays=pays)
 
 
 async def _finished(filled: Draft, draft: Draft, capture: Capture, rules: ProcessRules, finish: Finish) -> Draft:

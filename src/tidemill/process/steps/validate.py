@@ -11,7 +11,7 @@ from dataclasses import replace
 from tidemill.models.capture import Capture
 from tidemill.models.document import Draft
 from tidemill.models.source import ProcessRules
-from tidemill.process.steps import checks, schema
+from tidemill.process.steps import checks
 from tidemill.process.steps.patterns import BadPattern
 from tidemill.process.steps.plausible import drop_implausible
 from tidemill.process.steps.values import as_exported, is_missing, value_of
@@ -96,6 +96,8 @@ def _of_checks(draft: Draft, rules: ProcessRules) -> Iterator[str]:
 def _of_schema(draft: Draft, rules: ProcessRules, capture: Capture) -> Iterator[str]:
     if not rules.schema:
         return
+    from tidemill.process.steps import schema  # few sources have one, and each worker would wait for its library
+
     try:
         yield from (f"schema:{place}" for place in schema.places(as_exported(draft, capture), rules.schema))
     except schema.BadSchema:

@@ -21,6 +21,7 @@ from tidemill.search.tantivy.cursor import GENERATION, Cursor, read_cursor, writ
 from tidemill.search.tantivy.failures import IndexDamaged, explained
 from tidemill.search.tantivy.schema import SCHEMA_VERSION, DocumentWriter, build_schema, register
 from tidemill.telemetry.logs import get_logger
+from tidemill.telemetry.steps import reached
 
 _log = get_logger(__name__)
 
@@ -71,8 +72,10 @@ class Writer:
         try:
             with explained("writing", self._root):
                 opstamp = self._commit(self._tantivy, upserts, deletions) if upserts or deletions else cursor.opstamp
+                reached("index.committed")
                 after = Cursor(SCHEMA_VERSION, position.epoch, position.event_id, cursor.folder, opstamp)
                 write_cursor(self._root, after)
+                reached("index.moved_on")
         except BaseException as error:
             self._abandon()
             if isinstance(error, IndexDamaged):
@@ -93,6 +96,7 @@ class Writer:
         for document in upserts:
             writer.delete_documents_by_term("id", document.id)
             writer.add_document(self._convert(document))
+        reached("index.added")
         return writer.commit()
 
     def _abandon(self) -> None:
@@ -153,6 +157,7 @@ class Writer:
             index = tantivy.Index(build_schema(), path=str(folder))
             register(index, self._analysis)
             self._open_writer(index)
+            reached("index.created")
             write_cursor(self._root, cursor)
         self._sweep(cursor.folder)
         return cursor

@@ -1,0 +1,159 @@
+"""Rows 1, 2, 6 and 22: crawlers and processors die, sleep and are replaced, and the sums come out right."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from tests.harness.accounts import Collect, Tally, check_ledger
+from tests.harness.brokers import PATIENCE_S
+from tests.harness.fleet import QUEUE_LEASE_S, Fleet, Member
+from tests.harness.load import load
+from tests.harness.steps import armed
+from tests.harness.watch import progress, until
+from tests.site.numbered import numbered_paths
+
+from tidemill.models.run import RunOptions
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(PATIENCE_S + 600)]
+
+
+FAULT_2 = "2. kill -9 of a processor"
+
+
+def reach(fleet: Fleet, fraction: float) -> None:
+    """Wait until so much of the run's work is done."""
+    goal = fraction * len(list(numbered_paths(fleet.site.website.numbered)))
+    until(lambda: progress(fleet.books) >= goal, timeout_s=60, what=f"{fraction:.2f} of the run\n{fleet.report()}")
+
+
+def test_killed_crawlers_lose_nothing(fleet: Fleet, collect: Collect, is_long: bool) -> None:
+    fleet.begin()
+    fleet.add("processor")
+    fleet.add("indexer")
+    crawler = fleet.add("crawler")
+    for point in sorted(fleet.rng.uniform(0.05, 0.9) for _ in range(50 if is_long else 2)):
+        reach(fleet, point)
+        fleet.kill(crawler, recovered=True)
+        crawler = fleet.add("crawler")
+    fleet.settle()
+    check_ledger(fleet, "1. kill -9 of a crawler", collect=collect)
+
+
+def test_killed_processors_lose_nothing(fleet: Fleet, collect: Collect, is_long: bool) -> None:
+    """What a dead processor held is given to another within a lease and five seconds, on every queue."""
+    fleet.begin()
+    fleet.add("crawler")
+    fleet.add("indexer")
+    fleet.add("processor")
+    processor = fleet.add("processor")
+    for point in sorted(fleet.rng.uniform(0.05, 0.9) for _ in range(50 if is_long else 2)):
+        reach(fleet, point)
+        fleet.kill(processor, recovered=True)
+        processor = fleet.add("processor")
+    fleet.settle()
+    check_ledger(fleet, FAULT_2, collect=collect)
+
+
+LONG = pytest.mark.long
+SERVED = ["postgres", "postgres+redis", "postgres+rabbitmq"]
+"""The backends that several machines can share."""
+
+
+@LONG
+@pytest.mark.parametrize("backend", SERVED, indirect=True)
+def test_processors_killed_on_other_machines_lose_nothing(fleet: Fleet, collect: Collect) -> None:
+    """No lock tells of their death, only that their hearts stop."""
+    fleet.begin()
+    fleet.add("crawler")
+    fleet.add("indexer")
+    fleet.add("processor")
+    for _ in range(15):
+        victim = fleet.add("processor", elsewhere=True)
+        until(lambda held=victim: holds(fleet, held) or is_over(fleet), what="a claim")  # type: ignore[misc]
+        fleet.kill(victim, recovered=True)
+    fleet.settle()
+    check_ledger(fleet, "2. kill -9 of a processor on another machine", collect=collect)
+
+
+def test_what_a_dead_processor_held_is_done_by_another_in_time(fleet: Fleet, collect: Collect) -> None:
+    """From the death to the end of all work a lease and five seconds, where no lock tells of the death either."""
+    fleet.begin(options=RunOptions(allow_private=True, max_pages=40))
+    one = "process.batch_size=1"  # so that there is something for each
+    heir = fleet.add("processor", one)
+    victim = fleet.add("processor", one, armed("process.claimed"), elsewhere=fleet.backend.name != "sqlite")
+    fleet.add("indexer")
+    until(lambda: heir.is_up and victim.is_up, what="two processors")
+    fleet.add("crawler")
+    until(lambda: not victim.alive, what="the death of a processor with captures in its hands")
+    died = time.monotonic()
+    fleet.fell(victim, "process.claimed")
+    completed = "state = 'completed'"
+    until(lambda: fleet.books.count("runs", completed) == 1, timeout_s=QUEUE_LEASE_S + 5, what="the end of its work")
+    fleet.recovery_s.append(time.monotonic() - died)
+    fleet.settle()
+    assert fleet.books.count("captures", "attempts = 1") > 0
+    fetched = fleet.books.count("captures")
+    assert fleet.books.count("documents", "state = 'current' AND version = 1") == fetched > 20
+    collect(Tally(FAULT_2, fleet.backend.title, 1, fetched, 0, 0, 0, round(fleet.recovery_s[-1], 2)))
+
+
+@pytest.mark.parametrize("backend", [pytest.param(each, marks=LONG) for each in SERVED[1:]] + SERVED[:1], indirect=True)
+def test_a_processor_that_sleeps_through_its_lease_changes_nothing(fleet: Fleet, collect: Collect) -> None:
+    """What it held is given to another, who ends the run; then it wakes, and brings results that nobody waits for."""
+    fleet.begin()
+    fleet.add("crawler")
+    fleet.add("indexer")
+    sleeper = fleet.add("processor")
+    until(lambda: holds(fleet, sleeper), what="a claim")
+    fleet.stop(sleeper)
+    fleet.mourn(fleet.names_of(sleeper))
+    fleet.add("processor")
+    fleet.await_recovery()
+    until(lambda: fleet.books.count("runs", "state = 'completed'") == 1, timeout_s=60, what="the end of the run")
+    fleet.wake(sleeper)
+    fleet.settle()
+    check_ledger(fleet, "6. SIGSTOP of a processor for longer than its lease", collect=collect, blows=1)
+
+
+def holds(fleet: Fleet, member: Member) -> bool:
+    """Whether a process has captures in its hands."""
+    return any(
+        fleet.books.count("captures", f"state = 'claimed' AND worker_id = '{name}'") for name in fleet.names_of(member)
+    )
+
+
+def is_over(fleet: Fleet) -> bool:
+    """Whether there is nothing left to do."""
+    return progress(fleet.books) >= len(list(numbered_paths(fleet.site.website.numbered)))
+
+
+@pytest.mark.parametrize(
+    "backend",
+    ["sqlite", "postgres+redis", *(pytest.param(each, marks=LONG) for each in ("postgres", "postgres+rabbitmq"))],
+    indirect=True,
+)
+def test_rolling_restarts_fail_no_request_and_cost_no_page(fleet: Fleet, collect: Collect, is_long: bool) -> None:
+    """SIGTERM for one process after the other while they work: each drains in time, no page is fetched twice.
+
+    Of two processes that serve the API one is always there, and who asks is always answered.
+    """
+    fleet.begin()
+    roles = ("crawler", "processor", "indexer", "serve")
+    for role in (*roles, "serve"):
+        fleet.add(role)
+    until(lambda: all(member.is_up for member in fleet.members), what=f"all roles\n{fleet.report()}")
+    rounds = 10 if is_long else 1
+    with load(lambda: [str(member.probes) for member in fleet.of("serve") if member.is_up], "/api/v1/runs") as asked:
+        for number in range(rounds):
+            reach(fleet, 0.8 * (number + 0.5) / rounds)
+            for role in roles:
+                follower = fleet.add(role) if role == "serve" else None
+                until(lambda new=follower: new is None or new.is_up, what="one more API")  # type: ignore[misc]
+                fleet.drain(fleet.of(role)[0])
+                if role != "serve":
+                    fleet.add(role)
+    assert asked.failures == []
+    assert asked.answered > 10
+    fleet.settle()
+    check_ledger(fleet, "22. SIGTERM, rolling restart", collect=collect, blows=rounds * len(roles))
