@@ -53,8 +53,9 @@ class Passwords:
     def _verify(self, password: str, stored: str | None) -> bool:
         from argon2.exceptions import InvalidHashError, VerificationError
 
+        nobodys = self._nobodys  # made with the first login of all, so that it tells nothing of an unknown user
         try:
-            self._hasher.verify(stored or self._nobodys, normal(password[: _LONGEST + 1]))
+            self._hasher.verify(stored or nobodys, normal(password[: _LONGEST + 1]))
         except (VerificationError, InvalidHashError):
             return False
         return stored is not None

@@ -35,6 +35,25 @@ async def test_an_unknown_user_costs_the_same_hash_and_is_never_right(monkeypatc
     assert {made.rpartition("$")[0].rpartition("$")[0] for made in verified} == {"$argon2id$v=19$m=64,t=1,p=1"}
 
 
+async def test_the_first_unknown_user_is_not_told_by_the_time_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compared with for unknown users is made once, with the first login of all, whoever that is."""
+    stored = await Passwords(CHEAP).hash(SECRET)
+    passwords = Passwords(CHEAP)
+    hashed: list[str] = []
+    hasher = type(passwords._hasher)
+    right = hasher.hash
+
+    def counting(self: Any, password: str, **more: Any) -> Any:
+        hashed.append(password)
+        return right(self, password, **more)
+
+    monkeypatch.setattr(hasher, "hash", counting)
+    assert await passwords.verify(SECRET, stored)
+    assert len(hashed) == 1
+    assert not await passwords.verify(SECRET, None)
+    assert len(hashed) == 1
+
+
 @pytest.mark.parametrize("stored", ["", "x", "$argon2id$", "$2b$12$abcdefghijklmnopqrstuv"])
 async def test_what_is_no_hash_is_nobodys(stored: str) -> None:
     assert not await Passwords(CHEAP).verify(SECRET, stored or None)
