@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tidemill import __version__
 from tidemill.archive.base import Archive
 from tidemill.archive.open import open_archive
+from tidemill.manage.logins import Logins
 from tidemill.models.document import Document
 from tidemill.queue.base import Queue
 from tidemill.queue.open import open_queue
@@ -49,6 +50,7 @@ class App:
     engine: SearchEngine
     indexer: Indexer
     outward: Outward
+    logins: Logins
     metrics: Metrics
     health: Health
 
@@ -153,6 +155,7 @@ def _joined(
         engine=engine,
         indexer=Indexer(_StoreChanges(store), engine, settings.search, metrics),
         outward=outward,
+        logins=Logins(store, settings),
         metrics=metrics,
         health=Health(),
     )

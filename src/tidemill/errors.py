@@ -9,6 +9,7 @@ TidemillError
     ├── NotFound   there is no such thing
     ├── Conflict   it cannot be done in the present state
     ├── Forbidden  it is not allowed
+    ├── TooMany    it was asked for too often, or a day's share is used up
     └── Invalid    what was given is wrong
 """
 
@@ -83,6 +84,16 @@ class Forbidden(CallerError):
     """It is not allowed."""
 
     default_reason = "forbidden"
+
+
+class TooMany(CallerError):
+    """It may be asked for again later: in `retry_after_s` seconds."""
+
+    default_reason = "too_many"
+
+    def __init__(self, message: str, *, reason: str | None = None, retry_after_s: float) -> None:
+        super().__init__(message, reason=reason)
+        self.retry_after_s = retry_after_s
 
 
 class Invalid(CallerError):

@@ -18,11 +18,13 @@ from tidemill.app import App
 from tidemill.errors import Conflict, Invalid, NotFound
 from tidemill.http.server import serve_application
 from tidemill.manage.accounts import create_key, ensure_first_key, recognise
+from tidemill.models.account import Role, caller_of
 from tidemill.store import accounts
 from tidemill.store.tables import api_keys
 
 CONFIGURED = "a-key-that-the-settings-name"
 CLOSED = ["/health", "/metrics", "/api/v1/search?q=a", "/api/v1/sources", "/api/v1/runs", "/api/v1/stats", "/nope"]
+ME = caller_of("me", Role.ADMIN)
 OPEN = ["/livez", "/readyz", "/startupz", "/health/live", "/health/ready", "/health/startup", "/api/docs", "/"]
 
 
@@ -46,7 +48,7 @@ class TestKeys:
     async def test_a_revoked_first_key_is_not_replaced(self, app: App) -> None:
         clear = await ensure_first_key(app.store)
         assert clear is not None
-        await accounts.revoke_key(app.store, clear.split("_")[1])
+        await accounts.revoke_key(app.store, clear.split("_")[1], ME)
         assert await recognise(app.store, clear) is None
         assert await ensure_first_key(app.store) is None
 
@@ -59,7 +61,10 @@ class TestKeys:
 
     async def test_expiry(self, app: App) -> None:
         now = app.store.now()
-        _, expired = await create_key(app.store, "old", expires_at=now - timedelta(seconds=1))
+        with pytest.raises(Invalid, match="expired already"):
+            await create_key(app.store, "old", expires_at=now - timedelta(seconds=1))
+        _, expired = await create_key(app.store, "old", expires_at=now + timedelta(seconds=0.2))
+        await asyncio.sleep(0.3)
         _, lasting = await create_key(app.store, "new", expires_at=now + timedelta(hours=1))
         assert await recognise(app.store, expired) is None
         assert await recognise(app.store, lasting) is not None
@@ -79,14 +84,14 @@ class TestKeys:
         ):
             assert await recognise(app.store, wrong) is None
         with pytest.raises(NotFound):
-            await accounts.revoke_key(app.store, "unknown")
+            await accounts.revoke_key(app.store, "unknown", ME)
 
 
 class TestDoors:
     async def test_bound_for_all(self, app: App) -> None:
         _, stored = await create_key(app.store, "ci")
         key, revoked = await create_key(app.store, "old")
-        await accounts.revoke_key(app.store, key.prefix)
+        await accounts.revoke_key(app.store, key.prefix, ME)
         async with served(app, "0.0.0.0") as client:
             for path in OPEN:
                 assert (await client.get(path)).status in (200, 307), path

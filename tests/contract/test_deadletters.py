@@ -13,12 +13,14 @@ from tests.contract.store_house import House, draft, opened_house
 
 from tidemill.errors import Conflict, Invalid, NotFound
 from tidemill.manage import deadletters as manage
+from tidemill.models.account import Role, caller_of
 from tidemill.models.failure import Failure
 from tidemill.models.run import Run, RunState
 from tidemill.queue.database import DatabaseQueue
 from tidemill.store import deadletters, deletion, runs, tables
 from tidemill.store.deadletters import DeadLetter, Wanted
 
+ME = caller_of("me", Role.ADMIN)
 SLOW = Failure("timeout", "Timeout", "too slow", "", "")
 BROKEN = Failure("error", "KeyError", "'price'", "process/extract/item.py:7 read", "Traceback …")
 
@@ -44,7 +46,7 @@ async def letters(house: House, *states: str) -> list[DeadLetter]:
 
 
 async def replay(house: House, *found: DeadLetter) -> deadletters.Moved:
-    return await manage.replay(house.store, DatabaseQueue(house.store), [each.id for each in found], "me")
+    return await manage.replay(house.store, DatabaseQueue(house.store), [each.id for each in found], ME)
 
 
 async def test_a_capture_that_cannot_be_processed_leaves_all_that_is_known(house: House) -> None:
@@ -161,11 +163,11 @@ async def test_an_old_letter_replaces_nothing_newer(house: House) -> None:
 async def test_a_discarded_letter_is_kept_with_who_and_when_and_can_still_be_replayed(house: House) -> None:
     await died(house, a=BROKEN)
     (letter,) = await letters(house)
-    moved = await manage.discard(house.store, [letter.id], "api:key")
+    moved = await manage.discard(house.store, [letter.id], caller_of("key:abc", Role.OPERATOR))
     assert moved.letter_ids == (letter.id,)
-    assert (await manage.discard(house.store, [letter.id], "other")).left == {"discarded": 1}
+    assert (await manage.discard(house.store, [letter.id], ME)).left == {"discarded": 1}
     kept = await deadletters.get(house.store, letter.id)
-    assert (kept.state, kept.settled_by) == ("discarded", "api:key")
+    assert (kept.state, kept.settled_by) == ("discarded", "key:abc")
     assert kept.settled_at is not None
     assert await deadletters.groups(house.store, Wanted()) == []
     assert (await replay(house, letter)).letter_ids == (letter.id,)
@@ -177,7 +179,7 @@ async def test_who_moved_what_stands_in_a_chain_of_hashes(house: House) -> None:
     await died(house, a=BROKEN, b=SLOW)
     found = await letters(house)
     await replay(house, *found)
-    await manage.discard(house.store, [each.id for each in found], "me")  # both wait: nothing to discard
+    await manage.discard(house.store, [each.id for each in found], ME)  # both wait: nothing to discard
     async with house.store.read() as connection:
         lines = (await connection.execute(select(tables.audit_log).order_by(tables.audit_log.c.id))).all()
     assert [(each.action, each.target, each.actor) for each in lines] == [

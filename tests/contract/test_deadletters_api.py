@@ -93,7 +93,7 @@ async def test_discarding_keeps_who_and_when(place: Place) -> None:
     moved = await place.client.post(f"{LETTERS}/discard", json={"reason": "timeout"})
     assert moved.json == {"ids": place.ids[:1], "left": {}}
     letter = (await place.client.get(f"{LETTERS}/{place.ids[0]}")).json
-    assert (letter["state"], letter["settled_by"]) == ("discarded", "api:loopback")
+    assert (letter["state"], letter["settled_by"]) == ("discarded", "loopback")
     assert letter["settled_at"]
     assert len((await place.client.get(LETTERS)).json["items"]) == 4
     assert len((await place.client.get(f"{LETTERS}?state=discarded")).json["items"]) == 1

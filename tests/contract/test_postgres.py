@@ -441,7 +441,17 @@ async def test_roles_may_do_what_they_need_and_no_more(house: House, postgres: S
                 async with store.write() as connection:
                     await connection.execute(text("ALTER TABLE documents DROP COLUMN title"))
             assert refused.value.reason == "database_rights"
+            for statement in ("UPDATE audit_log SET actor = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log"):
+                with pytest.raises(Permanent) as refused:
+                    async with store.write() as connection:
+                        await connection.execute(text(statement))
+                assert refused.value.reason == "database_rights"
         async with opened(reader.render_as_string()) as store:
+            for table in ("users", "api_keys", "refresh_tokens"):
+                with pytest.raises(Permanent) as refused:
+                    async with store.read() as connection:
+                        await connection.execute(text(f"SELECT * FROM {table}"))
+                assert refused.value.reason == "database_rights"
             assert [each.name for each in await sources.listed(store)] == ["mine", "site"]
             with pytest.raises(Permanent) as refused:
                 await sources.apply(store, SourceSpec(name="theirs", start=(SITE,)))

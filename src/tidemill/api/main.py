@@ -14,8 +14,22 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from tidemill import __version__
+from tidemill.api.access import access_to
 from tidemill.api.openapi import describe
-from tidemill.api.routes import deadletters, docs, documents, probes, runs, search, sources, statistics
+from tidemill.api.routes import (
+    audit,
+    auth,
+    deadletters,
+    docs,
+    documents,
+    keys,
+    probes,
+    runs,
+    search,
+    sources,
+    statistics,
+    users,
+)
 from tidemill.app import App
 from tidemill.errors import TidemillError
 from tidemill.http.answers import handle_error
@@ -24,7 +38,8 @@ from tidemill.http.stack import surround
 
 _DESCRIPTION = (
     "Websites as a clean, searchable, always-fresh store of documents. Errors are problem documents (RFC 9457) with a"
-    " stable `type`. A server on loopback needs no key; elsewhere send one as `X-API-Key`."
+    " stable `type`. A server on loopback needs no key; elsewhere send one as `X-API-Key`, or log in and send the"
+    " access token as `Authorization: Bearer`. Each operation names the scope that it needs."
 )
 _TAGS = [
     {"name": "search", "description": "Finding documents"},
@@ -32,6 +47,8 @@ _TAGS = [
     {"name": "sources", "description": "What is crawled"},
     {"name": "runs", "description": "Crawling it, and what became of each URL"},
     {"name": "dead letters", "description": "What could not be processed, and what is to become of it"},
+    {"name": "authentication", "description": "Logging in and out, by OAuth 2.0; access tokens are JWT"},
+    {"name": "accounts", "description": "Users, API keys, and who did what"},
     {"name": "service", "description": "How the service is doing"},
 ]
 _HANDLED = (TidemillError, HTTPException, RequestValidationError, Exception)
@@ -51,9 +68,14 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
         runs.routes(app, may_allow_private=is_loopback(bound_host)),
         deadletters.routes(app),
         statistics.routes(app),
+        auth.routes(app),
+        users.routes(app),
+        keys.routes(app),
+        audit.routes(app),
         probes.routes(app),
         *([docs.routes()] if has_docs else []),
     ]
+    access = access_to(routers)
     api = FastAPI(
         title="Tidemill API",
         version=__version__,
@@ -68,12 +90,8 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     )
     for router in routers:
         api.include_router(router)
-    api.openapi = describe(api, _is_open)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    return surround(api, app, bound_host=bound_host, is_open=_is_open, is_free=probes.OPEN_PROBES.__contains__)
-
-
-def _is_open(path: str) -> bool:
-    return path in probes.OPEN_PROBES or docs.is_docs(path)
+    api.openapi = describe(api, access)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return surround(api, app, bound_host=bound_host, access=access, is_free=probes.OPEN_PROBES.__contains__)
 
 
 def _refuse_method(routers: Sequence[APIRouter]) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:

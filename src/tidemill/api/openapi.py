@@ -5,6 +5,7 @@ FastAPI makes the document from the routes; `problems` is what each route declar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,23 +13,26 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from tidemill.api.schemas.problem import ProblemDocument
+from tidemill.http.access import ANY_CALLER, OPEN, Access
 from tidemill.http.problems import MEDIA_TYPE
 from tidemill.manage.source_schema import source_schema
+from tidemill.models.account import SCOPES
 
 _MEANINGS = {
     400: "The request cannot be read, or bears an API key in its URL",
-    401: "An API key is needed (never on loopback)",
-    403: "Not allowed",
+    401: "An API key or an access token is needed (not on loopback)",
+    403: "Not allowed: the role, the scopes or the quotas of the caller, or who owns it, stand against it",
     404: "There is no such thing",
     409: "The present state does not allow it",
     413: "The request body is too large",
     415: "The body is not application/json",
     422: "Something given is not acceptable; `errors` names each",
+    429: "Too often, or a day's share is used up; try again after `Retry-After` seconds",
     500: "The server failed",
     503: "Try again after `Retry-After` seconds",
 }
 _ALWAYS = (400, 401, 500, 503)
-_KEYED: list[dict[str, list[str]]] = [{"ApiKey": []}, {"Bearer": []}]
+_KIND = re.compile(r":\w+}")
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 
 Responses = dict[int | str, dict[str, Any]]
@@ -43,8 +47,8 @@ def problems(*statuses: int) -> Responses:
     }
 
 
-def describe(api: FastAPI, is_open: Callable[[str], bool]) -> Callable[[], dict[str, Any]]:
-    """The function that gives `api`'s document, made once. `is_open(path)` says which operations need no key."""
+def describe(api: FastAPI, access: Access) -> Callable[[], dict[str, Any]]:
+    """The function that gives `api`'s document, made once. `access` says what each operation needs."""
 
     def document() -> dict[str, Any]:
         if api.openapi_schema is None:
@@ -57,14 +61,14 @@ def describe(api: FastAPI, is_open: Callable[[str], bool]) -> Callable[[], dict[
                 tags=api.openapi_tags,
                 license_info=_LICENSE,
             )
-            _complete(made, is_open)
+            _complete(made, access)
             api.openapi_schema = made
         return api.openapi_schema
 
     return document
 
 
-def _complete(document: dict[str, Any], is_open: Callable[[str], bool]) -> None:
+def _complete(document: dict[str, Any], access: Access) -> None:
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for of_fastapi in ("HTTPValidationError", "ValidationError"):
@@ -74,12 +78,39 @@ def _complete(document: dict[str, Any], is_open: Callable[[str], bool]) -> None:
     source = source_schema("#/components/schemas/New{model}")
     source.pop("$schema")  # OpenAPI says for the whole document which dialect it is
     schemas |= {f"New{name}": schema for name, schema in source.pop("$defs", {}).items()} | {"NewSource": source}
-    components["securitySchemes"] = {
-        "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-        "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key"},
-    }
+    components["securitySchemes"] = _schemes()
+    needs = {_KIND.sub("}", each): access.needs(each) for each in access.operations()}
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             if "HTTPValidationError" in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]  # FastAPI adds it to every route with a parameter
-            operation["security"] = [] if is_open(path) else _KEYED
+            _secure(operation, needs[f"{method.upper()} {path}"])
+
+
+def _secure(operation: dict[str, Any], need: str) -> None:
+    """Say what an operation needs. Keys and tokens may be given by their header; the scope is that of both."""
+    if need == OPEN:
+        operation["security"] = []
+        return
+    scopes = [] if need == ANY_CALLER else [need]
+    operation["security"] = [{"ApiKey": scopes}, {"Bearer": scopes}, {"OAuth2": scopes}]
+    if scopes:
+        operation["responses"].setdefault("403", problems(403)[403])
+        operation["description"] = f"{operation.get('description', '')}\n\nScope: `{need}`.".strip()
+
+
+def _schemes() -> dict[str, Any]:
+    scopes = {scope: f"{scope.partition(':')[2].capitalize()} {scope.partition(':')[0]}" for scope in SCOPES}
+    flow = {"tokenUrl": "/api/v1/auth/token", "scopes": scopes}
+    return {
+        "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "Bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or an access token"},
+        "OAuth2": {
+            "type": "oauth2",
+            "description": "RFC 6749. A client is an API key: its prefix, and the key as the secret",
+            "flows": {
+                "password": flow | {"refreshUrl": "/api/v1/auth/refresh"},
+                "clientCredentials": flow,
+            },
+        },
+    }

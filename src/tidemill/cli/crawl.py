@@ -23,6 +23,7 @@ from tidemill.cli.session import (
     interrupts,
     note,
     opened,
+    person,
     run,
     settings_of,
     stderr,
@@ -101,7 +102,7 @@ async def _crawl(
     from tidemill.store import runs
 
     async with opened(settings) as app:
-        begun = await start(app.store, settings.net, target, options, fresh=fresh)
+        begun = await start(app.store, settings.net, target, options, fresh=fresh, by=person())
         _say_what_begins(begun)
         signals = interrupts()
         watching = asyncio.create_task(_watch(app, begun.run.id))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +10,7 @@ import typer
 from tidemill.cli.deadletters_shown import show_groups, show_letter, show_letters, show_tried, tell_moved
 from tidemill.cli.moments import moment_given
 from tidemill.cli.output import write_json
-from tidemill.cli.session import INTERRUPTED, AsJson, DataDir, interrupts, note, opened, run, settings_of
+from tidemill.cli.session import INTERRUPTED, AsJson, DataDir, interrupts, note, opened, person, run, settings_of
 from tidemill.errors import Permanent
 
 if TYPE_CHECKING:
@@ -214,7 +212,7 @@ async def _replayed(
 
     async with opened(settings) as app_:
         chosen = await _chosen(app_, letter_ids, filters)
-        moved = await manage.replay(app_.store, app_.queue, chosen, _person())
+        moved = await manage.replay(app_.store, app_.queue, chosen, person())
         if not now:
             return moved, 0
         await process_backlog(app_, interrupts().stop)
@@ -225,13 +223,4 @@ async def _discarded(settings: Settings, letter_ids: list[str] | None, filters: 
     from tidemill.manage import deadletters as manage
 
     async with opened(settings) as app_:
-        return await manage.discard(app_.store, await _chosen(app_, letter_ids, filters), _person())
-
-
-def _person() -> str:
-    """Who gives this command, for the audit log."""
-    number = os.getuid()
-    try:
-        return f"cli:{pwd.getpwuid(number).pw_name}"
-    except KeyError:
-        return f"cli:{number}"
+        return await manage.discard(app_.store, await _chosen(app_, letter_ids, filters), person())

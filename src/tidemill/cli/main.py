@@ -13,6 +13,7 @@ import typer
 from tidemill import __version__
 from tidemill.cli import (
     archive,
+    audit,
     config,
     crawl,
     database,
@@ -20,6 +21,7 @@ from tidemill.cli import (
     doctor,
     documents,
     extract,
+    keys,
     ledger,
     process,
     reprocess,
@@ -27,6 +29,7 @@ from tidemill.cli import (
     runs,
     search,
     serve,
+    users,
 )
 from tidemill.cli import sources as sources_commands
 from tidemill.cli.session import Given
@@ -50,6 +53,9 @@ app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(sources_commands.app, name="sources")
 app.add_typer(runs.app, name="runs")
 app.add_typer(archive.app, name="archive")
+app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
 app.add_typer(database.app, name="db")
 app.command("doctor")(doctor.doctor)

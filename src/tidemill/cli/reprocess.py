@@ -21,6 +21,7 @@ from tidemill.cli.session import (
     interrupts,
     note,
     opened,
+    person,
     run,
     settings_of,
     stderr,
@@ -28,6 +29,7 @@ from tidemill.cli.session import (
 from tidemill.errors import Transient
 
 if TYPE_CHECKING:
+    from tidemill.app import App
     from tidemill.manage.reprocess import Done, Request
     from tidemill.settings import Settings
 
@@ -93,6 +95,7 @@ async def _reprocess(settings: Settings, asked: Request, *, dry_run: bool, resta
         with _Line() as line:
             if dry_run:
                 return await preview(tools, asked, stop, line.tell)
+            await _note(app, asked)
             done = await again(tools, asked, stop, line.tell, restart=restart)
         try:
             async with asyncio.timeout(_INDEX_WAIT_S):
@@ -100,6 +103,16 @@ async def _reprocess(settings: Settings, asked: Request, *, dry_run: bool, resta
         except (TimeoutError, Transient):
             note("the documents are stored; searches show them once the process that writes the index has come so far")
         return done
+
+
+async def _note(app: App, asked: Request) -> None:
+    """Have it written down before it begins: it is many transactions. Raises `NotFound` for an unknown source."""
+    from tidemill.models.audit import Note
+    from tidemill.store import audit, sources
+
+    if asked.source is not None:
+        await sources.get(app.store, asked.source)
+    await audit.record(app.store, [(person(), Note("documents.reprocess", asked.source, {"since": asked.since_given}))])
 
 
 class _Line:

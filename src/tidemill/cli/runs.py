@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidemill.cli.output import counted, outcome_table, stdout, table, write_json
-from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
+from tidemill.cli.session import AsJson, DataDir, note, opened, person, run, settings_of
 from tidemill.models.progress import HeldHost, Progress
 from tidemill.models.run import FINISHED_RUNS, Run
 
@@ -122,7 +122,7 @@ async def _cancel(settings: Settings, run_id: str) -> Run:
     from tidemill.store import runs
 
     async with opened(settings) as app_:
-        return await runs.cancel(app_.store, run_id)
+        return await runs.cancel(app_.store, run_id, person())
 
 
 def record(found: Run) -> dict[str, Any]:

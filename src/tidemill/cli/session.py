@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import pwd
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -21,6 +22,7 @@ from tidemill.errors import TidemillError
 
 if TYPE_CHECKING:  # these are imported in functions, here and in the commands: `--help` need not wait for them
     from tidemill.app import App
+    from tidemill.models.account import Caller
     from tidemill.settings import Settings
     from tidemill.settings.load import Loaded
 
@@ -96,6 +98,18 @@ def fail(error: TidemillError) -> typer.Exit:
     """Say what went wrong; the exit to raise."""
     stderr.print(f"[bold red]error:[/] {_escaped(str(error))}")
     return typer.Exit(USAGE if error.reason in {"bad_url", "usage"} else FAILED)
+
+
+def person() -> Caller:
+    """Who gives this command, for the audit log. Whoever may read the database may do everything."""
+    from tidemill.models.account import Role, caller_of
+
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:
+        name = str(number)
+    return caller_of(f"cli:{name}", Role.ADMIN)
 
 
 def note(message: str) -> None:

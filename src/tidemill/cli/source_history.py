@@ -1,4 +1,4 @@
-"""`tidemill sources diff | history | delete`: what would change, what has changed, and the end of a source.
+"""`tidemill sources diff | history | owner | delete`: what would change, what has, whose it is, and its end.
 
 Called by `cli.sources`, which these commands are added to.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidemill.cli.output import counted, stdout, write_json
-from tidemill.cli.session import FAILED, USAGE, AsJson, DataDir, note, opened, run, settings_of
+from tidemill.cli.session import FAILED, USAGE, AsJson, DataDir, note, opened, person, run, settings_of
 from tidemill.cli.source_options import Files, Name, Version
 from tidemill.errors import Transient
 
@@ -80,6 +80,24 @@ def delete(
         note(f"{name}: {'purged' if purge else 'deleted'}, {removed}, {counted(done.runs_cancelled, 'run')} cancelled")
 
 
+def owner(
+    context: typer.Context,
+    name: Name,
+    user: Annotated[str | None, typer.Option(help="The user whose it is to be: an e-mail address.")] = None,
+    team: Annotated[str | None, typer.Option(help="The team whose it is to be.")] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Every operator may edit it.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Give a source to a user, a team or both: only they and admins may change and crawl it then.
+
+    Example: `tidemill sources owner sample-site --team editors`
+    """
+    if nobody == bool(user or team):
+        raise typer.BadParameter("name --user, --team or both, or else --nobody")
+    run(_hand_over(settings_of(context, data_dir), name, user, team))
+    note(f"{name}: {' and '.join(each for each in (user, team) if each) or 'nobody in particular'}")
+
+
 def _confirm(name: str, purge: bool) -> None:
     """Ask on a terminal; elsewhere nobody could answer, and what cannot be taken back must have been meant."""
     if sys.stdin.isatty() and sys.stderr.isatty():
@@ -118,12 +136,19 @@ async def _history(settings: Settings, name: str, number: int | None) -> list[Hi
         return [entry for entry in found if number in (None, entry.version)]
 
 
+async def _hand_over(settings: Settings, name: str, user: str | None, team: str | None) -> None:
+    from tidemill.store.ownership import hand_over
+
+    async with opened(settings) as app_:
+        await hand_over(app_.store, name, person(), user=user, team=team)
+
+
 async def _delete(settings: Settings, name: str, purge: bool) -> Deleted:
     from tidemill.manage.sources import delete
     from tidemill.store import events
 
     async with opened(settings) as app_:
-        done = await delete(app_.store, name, purged=purge)
+        done = await delete(app_.store, name, person(), purged=purge)
         try:
             async with asyncio.timeout(_INDEX_WAIT_S):
                 await app_.indexer.catch_up(await events.head(app_.store))

@@ -10,7 +10,7 @@ import typer
 
 from tidemill.cli import source_history
 from tidemill.cli.output import counted, stdout, table, write_json
-from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
+from tidemill.cli.session import AsJson, DataDir, note, opened, person, run, settings_of
 from tidemill.cli.source_options import Files, Name, Version
 from tidemill.models.source import Source, SourceVersion
 
@@ -118,7 +118,7 @@ async def _apply(settings: Settings, files: list[Path]) -> list[Applied]:
 
     read_files(files)  # before a data folder is made for nothing
     async with opened(settings) as app_:
-        return await apply_files(app_.store, files)
+        return await apply_files(app_.store, files, person())
 
 
 async def _listed(settings: Settings) -> list[Source]:
@@ -154,5 +154,5 @@ def _summary(source: Source) -> dict[str, object]:
     }
 
 
-for _command in (source_history.diff, source_history.history, source_history.delete):
+for _command in (source_history.diff, source_history.history, source_history.owner, source_history.delete):
     app.command()(_command)

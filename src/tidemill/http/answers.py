@@ -9,7 +9,7 @@ from starlette.types import Scope, Send
 from tidemill.errors import Permanent, TidemillError
 from tidemill.http.headers import add_security_headers
 from tidemill.http.problems import MEDIA_TYPE, Problem, ProblemError, problem_of
-from tidemill.http.scopes import request_id
+from tidemill.http.scopes import request_id, state
 from tidemill.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -18,6 +18,7 @@ _log = get_logger(__name__)
 async def handle_error(request: Request, error: Exception) -> Response:
     """FastAPI's handler for every error that a route raises."""
     problem = problem_of(error)
+    state(request.scope)["problem"] = problem.reason
     log_error(request.scope, error, problem)
     return Response(
         problem.body(request_id(request.scope)), problem.status, dict(problem.headers), media_type=MEDIA_TYPE

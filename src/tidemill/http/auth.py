@@ -1,90 +1,121 @@
-"""Who may ask: anyone on this machine if the server listens on loopback, elsewhere only those with an API key.
+"""Who asks, and whether they may: what a request presents is recognised, and held against what its route needs.
 
-Closed by default: a path needs a key unless it is one of those that are open to all.
+Closed by default: a path needs a caller unless the table of access opens it. A server on loopback knows whoever
+presents nothing as `loopback`, in the role that the settings give it; who presents something is who that says, or is
+refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from hashlib import sha256
-from hmac import compare_digest
-from time import monotonic
+from dataclasses import replace
 
-from pydantic import SecretStr
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tidemill.http.access import ANY_CALLER, OPEN, Access
+from tidemill.http.denials import Denials
+from tidemill.http.keyring import Keyring
 from tidemill.http.keys import presented_key, refuse_key_in_query
 from tidemill.http.problems import Problem, ProblemError
-from tidemill.http.scopes import header, state
-from tidemill.manage import accounts
-from tidemill.store.engine import Store
+from tidemill.http.scopes import caller, client_address, header, request_id, state
+from tidemill.models.account import Caller, Role, caller_of
 
-_REMEMBERED_S = 5.0
-_REMEMBERED_KEYS = 1024
 _THROUGH_A_PROXY = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
-
-
-class Keyring:
-    """Recognises keys: those of the settings, and the stored ones. A revocation takes effect within 5 s."""
-
-    def __init__(self, store: Store, keys: Sequence[SecretStr], *, clock: Callable[[], float] = monotonic) -> None:
-        self._store = store
-        self._configured = [sha256(key.get_secret_value().encode()).digest() for key in keys]
-        self._clock = clock
-        self._known: dict[bytes, tuple[float, str]] = {}
-
-    async def owner(self, key: str) -> str | None:
-        """The name under which this key acts (`settings`, or the stored key's prefix); `None` if it is not valid."""
-        digest = sha256(key.encode()).digest()
-        if sum(compare_digest(digest, configured) for configured in self._configured):
-            return "settings"
-        now = self._clock()
-        seen = self._known.get(digest)
-        if seen is not None and now - seen[0] < _REMEMBERED_S:
-            return seen[1]
-        self._known.pop(digest, None)
-        found = await accounts.recognise(self._store, key)
-        if found is None:
-            return None
-        if len(self._known) >= _REMEMBERED_KEYS:
-            self._known.clear()
-        self._known[digest] = (now, found.prefix)
-        return found.prefix
+_DENIED = (401, 403, 429)
+_ANONYMOUS = Caller("anonymous", Role.VIEWER, frozenset())
 
 
 class Authentication:
-    """`is_open` says which paths need no key; with `trusts_loopback` none does, unless a proxy brought the request."""
+    """`loopback_role` is that of who asks without credentials, unless a proxy brought the request; `None`: nobody."""
 
     def __init__(
-        self, app: ASGIApp, keyring: Keyring, *, is_open: Callable[[str], bool], trusts_loopback: bool
+        self, app: ASGIApp, keyring: Keyring, access: Access, denials: Denials, *, loopback_role: Role | None
     ) -> None:
         self._app = app
         self._keyring = keyring
-        self._is_open = is_open
-        self._trusts_loopback = trusts_loopback
+        self._access = access
+        self._denials = denials
+        self._loopback = caller_of("loopback", loopback_role) if loopback_role is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; anything else is passed on as it is."""
-        if scope["type"] == "http":
-            refuse_key_in_query(scope)
-            if not self._is_open(scope["path"]):
-                state(scope)["caller"] = await self._caller(scope)
+        """One request or WebSocket; anything else is passed on as it is."""
+        if scope["type"] in ("http", "websocket"):
+            who, need, problem = await self._examined(scope)
+            state(scope)["caller"] = who
+            if problem is not None:
+                method = scope.get("method", "GET")
+                await self._denials.note(who, method, scope["path"], problem.status, problem.reason)
+                if scope["type"] == "http":
+                    raise ProblemError(problem)
+                await send({"type": "websocket.close", "code": 1008, "reason": problem.reason})
+                return
+            send = self._noting(scope, send, is_open=need == OPEN)
         await self._app(scope, receive, send)
 
-    async def _caller(self, scope: Scope) -> str:
-        if self._trusts_loopback and not any(header(scope, name) for name in _THROUGH_A_PROXY):
-            return "loopback"
-        key = presented_key(scope)
-        owner = await self._keyring.owner(key) if key else None
-        if owner is None:
-            raise ProblemError(_unauthorized("This needs an API key" if not key else "This API key is not valid"))
-        return owner
+    async def _examined(self, scope: Scope) -> tuple[Caller, str, Problem | None]:
+        """Who asks, what the route needs, and what stands against it."""
+        need = self._access.need(scope.get("method", "GET"), scope["path"])
+        who, problem = _ANONYMOUS, None
+        try:
+            refuse_key_in_query(scope)
+        except ProblemError as error:
+            problem = error.problem
+        if problem is None and need != OPEN:
+            who, problem = await self._caller(scope)
+        return _at(who, scope), need, problem or _lacking(who, need)
+
+    def _noting(self, scope: Scope, send: Send, *, is_open: bool) -> Send:
+        """`send`, but what a route denies by itself (it is another's, a quota is used up) is written down, too."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in _DENIED and not is_open:
+                reason = str(state(scope).get("problem", ""))
+                await self._denials.note(caller(scope), scope["method"], scope["path"], message["status"], reason)
+            await send(message)
+
+        return sending
+
+    async def _caller(self, scope: Scope) -> tuple[Caller, Problem | None]:
+        presented = presented_key(scope)
+        if presented:
+            found = await self._keyring.recognise(presented)
+            if found.caller is not None:
+                return found.caller, None
+            return _ANONYMOUS, _expired() if found.is_expired else _invalid()
+        is_near = self._loopback is not None and not any(header(scope, name) for name in _THROUGH_A_PROXY)
+        if is_near and self._loopback is not None:
+            return self._loopback, None
+        return _ANONYMOUS, _required()
 
 
-def _unauthorized(what: str) -> Problem:
+def _at(who: Caller, scope: Scope) -> Caller:
+    return replace(who, request_id=request_id(scope), address=client_address(scope))
+
+
+def _lacking(who: Caller, need: str) -> Problem | None:
+    if need in (OPEN, ANY_CALLER) or who.may(need):
+        return None
     return Problem(
-        401,
-        "key_required" if "needs" in what else "invalid_key",
-        f"{what}: send a valid one as X-API-Key, or as Authorization: Bearer.",
-        headers=(("WWW-Authenticate", 'Bearer realm="tidemill"'),),
+        403,
+        "insufficient_scope",
+        f"This needs the scope {need}, which {who.name} (role {who.role}) does not have.",
+        headers=(("WWW-Authenticate", f'Bearer realm="tidemill", error="insufficient_scope", scope="{need}"'),),
     )
+
+
+def _required() -> Problem:
+    detail = "This needs an API key or an access token: send it as X-API-Key, or as Authorization: Bearer."
+    return Problem(401, "key_required", detail, headers=(("WWW-Authenticate", 'Bearer realm="tidemill"'),))
+
+
+def _invalid() -> Problem:
+    detail = "This API key or token is not valid: send a valid one as X-API-Key, or as Authorization: Bearer."
+    return Problem(401, "invalid_key", detail, headers=_challenge("The token is not valid"))
+
+
+def _expired() -> Problem:
+    detail = "This access token has expired: get the next one with your refresh token (POST /api/v1/auth/refresh)."
+    return Problem(401, "token_expired", detail, headers=_challenge("The token expired"))
+
+
+def _challenge(why: str) -> tuple[tuple[str, str], ...]:
+    return (("WWW-Authenticate", f'Bearer realm="tidemill", error="invalid_token", error_description="{why}"'),)

@@ -16,7 +16,17 @@ import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from tidemill.errors import CallerError, Conflict, Forbidden, Invalid, NoSpace, NotFound, TidemillError, Transient
+from tidemill.errors import (
+    CallerError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NoSpace,
+    NotFound,
+    TidemillError,
+    TooMany,
+    Transient,
+)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:tidemill:problem:"
@@ -33,6 +43,7 @@ _TITLES: Mapping[int, str] = MappingProxyType(
         415: "Unsupported media type",
         421: "Misdirected request",
         422: "Invalid request",
+        429: "Too many requests",
         500: "Internal error",
         503: "Temporarily unavailable",
     }
@@ -41,6 +52,7 @@ _STATUS: Sequence[tuple[type[CallerError], int]] = (
     (NotFound, 404),
     (Conflict, 409),
     (Forbidden, 403),
+    (TooMany, 429),
     (Invalid, 422),
     (CallerError, 400),
 )
@@ -150,7 +162,10 @@ def _of_caller(error: CallerError) -> Problem:
     errors: tuple[dict[str, str], ...] = ()
     if isinstance(error, Invalid):
         errors = tuple({"detail": _short(problem)} for problem in error.problems[:_MOST_ERRORS])
-    return Problem(status, error.reason, _short(str(error)), errors)
+    headers: tuple[tuple[str, str], ...] = ()
+    if isinstance(error, TooMany):
+        headers = (("Retry-After", str(max(1, math.ceil(error.retry_after_s)))),)
+    return Problem(status, error.reason, _short(str(error)), errors, headers)
 
 
 def _short(text: str) -> str:

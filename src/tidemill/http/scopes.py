@@ -7,6 +7,8 @@ from typing import Any
 
 from starlette.types import Scope
 
+from tidemill.models.account import Caller
+
 RawHeaders = list[tuple[bytes, bytes]]
 
 
@@ -20,9 +22,27 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 def state(scope: Scope) -> dict[str, Any]:
-    """What the layers of one request leave for each other: `request_id`, `caller`."""
+    """What the layers of a request leave for each other: `request_id`, `client_address`, `caller`, `problem`."""
     found: dict[str, Any] = scope.setdefault("state", {})
     return found
+
+
+def caller(scope: Scope) -> Caller:
+    """Who asks, as the layer of authentication found out."""
+    found = state(scope).get("caller")
+    if not isinstance(found, Caller):
+        raise TypeError("nobody has asked who this is: the request did not pass the layer of authentication")
+    return found
+
+
+def client_address(scope: Scope) -> str | None:
+    """The address that the request came from: what a layer outside of this one found behind trusted proxies, or else
+    the other end of the connection."""
+    found = state(scope).get("client_address")
+    if isinstance(found, str):
+        return found
+    client = scope.get("client")
+    return str(client[0]) if client else None
 
 
 def request_id(scope: Scope) -> str | None:

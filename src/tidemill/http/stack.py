@@ -7,34 +7,38 @@ from collections.abc import Callable
 from starlette.types import ASGIApp
 
 from tidemill.app import App
-from tidemill.http.auth import Authentication, Keyring
+from tidemill.http.access import Access
+from tidemill.http.auth import Authentication
 from tidemill.http.body_limit import BodyLimit
+from tidemill.http.denials import Denials
 from tidemill.http.errors import Errors
 from tidemill.http.headers import SecurityHeaders
 from tidemill.http.hosts import Hosts, is_loopback
+from tidemill.http.keyring import Keyring
 from tidemill.http.load import Load
 from tidemill.http.metrics import RequestMetrics
 from tidemill.http.own_writes import ReadYourWrites
 from tidemill.http.request_id import RequestId
+from tidemill.models.account import Role
 
 
 def surround(
-    application: ASGIApp,
-    app: App,
-    *,
-    bound_host: str,
-    is_open: Callable[[str], bool],
-    is_free: Callable[[str], bool],
+    application: ASGIApp, app: App, *, bound_host: str, access: Access, is_free: Callable[[str], bool]
 ) -> ASGIApp:
-    """`application` behind request id → errors → metrics → security headers → hosts → load → body limit → keys →
-    read-your-writes.
+    """`application` behind request id → errors → metrics → security headers → hosts → load → body limit →
+    authentication → read-your-writes.
 
     `bound_host` is the address that will be listened on: loopback needs no key, but answers to its own names only.
-    `is_open(path)` says which paths need no key anywhere, `is_free(path)` which are answered however much is asked.
+    `access` says what each route needs, `is_free(path)` which are answered however much is asked.
     """
-    keyring = Keyring(app.store, app.settings.api.keys)
-    layered: ASGIApp = ReadYourWrites(application, app.replicas)
-    layered = Authentication(layered, keyring, is_open=is_open, trusts_loopback=is_loopback(bound_host))
+    local = app.settings.auth.loopback_role
+    layered: ASGIApp = Authentication(
+        ReadYourWrites(application, app.replicas),
+        Keyring(app.store, app.settings.api.keys, app.logins),
+        access,
+        Denials(app.store),
+        loopback_role=Role(local) if local != "none" and is_loopback(bound_host) else None,
+    )
     layered = BodyLimit(layered, app.settings.api.max_request_bytes)
     layered = Load(layered, app.settings.api.max_in_flight, app.settings.api.timeout_s, is_free)
     layered = Hosts(layered, bound_host)

@@ -14,6 +14,7 @@ from typing import Any
 from tidemill.archive.base import Archive
 from tidemill.errors import Conflict, Invalid
 from tidemill.manage.documents import id_digits
+from tidemill.models.account import Caller
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.process.compute import Computer
@@ -78,7 +79,7 @@ async def wanted(store: Store, *, source: str | None = None, **given: Any) -> Wa
     return Wanted(source_id=source_id, **given)
 
 
-async def replay(store: Store, queue: Queue, letter_ids: Sequence[str], by: str) -> Moved:
+async def replay(store: Store, queue: Queue, letter_ids: Sequence[str], by: Caller) -> Moved:
     """Put letters back into the queue. Done twice it is done once; interrupted, the rest is still open."""
     done: list[Moved] = []
     for start in range(0, len(letter_ids), _AT_ONCE):
@@ -88,7 +89,7 @@ async def replay(store: Store, queue: Queue, letter_ids: Sequence[str], by: str)
     return _together(done)
 
 
-async def discard(store: Store, letter_ids: Sequence[str], by: str) -> Moved:
+async def discard(store: Store, letter_ids: Sequence[str], by: Caller) -> Moved:
     """Give letters up. They are kept, and may be replayed still."""
     pieces = range(0, len(letter_ids), _AT_ONCE)
     return _together([await deadletters.discard(store, letter_ids[at : at + _AT_ONCE], by) for at in pieces])

@@ -8,12 +8,14 @@ from datetime import date
 from tidemill.crawl.local.folder import start_url
 from tidemill.crawl.scope import Scope, folder_spec
 from tidemill.errors import Invalid, NotFound
+from tidemill.manage.quotas import check_run, source_limit
+from tidemill.models.account import Caller
 from tidemill.models.run import FINISHED_RUNS, Run, RunOptions
 from tidemill.models.source import LOCAL_KINDS, Source, SourceSpec
 from tidemill.models.url import url_folder, url_key, url_origin
 from tidemill.models.visit import Found
 from tidemill.net.guard import Guard
-from tidemill.settings import NetSettings
+from tidemill.settings import NetSettings, QuotaSettings
 from tidemill.store import ledger, runs, sources
 from tidemill.store.engine import Store
 
@@ -31,20 +33,31 @@ class Start:
     ignored: tuple[str, ...] = ()
 
 
-async def start(store: Store, net: NetSettings, target: str, options: RunOptions, *, fresh: bool = False) -> Start:
+async def start(
+    store: Store,
+    net: NetSettings,
+    target: str,
+    options: RunOptions,
+    *,
+    fresh: bool = False,
+    by: Caller | None = None,
+    quotas: QuotaSettings | None = None,
+) -> Start:
     """The run that crawling `target` (a URL, or a source's name) means: the unfinished one, or with `fresh` a new one.
 
     A run that is taken up keeps the options it began with. Raises `NotFound` for an unknown source, `Invalid` for a bad
-    URL, `Forbidden` (`private_address`) if a start URL names a private address and that is not allowed.
+    URL, `Forbidden` (`private_address`) if a start URL names a private address and that is not allowed, `Forbidden` and
+    `TooMany` if the source is not `by`'s to edit, or their `quotas` are used up.
     """
     spec, known = await _wanted(store, target)
     begun = await runs.unfinished(store, known.id) if known is not None and not fresh else None
     if begun is None:
         _refuse_private(spec, net, options)
+        options = await check_run(store, quotas, by, options)
     source = known
     if source is None or source.adhoc:
-        source, _ = await sources.apply(store, spec, adhoc=True)
-    run, resumed = await runs.take_up_or_create(store, source, options, start_pages(source), fresh=fresh)
+        source, _ = await sources.apply(store, spec, adhoc=True, by=by, most=await source_limit(store, quotas, by))
+    run, resumed = await runs.take_up_or_create(store, source, options, start_pages(source), fresh=fresh, by=by)
     return Start(run, source, resumed, ignored=_other_options(run.options, options) if resumed else ())
 
 

@@ -12,9 +12,12 @@ from difflib import unified_diff
 from pathlib import Path
 
 from tidemill.errors import Forbidden, NotFound
+from tidemill.manage.quotas import source_limit
 from tidemill.manage.source_files import read_files, to_yaml
 from tidemill.manage.source_mapping import read_mapping
+from tidemill.models.account import Caller
 from tidemill.models.source import LOCAL_KINDS, Source, SourceSpec, SourceVersion
+from tidemill.settings import QuotaSettings
 from tidemill.store import deletion, sources
 from tidemill.store.deletion import Deleted
 from tidemill.store.engine import Store
@@ -53,9 +56,15 @@ class HistoryEntry:
     diff: str
 
 
-async def apply_files(store: Store, paths: Sequence[Path]) -> list[Applied]:
+async def apply_files(store: Store, paths: Sequence[Path], by: Caller | None = None) -> list[Applied]:
     """Bring the sources of these files into the store, all or none. Applying them again changes nothing."""
-    return [Applied(source, changed) for source, changed in await sources.apply_all(store, read_files(paths))]
+    return [Applied(source, changed) for source, changed in await sources.apply_all(store, read_files(paths), by=by)]
+
+
+async def apply(store: Store, spec: SourceSpec, by: Caller, quotas: QuotaSettings) -> Applied:
+    """Make a source, which is the caller's then, or change it. Raises `Forbidden` (`not_owner`, `quota_sources`)."""
+    source, is_changed = await sources.apply(store, spec, by=by, most=await source_limit(store, quotas, by))
+    return Applied(source, is_changed)
 
 
 async def compare_files(store: Store, paths: Sequence[Path]) -> list[Change]:
@@ -88,15 +97,15 @@ async def version(store: Store, name: str, number: int) -> SourceVersion:
     )
 
 
-async def delete(store: Store, name: str, *, purged: bool = False) -> Deleted:
+async def delete(store: Store, name: str, by: Caller | None = None, *, purged: bool = False) -> Deleted:
     """Delete a source: its runs end, its documents are removed. With `purged` nothing of it is kept in the store.
 
-    A source that was deleted before can still be purged. Raises `NotFound`.
+    A source that was deleted before can still be purged. Raises `NotFound`, or `Forbidden` (`not_owner`).
     """
     was_deleted = (await sources.standing(store, [name])).get(name, (None, False))[1]
-    done = Deleted(0, 0) if purged and was_deleted else await deletion.mark_deleted(store, name)
+    done = Deleted(0, 0) if purged and was_deleted else await deletion.mark_deleted(store, name, by)
     if purged:
-        await deletion.purge(store, name)
+        await deletion.purge(store, name, by)
     return done
 
 

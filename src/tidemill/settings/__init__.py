@@ -9,6 +9,7 @@ from tidemill.settings.load import Loaded, Origin, load, load_settings, origins
 from tidemill.settings.tree import (
     ApiSettings,
     ArchiveSettings,
+    AuthSettings,
     BrowserSettings,
     CrawlSettings,
     DatabaseSettings,
@@ -16,6 +17,7 @@ from tidemill.settings.tree import (
     NetSettings,
     ProcessSettings,
     QueueSettings,
+    QuotaSettings,
     RetentionSettings,
     RolesSettings,
     SearchSettings,
@@ -25,6 +27,7 @@ from tidemill.settings.tree import (
 __all__ = [
     "ApiSettings",
     "ArchiveSettings",
+    "AuthSettings",
     "BrowserSettings",
     "CrawlSettings",
     "DatabaseSettings",
@@ -34,6 +37,7 @@ __all__ = [
     "Origin",
     "ProcessSettings",
     "QueueSettings",
+    "QuotaSettings",
     "RetentionSettings",
     "RolesSettings",
     "SearchSettings",

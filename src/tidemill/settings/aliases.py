@@ -23,6 +23,8 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "DB_POOL_SIZE": "database.pool_size",
         "DB_POOL_TIMEOUT": "database.pool_timeout_s",
         "HOST": "api.host",
+        "JWT_EXPIRATION": "auth.access_s",
+        "JWT_SECRET": "auth.secret",  # pragma: allowlist secret
         "LOG_LEVEL": "logging.level",
         "MAX_CONCURRENT_CRAWLERS": "crawl.concurrency",
         "MAX_CONCURRENT_SCRAPERS": "crawl.concurrency",
@@ -36,6 +38,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "PROCESSING_WORKERS": "process.workers",
         "QUEUE_URL": "queue.url",
         "REQUEST_TIMEOUT": "net.read_timeout_s",
+        "SECRET_KEY": "auth.secret",  # pragma: allowlist secret
         "SCRAPER_RATE_LIMIT": "crawl.rate_per_s",
         "SCRAPER__PERFORMANCE__BATCH_SIZE": "process.batch_size",
         "SCRAPER__PERFORMANCE__MAX_WORKERS": "process.workers",

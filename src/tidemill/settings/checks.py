@@ -25,6 +25,7 @@ SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The technologies that exist, by the scheme of the URL that chooses them."""
 
 _SHORTEST_KEY = 24
+_SHORTEST_SECRET = 32
 _PRODUCT = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?\Z")
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):(\d{1,5})\Z")
 _STRICT_SSL = ("require", "verify-ca", "verify-full")
@@ -36,6 +37,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _check_replicas(settings.database)
     yield from check_archive(settings.archive)
     yield from _check_crawl(settings)
+    yield from _check_auth(settings)
     yield from _check_order(settings)
     if settings.profile == "production":
         yield from _check_production(settings)
@@ -77,6 +79,13 @@ def _check_crawl(settings: Settings) -> Iterator[Problem]:
         yield Problem("api.host", "no address", "give one, such as 127.0.0.1")
     if any(not key.get_secret_value().strip() for key in settings.api.keys):
         yield Problem("api.keys", "holds an empty key", "take it out")
+
+
+def _check_auth(settings: Settings) -> Iterator[Problem]:
+    given = [("auth.secret", settings.auth.secret)] if settings.auth.secret is not None else []
+    for name, secret in (*given, *(("auth.old_secrets", each) for each in settings.auth.old_secrets)):
+        if len(secret.get_secret_value()) < _SHORTEST_SECRET:
+            yield Problem(name, f"shorter than {_SHORTEST_SECRET} characters", "make one with openssl rand -hex 32")
 
 
 def _check_order(settings: Settings) -> Iterator[Problem]:

@@ -8,18 +8,19 @@ inside that transaction, the rest by `manage.deadletters`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import NotFound
-from tidemill.store import locks
+from tidemill.models.account import Caller
+from tidemill.models.audit import Note
+from tidemill.store import audit, locks
 from tidemill.store.captures import FREE
 from tidemill.store.engine import Store
 from tidemill.store.engine import insert as upsert
@@ -31,7 +32,6 @@ UNSETTLED = ("open", "replayed")
 _REPLAYABLE = ("open", "discarded")
 _DIED = dead_letters.c.created_at
 _CAUSE = (dead_letters.c.reason, dead_letters.c.error_type, dead_letters.c.place)
-_FIRST_HASH = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,36 +181,37 @@ async def get(store: Store, letter_id: str) -> DeadLetter:
         return _letter(row, by)
 
 
-async def replay(store: Store, letter_ids: Sequence[str], by: str) -> Moved:
+async def replay(store: Store, letter_ids: Sequence[str], by: Caller) -> Moved:
     """Put the captures of these letters back into the queue, in one transaction; `by` is who wants it.
 
-    Those that wait already or are resolved are left as they are, and so are those of deleted sources.
+    Those that wait already or are resolved are left as they are, and so are those of deleted sources and of sources
+    that others own.
     """
     async with store.write(locks.AUDIT) as connection:
         now = store.now()
         rows = await _standing(connection, letter_ids)
-        ready = [row for row in rows if _why_not(row) is None]
-        moved = _moved(rows, ready, letter_ids)
+        ready = [row for row in rows if _why_not(row, by) is None]
+        moved = _moved(rows, ready, letter_ids, by)
         if ready:
             again = {"state": "pending", "attempts": 0, "not_before": now, **FREE}
             await connection.execute(update(captures).where(captures.c.id.in_(moved.capture_ids)).values(again))
             replayed = {"state": "replayed", "resolved_at": None}
             await connection.execute(update(dead_letters).where(_are(moved.letter_ids)).values(replayed))
-            await _audit(connection, "deadletter.replay", moved.letter_ids, by, now)
+            await audit.append(connection, by, [Note("deadletter.replay", each) for each in moved.letter_ids], now)
         return moved
 
 
-async def discard(store: Store, letter_ids: Sequence[str], by: str) -> Moved:
+async def discard(store: Store, letter_ids: Sequence[str], by: Caller) -> Moved:
     """Nobody will replay these letters; they are kept, with who said so and when."""
     async with store.write(locks.AUDIT) as connection:
         now = store.now()
         rows = await _standing(connection, letter_ids)
-        ready = [row for row in rows if row.state == "open"]
-        moved = _moved(rows, ready, letter_ids)
+        ready = [row for row in rows if row.state == "open" and by.may_edit(row.owner_id, row.team_id)]
+        moved = _moved(rows, ready, letter_ids, by)
         if ready:
             discarded = {"state": "discarded", "resolved_at": now}
             await connection.execute(update(dead_letters).where(_are(moved.letter_ids)).values(discarded))
-            await _audit(connection, "deadletter.discard", moved.letter_ids, by, now)
+            await audit.append(connection, by, [Note("deadletter.discard", each) for each in moved.letter_ids], now)
         return moved
 
 
@@ -252,7 +253,7 @@ async def _conditions(connection: AsyncConnection, wanted: Wanted) -> list[Colum
 async def _standing(connection: AsyncConnection, letter_ids: Sequence[str]) -> Sequence[Any]:
     columns = (dead_letters.c.id, dead_letters.c.capture_id, dead_letters.c.state)
     statement = (
-        select(*columns, captures.c.state.label("capture"), sources.c.deleted_at)
+        select(*columns, captures.c.state.label("capture"), sources.c.deleted_at, sources.c.owner_id, sources.c.team_id)
         .join(captures, captures.c.id == dead_letters.c.capture_id)
         .join(sources, sources.c.id == dead_letters.c.source_id)
         .where(_are(letter_ids))
@@ -261,8 +262,10 @@ async def _standing(connection: AsyncConnection, letter_ids: Sequence[str]) -> S
     return (await connection.execute(statement)).all()
 
 
-def _why_not(row: Any) -> str | None:
+def _why_not(row: Any, by: Caller) -> str | None:
     """Why a letter is not replayed."""
+    if not by.may_edit(row.owner_id, row.team_id):
+        return "not_owner"
     if row.deleted_at is not None:
         return "source_deleted"
     if row.state not in _REPLAYABLE or row.capture != "dead":
@@ -270,11 +273,11 @@ def _why_not(row: Any) -> str | None:
     return None
 
 
-def _moved(rows: Sequence[Any], ready: Sequence[Any], asked: Sequence[str]) -> Moved:
+def _moved(rows: Sequence[Any], ready: Sequence[Any], asked: Sequence[str], by: Caller) -> Moved:
     left: dict[str, int] = {}
     for row in rows:
         if row not in ready:
-            why = _why_not(row) or str(row.state)
+            why = _why_not(row, by) or str(row.state)
             left[why] = left.get(why, 0) + 1
     if missing := len(set(asked)) - len(rows):
         left["unknown"] = missing
@@ -305,16 +308,3 @@ def _letter(row: Mapping[str, Any], settled_by: str | None = None) -> DeadLetter
         fetched_at=row["fetched_at"],
         settled_by=settled_by,
     )
-
-
-async def _audit(connection: AsyncConnection, action: str, targets: Sequence[str], actor: str, now: datetime) -> None:
-    """Append to the audit log. Each line holds the hash of the one before, so that none can be changed unseen."""
-    newest = select(audit_log.c.hash).order_by(audit_log.c.id.desc()).limit(1)
-    previous = await connection.scalar(newest) or _FIRST_HASH
-    lines = []
-    for target in targets:
-        said = json.dumps([previous, now.isoformat(), actor, action, target, {}])
-        line = {"at": now, "actor": actor, "action": action, "target": target, "detail": {}}
-        previous_hash, previous = previous, sha256(said.encode()).hexdigest()
-        lines.append({**line, "previous_hash": previous_hash, "hash": previous})
-    await connection.execute(insert(audit_log), lines)

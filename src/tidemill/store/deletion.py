@@ -14,11 +14,13 @@ from typing import Any
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidemill.models.account import Caller
+from tidemill.models.audit import Note
 from tidemill.models.document import DocumentState
 from tidemill.models.event import RUN_FINISHED
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.run import RunState
-from tidemill.store import events, locks, removal
+from tidemill.store import audit, events, locks, ownership, removal
 from tidemill.store import sources as source_store
 from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
@@ -50,14 +52,16 @@ class Deleted:
 
 
 @tried_again
-async def mark_deleted(store: Store, name: str) -> Deleted:
+async def mark_deleted(store: Store, name: str, by: Caller | None = None) -> Deleted:
     """Delete a source. Its history and its row stay; applying a source of that name brings it back.
 
-    Runs end as cancelled, what they still had to do as `skipped (source_deleted)`. Raises `NotFound`.
+    Runs end as cancelled, what they still had to do as `skipped (source_deleted)`. Raises `NotFound`, or `Forbidden`
+    (`not_owner`) unless the source is `by`'s to edit.
     """
     source = await source_store.get(store, name)
     wanted = (locks.EVENTS, *locks.of_sources([source.id]))
     async with store.write(*wanted) as connection:
+        await ownership.check(connection, source.id, by)
         cancelled = await _end_runs(connection, source.id, store.now())
     removed = 0
     while True:
@@ -68,11 +72,14 @@ async def mark_deleted(store: Store, name: str) -> Deleted:
             if batch < _AT_ONCE:
                 cancelled += await _end_runs(connection, source.id, now)
                 await _close(connection, source.id, now)
+                if by is not None:
+                    detail = {"runs_cancelled": cancelled, "documents_removed": removed}
+                    await audit.append(connection, by, [Note("source.delete", name, detail)], now)
                 return Deleted(cancelled, removed)
 
 
 @tried_again
-async def purge(store: Store, name: str) -> None:
+async def purge(store: Store, name: str, by: Caller | None = None) -> None:
     """Take everything that the store has of a deleted source out of it, for good. Raises `NotFound`.
 
     Events stay, since readers of the feed may not have seen them, and bodies stay in the archive until it is swept.
@@ -86,7 +93,9 @@ async def purge(store: Store, name: str) -> None:
         await _empty(store, source.id, runs.c.id, runs.c.id == run_id, _AT_ONCE)
     # Few at a time: the database looks through the visits of all other sources for each page that goes.
     await _empty(store, source.id, pages.c.id, pages.c.source_id == source.id, _AT_ONCE)
-    async with store.write() as connection:
+    async with store.write(locks.AUDIT) as connection:
+        if by is not None:
+            await audit.append(connection, by, [Note("source.purge", name)], store.now())
         await connection.execute(delete(schedules).where(schedules.c.source_id == source.id))
         await connection.execute(delete(sources).where(sources.c.id == source.id, sources.c.deleted_at.is_not(None)))
 

@@ -11,13 +11,15 @@ from sqlalchemy import Select, and_, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import Conflict, NotFound
+from tidemill.models.account import Caller
+from tidemill.models.audit import Note
 from tidemill.models.event import RUN_FINISHED, RUN_STARTED
 from tidemill.models.ids import new_id
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.run import FINISHED_RUNS, Run, RunOptions, RunState
 from tidemill.models.source import Source
 from tidemill.models.visit import Found
-from tidemill.store import admission, events, locks
+from tidemill.store import admission, audit, events, locks, ownership
 from tidemill.store.admission import Entry
 from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
@@ -37,25 +39,36 @@ async def create(store: Store, source: Source, options: RunOptions, starts: Sequ
 
 @tried_again
 async def take_up_or_create(
-    store: Store, source: Source, options: RunOptions, starts: Sequence[Found], *, fresh: bool
+    store: Store,
+    source: Source,
+    options: RunOptions,
+    starts: Sequence[Found],
+    *,
+    fresh: bool,
+    by: Caller | None = None,
 ) -> tuple[Run, bool]:
     """The unfinished run of a source, or a new one, and whether it was begun before; with `fresh` always a new one.
 
     One transaction, so that two who start a source in the same moment get the same run. `fresh` cancels the other.
+    Raises `Forbidden` (`not_owner`) unless the source is `by`'s to edit.
     """
     async with store.write(locks.EVENTS, *locks.of_sources([source.id])) as connection:
         now = store.now()
+        await ownership.check(connection, source.id, by)
         found = await _unfinished(connection, source.id)
         await locks.take(connection, *locks.of_runs([found] if found is not None else []))
         if found is not None and fresh:
             await _cancel(connection, found, source.id, now)
         resumed = found is not None and not fresh
         if found is None or fresh:
-            run_id = await _insert(connection, source, options, starts, now)
+            run_id = await _insert(connection, source, options, starts, now, by)
         else:
             run_id = found
             await admission.enter(connection, entry_of(run_id, source, options), starts, now)
             await _reopen(connection, run_id)
+        if by is not None:
+            detail = {"source": source.name, "resumed": resumed}
+            await audit.append(connection, by, [Note("run.start", run_id, detail)], now)
     return await get(store, run_id), resumed
 
 
@@ -137,18 +150,21 @@ async def interrupt(store: Store, run_id: str, error: str | None = None) -> None
 
 
 @tried_again
-async def cancel(store: Store, run_id: str) -> Run:
+async def cancel(store: Store, run_id: str, by: Caller | None = None) -> Run:
     """End a run for good: what is not fetched yet is `skipped`, what is captured is still processed.
 
-    Raises `NotFound`, or `Conflict` if it has ended already.
+    Raises `NotFound`, `Conflict` if it has ended already, `Forbidden` (`not_owner`) if the source is not `by`'s.
     """
     run = await get(store, run_id)
     async with store.write(locks.EVENTS, *locks.of_sources([run.source_id]), *locks.of_runs([run_id])) as connection:
         now = store.now()
+        await ownership.check(connection, run.source_id, by)
         found = RunState(str(await connection.scalar(select(runs.c.state).where(runs.c.id == run_id))))
         if found in FINISHED_RUNS:
             raise Conflict(f"run {run_id} has ended already ({found.value})", reason="run_ended")
         await _cancel(connection, run_id, run.source_id, now)
+        if by is not None:
+            await audit.append(connection, by, [Note("run.cancel", run_id, {"source": run.source})], now)
     return await get(store, run_id)
 
 
@@ -207,7 +223,12 @@ async def _counted(connection: AsyncConnection, run_id: str) -> tuple[dict[str, 
 
 
 async def _insert(
-    connection: AsyncConnection, source: Source, options: RunOptions, starts: Sequence[Found], now: datetime
+    connection: AsyncConnection,
+    source: Source,
+    options: RunOptions,
+    starts: Sequence[Found],
+    now: datetime,
+    by: Caller | None = None,
 ) -> str:
     run_id = new_id()
     if await connection.scalar(select(sources.c.deleted_at).where(sources.c.id == source.id)) is not None:
@@ -221,6 +242,7 @@ async def _insert(
         "state": RunState.QUEUED.value,
         "options": asdict(options),
         "created_at": now,
+        "user_id": by.user_id if by is not None else None,
     }
     await connection.execute(insert(runs).values(row))
     entry = entry_of(run_id, source, options)

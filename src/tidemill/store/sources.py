@@ -12,10 +12,12 @@ from sqlalchemy import Select, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import NotFound
+from tidemill.models.account import Caller
+from tidemill.models.audit import Note
 from tidemill.models.document import DocumentState
 from tidemill.models.ids import new_id
 from tidemill.models.source import Source, SourceSpec, SourceVersion
-from tidemill.store import locks
+from tidemill.store import audit, locks, ownership
 from tidemill.store.engine import Store
 from tidemill.store.tables import documents, source_versions, sources
 
@@ -23,19 +25,35 @@ _SPEC = TypeAdapter(SourceSpec)
 _LIVE = sources.c.deleted_at.is_(None)
 
 
-async def apply(store: Store, spec: SourceSpec, *, adhoc: bool = False) -> tuple[Source, bool]:
+async def apply(
+    store: Store, spec: SourceSpec, *, adhoc: bool = False, by: Caller | None = None, most: int | None = None
+) -> tuple[Source, bool]:
     """Make the source, or give it a new version if it differs. Returns it, and whether anything changed.
 
-    A deleted source of that name comes back, with a new version behind those that it had.
+    A deleted source of that name comes back, with a new version behind those that it had. `by` owns what is new, may
+    own `most` sources, and is named in the audit log. Raises `Forbidden` (`not_owner`, `quota_sources`).
     """
-    return (await apply_all(store, [spec], adhoc=adhoc))[0]
+    return (await apply_all(store, [spec], adhoc=adhoc, by=by, most=most))[0]
 
 
-async def apply_all(store: Store, specs: Sequence[SourceSpec], *, adhoc: bool = False) -> list[tuple[Source, bool]]:
+async def apply_all(
+    store: Store,
+    specs: Sequence[SourceSpec],
+    *,
+    adhoc: bool = False,
+    by: Caller | None = None,
+    most: int | None = None,
+) -> list[tuple[Source, bool]]:
     """Apply these sources in one transaction, all or none."""
     async with store.write(locks.NAMES) as connection:
         now = store.now()
-        return [await _apply(connection, spec, adhoc, now) for spec in specs]
+        owned = await ownership.owned(connection, by, most)
+        applied = [await _apply(connection, spec, adhoc, now, by) for spec in specs]
+        if by is not None:
+            await ownership.hold_to_quota(connection, by, most, owned)
+            notes = [_note(source) for source, is_changed in applied if is_changed]
+            await audit.append(connection, by, notes, now)
+        return applied
 
 
 async def get(store: Store, name: str, *, with_deleted: bool = False) -> Source:
@@ -85,11 +103,15 @@ async def document_count(connection: AsyncConnection, source_id: str) -> int:
     return int(await connection.scalar(counted) or 0)
 
 
-async def _apply(connection: AsyncConnection, spec: SourceSpec, adhoc: bool, now: datetime) -> tuple[Source, bool]:
+async def _apply(
+    connection: AsyncConnection, spec: SourceSpec, adhoc: bool, now: datetime, by: Caller | None
+) -> tuple[Source, bool]:
     found = (await connection.execute(_select().where(sources.c.name == spec.name))).mappings().one_or_none()
     lives = found is not None and found["deleted_at"] is None
     if lives and _SPEC.validate_python(found["spec"]) == spec and found["adhoc"] <= adhoc:
         return _source(found), False
+    if found is not None:
+        ownership.refuse_foreign(found, by)
     source_id = found["id"] if found else new_id()
     version = found["version"] + 1 if found else 1
     values = {
@@ -103,11 +125,18 @@ async def _apply(connection: AsyncConnection, spec: SourceSpec, adhoc: bool, now
     if found:
         await connection.execute(update(sources).where(sources.c.id == source_id).values(values))
     else:
-        await connection.execute(insert(sources).values(id=source_id, name=spec.name, created_at=now, **values))
+        owned = {"owner_id": by.user_id, "team_id": by.team_id} if by is not None else {}
+        await connection.execute(
+            insert(sources).values(id=source_id, name=spec.name, created_at=now, **owned, **values)
+        )
     await connection.execute(
         insert(source_versions).values(source_id=source_id, version=version, spec=asdict(spec), created_at=now)
     )
     return await _one(connection, sources.c.id == source_id, spec.name), True
+
+
+def _note(source: Source) -> Note:
+    return Note("source.create" if source.version == 1 else "source.change", source.name, {"version": source.version})
 
 
 async def _one(connection: AsyncConnection, condition: Any, name: str, *, with_deleted: bool = False) -> Source:

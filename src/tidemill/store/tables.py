@@ -28,10 +28,12 @@ from sqlalchemy import (
     true,
 )
 
+from tidemill.models.account import ROLES
 from tidemill.models.document import DocumentState
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.priority import PRIORITIES
 from tidemill.models.run import RunState
+from tidemill.store import append_only
 from tidemill.store.types import Id, Jsonb, Moment, Serial, String, Text
 
 metadata = MetaData(
@@ -52,6 +54,11 @@ def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
 
 def _team() -> Column[str]:
     return Column("team_id", Id, ForeignKey("teams.id"), nullable=True)
+
+
+def _owner(name: str) -> Column[str]:
+    """The user whose it is. No foreign key: SQLite would have to make the whole table anew, and users are kept."""
+    return Column(name, Id, nullable=True)
 
 
 def _created() -> Column[object]:
@@ -79,8 +86,10 @@ users = Table(
     Column("password_hash", Text),
     Column("role", String(16), nullable=False),
     Column("active", Boolean, nullable=False, server_default=true()),
+    Column("quotas", Jsonb, nullable=False, server_default=text("'{}'")),
+    Column("last_login_at", Moment),
     _created(),
-    _one_of("role", ("viewer", "operator", "admin")),
+    _one_of("role", ROLES),
 )
 
 api_keys = Table(
@@ -92,11 +101,15 @@ api_keys = Table(
     Column("name", Text, nullable=False),
     Column("prefix", String(16), nullable=False, unique=True),
     Column("secret_hash", String(64), nullable=False),
+    Column("role", String(16), nullable=False, server_default="admin"),
     Column("scopes", Jsonb, nullable=False),
     Column("expires_at", Moment),
     Column("last_used_at", Moment),
     Column("revoked_at", Moment),
+    Column("replaced_by", String(16)),
     _created(),
+    _one_of("role", ROLES),
+    Index("ix_api_keys_user", "user_id"),
 )
 
 refresh_tokens = Table(
@@ -106,10 +119,20 @@ refresh_tokens = Table(
     Column("user_id", Id, ForeignKey("users.id"), nullable=False, index=True),
     Column("family_id", Id, nullable=False, index=True),
     Column("token_hash", String(64), nullable=False, unique=True),
+    Column("scopes", Jsonb, nullable=False, server_default=text("'[]'")),
     Column("expires_at", Moment, nullable=False),
     Column("used_at", Moment),
     Column("revoked_at", Moment),
     _created(),
+)
+
+login_attempts = Table(
+    "login_attempts",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_at", Moment, nullable=False, index=True),
+    Column("blocked_until", Moment),
 )
 
 audit_log = Table(
@@ -121,10 +144,13 @@ audit_log = Table(
     Column("action", Text, nullable=False),
     Column("target", Text),
     Column("detail", Jsonb, nullable=False),
+    Column("request_id", Text),
+    Column("address", Text),
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False, unique=True),
     sqlite_autoincrement=True,
 )
+append_only.guard(audit_log)
 
 # --- sources and runs -------------------------------------------------------------------------------------------------
 
@@ -133,6 +159,7 @@ sources = Table(
     metadata,
     Column("id", Id, primary_key=True),
     _team(),
+    _owner("owner_id"),
     Column("name", Text, nullable=False, unique=True),
     Column("kind", String(32), nullable=False),
     Column("spec", Jsonb, nullable=False),
@@ -169,6 +196,7 @@ runs = Table(
     Column("out_of_scope", BigInteger, nullable=False, server_default=text("0")),
     Column("worker_id", Id),
     Column("error", Text),
+    _owner("user_id"),
     _created(),
     Column("started_at", Moment),
     Column("finished_at", Moment),
@@ -176,6 +204,13 @@ runs = Table(
     Column("compacted_at", Moment),
     _one_of("state", RunState),
     Index("ix_runs_source_created", "source_id", "created_at"),
+    Index(
+        "ix_runs_user_created",
+        "user_id",
+        "created_at",
+        sqlite_where=text("user_id IS NOT NULL"),
+        postgresql_where=text("user_id IS NOT NULL"),
+    ),
     Index(
         "ix_runs_open", "state", sqlite_where=text("finished_at IS NULL"), postgresql_where=text("finished_at IS NULL")
     ),
@@ -500,6 +535,7 @@ jobs = Table(
     metadata,
     Column("id", Id, primary_key=True),
     _team(),
+    _owner("user_id"),
     Column("kind", String(32), nullable=False),
     Column("state", String(12), nullable=False),
     Column("request", Jsonb, nullable=False),

@@ -1,22 +1,43 @@
-"""Keys: where they are looked for, which are valid, which paths need none. Stored keys are tested over a database."""
+"""Who asks and whether they may: where keys are looked for, which are valid, what a route needs.
+
+Stored keys, users and tokens are tested over a database.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
-from tests.unit.http.asgi import Answered, ask, hello, scope_of
+from starlette.routing import compile_path
+from tests.unit.http.asgi import Answered, ask, scope_of
 
-from tidemill.http import auth
-from tidemill.http.auth import Authentication, Keyring
+from tidemill.http import denials, keyring
+from tidemill.http.access import ANY_CALLER, NOBODY, OPEN, Access, Route
+from tidemill.http.auth import Authentication
+from tidemill.http.denials import Denials
 from tidemill.http.errors import Errors
+from tidemill.http.keyring import Keyring
 from tidemill.http.keys import presented_key
+from tidemill.http.scopes import caller
+from tidemill.models.account import Caller, Role
+from tidemill.models.audit import Note
 from tidemill.store.accounts import ApiKey
 from tidemill.store.engine import Store
 
-NO_STORE = cast(Store, None)
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NO_STORE = cast(Store, SimpleNamespace(now=lambda: NOW))
 CONFIGURED = "a-configured-key-of-some-length"
+TOKEN = "eyJ.e.f"
+TABLE = {"GET /open": OPEN, "GET /api": "runs:read", "POST /api": "runs:write", "GET /users": "users:read"}
+PATHS = {"/open": "GET", "/api": "GET POST", "/users": "GET", "/me": "GET"}
+ACCESS = Access(
+    [Route(path, compile_path(path)[0], frozenset(methods.split())) for path, methods in PATHS.items()],
+    TABLE | {"GET /me": ANY_CALLER},
+)
 
 
 class Clock:
@@ -24,6 +45,19 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Tokens:
+    """One token, which is good or has expired."""
+
+    is_expired = False
+    asked = 0
+
+    async def recognise(self, token: str) -> tuple[Caller | None, bool]:
+        self.asked += 1
+        ada = Caller("user:ada@example.org", Role.VIEWER, frozenset({"runs:read"}), "1", None, None, "s", NOW)
+        is_known = token == TOKEN
+        return (ada if is_known and not self.is_expired else None), is_known and self.is_expired
 
 
 @pytest.fixture
@@ -34,21 +68,49 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> dict[str, ApiKey]:
     async def recognise(_: Store, clear: str) -> ApiKey | None:
         return keys.get(clear)
 
-    monkeypatch.setattr(auth.accounts, "recognise", recognise)
+    monkeypatch.setattr(keyring.accounts, "recognise", recognise)
     return keys
 
 
-def key(prefix: str) -> ApiKey:
-    return ApiKey("1", "name", prefix, "hash", (), cast(Any, None))
+@pytest.fixture
+def denied(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Caller, Note]]:
+    """What stands in the audit log."""
+    lines: list[tuple[Caller, Note]] = []
+
+    async def record(_: Store, said: list[tuple[Caller, Note]]) -> None:
+        lines.extend(said)
+
+    monkeypatch.setattr(denials.audit, "record", record)
+    return lines
 
 
-async def request(headers: dict[str, str], *, path: str = "/api", query: str = "", loopback: bool = False) -> Answered:
-    keyring = Keyring(NO_STORE, [SecretStr(CONFIGURED)])
-    app = Authentication(hello, keyring, is_open=lambda path: path == "/open", trusts_loopback=loopback)
-    return await ask(Errors(app), scope_of(path=path, headers=headers, query=query))
+pytestmark = pytest.mark.usefixtures("stored", "denied")
 
 
-@pytest.mark.usefixtures("stored")
+def key(prefix: str, role: Role = Role.ADMIN) -> ApiKey:
+    return ApiKey("1", "name", prefix, "hash", (), NOW, role=role)
+
+
+async def who(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with the name of the caller."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(caller(scope)).encode()})
+
+
+async def request(
+    headers: dict[str, str],
+    *,
+    method: str = "GET",
+    path: str = "/api",
+    query: str = "",
+    loopback: Role | None = None,
+    tokens: Tokens | None = None,
+) -> Answered:
+    ring = Keyring(NO_STORE, [SecretStr(CONFIGURED)], tokens or Tokens())
+    app = Authentication(who, ring, ACCESS, Denials(NO_STORE), loopback_role=loopback)
+    return await ask(Errors(app), scope_of(method=method, path=path, headers=headers, query=query))
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "reason"),
     [
@@ -57,13 +119,15 @@ async def request(headers: dict[str, str], *, path: str = "/api", query: str = "
         ({"x-api-key": "wrong"}, 401, "invalid_key"),
         ({"x-api-key": CONFIGURED[:-1]}, 401, "invalid_key"),
         ({"authorization": "Bearer wrong"}, 401, "invalid_key"),
+        ({"authorization": "Bearer eyJ.x.y"}, 401, "invalid_key"),
         ({"authorization": f"Basic {CONFIGURED}"}, 401, "key_required"),
         ({"authorization": "Bearer"}, 401, "key_required"),
         ({"cookie": f"x-api-key={CONFIGURED}"}, 401, "key_required"),
         ({"x-forwarded-for": "127.0.0.1"}, 401, "key_required"),
-        ({"x-api-key": CONFIGURED}, 200, ""),
-        ({"authorization": f"Bearer {CONFIGURED}"}, 200, ""),
-        ({"authorization": f"bearer  {CONFIGURED} "}, 200, ""),
+        ({"x-api-key": CONFIGURED}, 200, "settings"),
+        ({"authorization": f"Bearer {CONFIGURED}"}, 200, "settings"),
+        ({"authorization": f"bearer  {CONFIGURED} "}, 200, "settings"),
+        ({"authorization": f"Bearer {TOKEN}"}, 200, "user:ada@example.org"),
     ],
 )
 async def test_a_server_that_others_reach_wants_a_key(headers: dict[str, str], status: int, reason: str) -> None:
@@ -72,18 +136,71 @@ async def test_a_server_that_others_reach_wants_a_key(headers: dict[str, str], s
     if status == 401:
         assert answer.json["type"] == f"urn:tidemill:problem:{reason}"
         assert answer.headers["www-authenticate"].startswith("Bearer")
+    else:
+        assert answer.body.decode() == reason
+
+
+async def test_a_token_that_has_expired_is_told_apart() -> None:
+    tokens = Tokens()
+    tokens.is_expired = True
+    answer = await request({"authorization": f"Bearer {TOKEN}"}, tokens=tokens)
+    assert (answer.status, answer.json["type"]) == (401, "urn:tidemill:problem:token_expired")
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 
 
 async def test_open_paths_need_none() -> None:
-    assert (await request({}, path="/open")).status == 200
+    assert (await request({}, path="/open")).body == b"anonymous"
+    assert (await request({"x-api-key": "wrong"}, path="/open")).body == b"anonymous"
 
 
-@pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("proxy", ["forwarded", "x-forwarded-for", "x-real-ip", "via"])
 async def test_loopback_needs_none_unless_a_proxy_stands_before_it(proxy: str) -> None:
-    assert (await request({}, loopback=True)).status == 200
-    assert (await request({proxy: "for=192.0.2.1"}, loopback=True)).status == 401
-    assert (await request({proxy: "for=192.0.2.1", "x-api-key": CONFIGURED}, loopback=True)).status == 200
+    assert (await request({}, loopback=Role.OPERATOR)).body == b"loopback"
+    assert (await request({proxy: "for=192.0.2.1"}, loopback=Role.OPERATOR)).status == 401
+    named = {proxy: "for=192.0.2.1", "x-api-key": CONFIGURED}
+    assert (await request(named, loopback=Role.OPERATOR)).status == 200
+
+
+async def test_loopback_has_a_role_and_a_wrong_key_has_none() -> None:
+    assert (await request({}, path="/users", loopback=Role.OPERATOR)).status == 403
+    assert (await request({}, path="/users", loopback=Role.ADMIN)).status == 200
+    assert (await request({}, method="POST", loopback=Role.VIEWER)).status == 403
+    assert (await request({"x-api-key": "wrong"}, loopback=Role.ADMIN)).json["status"] == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "role", "status"),
+    [
+        ("GET", "/api", Role.VIEWER, 200),
+        ("HEAD", "/api", Role.VIEWER, 200),
+        ("POST", "/api", Role.VIEWER, 403),
+        ("POST", "/api", Role.OPERATOR, 200),
+        ("GET", "/users", Role.OPERATOR, 403),
+        ("GET", "/users", Role.ADMIN, 200),
+        ("GET", "/me", Role.VIEWER, 200),
+        ("DELETE", "/api", Role.VIEWER, 200),
+        ("GET", "/nowhere", Role.VIEWER, 200),
+        ("GET", "/users/", Role.VIEWER, 200),
+    ],
+)
+async def test_a_route_needs_its_scope(
+    stored: dict[str, ApiKey], method: str, path: str, role: Role, status: int
+) -> None:
+    """A method or path that nothing serves is let through to whoever says that."""
+    stored["k"] = key("abc", role)
+    answer = await request({"x-api-key": "k"}, method=method, path=path)
+    assert answer.status == status
+    if status == 403:
+        assert answer.json["type"] == "urn:tidemill:problem:insufficient_scope"
+        assert f'scope="{TABLE[f"{method} {path}"]}"' in answer.headers["www-authenticate"]
+
+
+async def test_a_route_without_an_entry_is_nobodys() -> None:
+    access = Access([Route("/new", compile_path("/new")[0], frozenset({"GET"}))], TABLE)
+    assert access.need("GET", "/new") == NOBODY
+    app = Authentication(who, Keyring(NO_STORE, [SecretStr(CONFIGURED)], Tokens()), access, Denials(NO_STORE),
+                         loopback_role=Role.ADMIN)  # fmt: skip
+    assert (await ask(Errors(app), scope_of(path="/new", headers={"x-api-key": CONFIGURED}))).status == 403
 
 
 @pytest.mark.parametrize(
@@ -91,13 +208,13 @@ async def test_loopback_needs_none_unless_a_proxy_stands_before_it(proxy: str) -
 )
 @pytest.mark.parametrize("path", ["/api", "/open"])
 async def test_a_key_in_the_url_is_refused_everywhere(query: str, path: str) -> None:
-    answer = await request({"x-api-key": CONFIGURED}, path=path, query=query, loopback=True)
+    answer = await request({"x-api-key": CONFIGURED}, path=path, query=query, loopback=Role.ADMIN)
     assert (answer.status, answer.json["type"]) == (400, "urn:tidemill:problem:key_in_query")
 
 
 @pytest.mark.parametrize("query", ["q=api_key", "key=value", "q=access_token%3Dx"])
 async def test_a_question_about_keys_is_none(query: str) -> None:
-    assert (await request({}, query=query, loopback=True)).status == 200
+    assert (await request({}, query=query, loopback=Role.ADMIN)).status == 200
 
 
 def test_x_api_key_comes_first() -> None:
@@ -106,20 +223,63 @@ def test_x_api_key_comes_first() -> None:
     assert presented_key(scope_of()) is None
 
 
+async def test_every_denial_is_written_down_without_what_was_presented(denied: list[tuple[Caller, Note]]) -> None:
+    await request({"x-api-key": "canary-4711"}, query="q=canary-4711")
+    await request({}, method="POST", loopback=Role.VIEWER)
+    await request({"x-api-key": CONFIGURED})
+    assert [(by.name, note.target, dict(note.detail)) for by, note in denied] == [
+        ("anonymous", "/api", {"method": "GET", "status": 401, "reason": "invalid_key"}),
+        ("loopback", "/api", {"method": "POST", "status": 403, "reason": "insufficient_scope"}),
+    ]
+    assert "canary" not in str(denied)
+
+
+async def test_a_websocket_is_closed_before_it_is_opened(denied: list[tuple[Caller, Note]]) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {**scope_of(path="/api"), "type": "websocket"}
+    del scope["method"]
+    app = Authentication(who, Keyring(NO_STORE, [], Tokens()), ACCESS, Denials(NO_STORE), loopback_role=None)
+    await app(scope, cast(Any, None), send)
+    assert [each["type"] for each in sent] == ["websocket.close"]
+    assert len(denied) == 1
+
+
 async def test_a_revocation_takes_effect_within_five_seconds(stored: dict[str, ApiKey]) -> None:
     clock = Clock()
-    keyring = Keyring(NO_STORE, [], clock=clock)
+    ring = Keyring(NO_STORE, [], Tokens(), clock=clock)
     stored["clear"] = key("abc")
-    assert await keyring.owner("clear") == "abc"
-    del stored["clear"]
+    assert (await ring.recognise("clear")).caller is not None
+    stored["clear"] = key("abc", Role.VIEWER)
     clock.now = 4.9
-    assert await keyring.owner("clear") == "abc"
+    found = (await ring.recognise("clear")).caller
+    assert found is not None
+    assert found.role is Role.ADMIN
     clock.now = 5.0
-    assert await keyring.owner("clear") is None
+    found = (await ring.recognise("clear")).caller
+    assert found is not None
+    assert found.role is Role.VIEWER
+    del stored["clear"]
+    clock.now = 10.0
+    assert (await ring.recognise("clear")).caller is None
+
+
+async def test_what_is_believed_is_not_believed_beyond_its_expiry(stored: dict[str, ApiKey]) -> None:
+    times = [NOW]
+    ring = Keyring(cast(Store, SimpleNamespace(now=lambda: times[-1])), [], Tokens(), clock=Clock())
+    stored["clear"] = replace(key("abc"), expires_at=NOW + timedelta(seconds=1))
+    assert (await ring.recognise("clear")).caller is not None
+    del stored["clear"]
+    assert (await ring.recognise("clear")).caller is not None
+    times.append(NOW + timedelta(seconds=1))
+    assert (await ring.recognise("clear")).caller is None
 
 
 async def test_what_is_not_valid_is_asked_again(stored: dict[str, ApiKey]) -> None:
-    keyring = Keyring(NO_STORE, [])
-    assert await keyring.owner("clear") is None
+    ring = Keyring(NO_STORE, [], Tokens())
+    assert (await ring.recognise("clear")).caller is None
     stored["clear"] = key("abc")
-    assert await keyring.owner("clear") == "abc"
+    assert (await ring.recognise("clear")).caller is not None

@@ -15,6 +15,8 @@ EXAMPLES = {
     "process.min_entity_confidence": "0.5",
     "api.host": "10.0.0.1",
     "api.keys": "k" * 32,
+    "auth.access_s": "600",
+    "auth.secret": "s" * 32,
     "crawl.user_agent": "harvester/2.0",
     "database.url": "sqlite:////srv/x.db",
     "database.replica_urls": "postgresql://standby/x",

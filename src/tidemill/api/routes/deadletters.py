@@ -25,7 +25,7 @@ from tidemill.api.schemas.deadletter import (
 )
 from tidemill.app import App
 from tidemill.errors import Invalid
-from tidemill.http.scopes import state
+from tidemill.http.scopes import caller
 from tidemill.manage import deadletters as manage
 from tidemill.store import deadletters
 from tidemill.store.deadletters import UNSETTLED, Moved, Wanted
@@ -90,7 +90,7 @@ def routes(app: App) -> APIRouter:
     )
     async def discard_dead_letters(given: LetterSelection, request: Request) -> Response:
         """Give letters up. They are kept, with who discarded them and when, and may be replayed still."""
-        return answer(moved_body(await manage.discard(app.store, await _chosen(app, given), _caller(request))))
+        return answer(moved_body(await manage.discard(app.store, await _chosen(app, given), caller(request.scope))))
 
     @router.get("/{letter_id}", response_model=FullDeadLetter, responses=problems(404))
     async def get_dead_letter(letter_id: str) -> Response:
@@ -108,13 +108,13 @@ def routes(app: App) -> APIRouter:
     async def discard_dead_letter(letter_id: str, request: Request) -> Response:
         """Give one letter up. It is kept."""
         letter = await deadletters.get(app.store, letter_id)
-        return answer(moved_body(await manage.discard(app.store, [letter.id], _caller(request))))
+        return answer(moved_body(await manage.discard(app.store, [letter.id], caller(request.scope))))
 
     return router
 
 
 async def _replay(app: App, letter_ids: list[str], request: Request) -> Moved:
-    return await manage.replay(app.store, app.queue, letter_ids, _caller(request))
+    return await manage.replay(app.store, app.queue, letter_ids, caller(request.scope))
 
 
 async def _chosen(app: App, given: LetterSelection) -> list[str]:
@@ -148,8 +148,3 @@ def _aware(at: datetime | None) -> datetime | None:
 def _text(at: datetime | None) -> str | None:
     aware = _aware(at)
     return aware.isoformat() if aware else None
-
-
-def _caller(request: Request) -> str:
-    """Who asks, for the audit log."""
-    return f"api:{state(request.scope).get('caller', 'unknown')}"

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from tidemill.api.openapi import problems
@@ -14,6 +14,7 @@ from tidemill.api.respond import answer, require_json
 from tidemill.api.schemas.run import LedgerPage, RunAnswer, RunList, RunRequest, RunWithProgress, StartedRun, run_body
 from tidemill.app import App
 from tidemill.errors import Forbidden, Invalid
+from tidemill.http.scopes import caller
 from tidemill.manage.runs import start
 from tidemill.models.outcome import OPEN_STATES, Outcome
 from tidemill.store import ledger, runs, sources
@@ -44,10 +45,10 @@ def routes(app: App, *, may_allow_private: bool) -> APIRouter:
         "",
         status_code=202,
         response_model=StartedRun,
-        responses=problems(403, 404, 413, 415, 422),
+        responses=problems(403, 404, 413, 415, 422, 429),
         dependencies=[Depends(require_json)],
     )
-    async def start_run(given: RunRequest) -> Response:
+    async def start_run(given: RunRequest, request: Request) -> Response:
         """Begin a run, or take up the source's unfinished one. A crawler does the work; ask `Location` how it goes."""
         if given.allow_private and not may_allow_private:
             raise Forbidden(
@@ -55,7 +56,15 @@ def routes(app: App, *, may_allow_private: bool) -> APIRouter:
                 " net.allow_hosts",
                 reason="allow_private",
             )
-        started = await start(app.store, app.settings.net, given.target, given.options(), fresh=given.fresh)
+        started = await start(
+            app.store,
+            app.settings.net,
+            given.target,
+            given.options(),
+            fresh=given.fresh,
+            by=caller(request.scope),
+            quotas=app.settings.quotas,
+        )
         more = {"resumed": started.resumed, "ignored_options": list(started.ignored)}
         return answer(run_body(started.run) | more, 202, {"Location": f"{_PREFIX}/{started.run.id}"})
 
@@ -66,9 +75,9 @@ def routes(app: App, *, may_allow_private: bool) -> APIRouter:
         return answer(run_body(run) | {"progress": asdict(await progress(app.store, run))})
 
     @router.post("/{run_id}/cancel", response_model=RunAnswer, responses=problems(403, 404, 409))
-    async def cancel_run(run_id: str) -> Response:
+    async def cancel_run(run_id: str, request: Request) -> Response:
         """End a run for good: what is not fetched is skipped, what is fetched is still processed."""
-        return answer(run_body(await runs.cancel(app.store, run_id)))
+        return answer(run_body(await runs.cancel(app.store, run_id, caller(request.scope))))
 
     @router.get("/{run_id}/ledger", response_model=LedgerPage, responses=problems(404, 422))
     async def get_run_ledger(

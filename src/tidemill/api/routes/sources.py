@@ -6,15 +6,16 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, Request
 from fastapi.responses import Response
 
 from tidemill.api.openapi import Responses, problems
 from tidemill.api.respond import answer, require_json
 from tidemill.api.schemas.source import DeletedSource, SourceAnswer, SourceList, VersionList, source_body
 from tidemill.app import App
+from tidemill.http.scopes import caller
 from tidemill.manage.source_mapping import read_mapping
-from tidemill.manage.sources import delete, refuse_foreign_files
+from tidemill.manage.sources import apply, delete, refuse_foreign_files
 from tidemill.store import sources
 
 _PREFIX = "/api/v1/sources"
@@ -42,15 +43,15 @@ def routes(app: App) -> APIRouter:
         dependencies=[Depends(require_json)],
         openapi_extra=_BODY,
     )
-    async def apply_source(spec: Annotated[Any, Body()]) -> Response:
+    async def apply_source(spec: Annotated[Any, Body()], request: Request) -> Response:
         """Make a source, or bring the one of that name to this description. The rules are those of source files.
 
         A deleted source of that name comes back. Kinds `files` and `warc` may read below `crawl.file_roots` only.
         """
         read = read_mapping(spec)
         refuse_foreign_files(read, app.settings.crawl.file_roots)
-        source, is_changed = await sources.apply(app.store, read)
-        is_new = is_changed and source.version == 1
+        applied = await apply(app.store, read, caller(request.scope), app.settings.quotas)
+        source, is_new = applied.source, applied.changed and applied.source.version == 1
         location = {"Location": f"{_PREFIX}/{quote(source.name)}"}
         return answer(source_body(source), 201 if is_new else 200, location)
 
@@ -66,9 +67,9 @@ def routes(app: App) -> APIRouter:
         return answer(source_body(await sources.get(app.store, name)))
 
     @router.delete("/{name:path}", response_model=DeletedSource, responses=problems(403, 404))
-    async def delete_source(name: str) -> Response:
+    async def delete_source(name: str, request: Request) -> Response:
         """Delete a source: its runs end, its documents are removed, and applying it again brings it back."""
-        done = await delete(app.store, name)
+        done = await delete(app.store, name, caller(request.scope))
         app.indexer.notify()
         return answer(done)
 

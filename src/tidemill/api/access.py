@@ -1,0 +1,82 @@
+"""What each route of the API needs: the one table that says so. A route that is missing here is answered to nobody.
+
+`models/account.py` says which role has which scope: viewer, operator (all of that, and more), admin (all).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.routing import compile_path
+
+from tidemill.api.routes import docs, probes
+from tidemill.http.access import ANY_CALLER, OPEN, Access, Route
+
+TABLE: Mapping[str, str] = MappingProxyType(
+    {
+        "GET /": OPEN,
+        f"GET {docs.DOCS_PATH}": OPEN,
+        f"GET {docs.DOCS_PATH}/{{name}}": OPEN,
+        f"GET {docs.OPENAPI_PATH}": OPEN,
+        **{f"GET {path}": OPEN for path in sorted(probes.OPEN_PROBES)},
+        "GET /health": "metrics:read",
+        "GET /metrics": "metrics:read",
+        "GET /api/v1/stats": "statistics:read",
+        # documents
+        "GET /api/v1/search": "documents:read",
+        "GET /api/v1/documents/{document_id}": "documents:read",
+        "GET /api/v1/documents/{document_id}/versions": "documents:read",
+        "GET /api/v1/documents/{document_id}/versions/{number}": "documents:read",
+        # sources and runs
+        "GET /api/v1/sources": "sources:read",
+        "POST /api/v1/sources": "sources:write",
+        "GET /api/v1/sources/{name:path}/versions": "sources:read",
+        "GET /api/v1/sources/{name:path}": "sources:read",
+        "DELETE /api/v1/sources/{name:path}": "sources:write",
+        "GET /api/v1/runs": "runs:read",
+        "POST /api/v1/runs": "runs:write",
+        "GET /api/v1/runs/{run_id}": "runs:read",
+        "POST /api/v1/runs/{run_id}/cancel": "runs:write",
+        "GET /api/v1/runs/{run_id}/ledger": "runs:read",
+        # dead letters
+        "GET /api/v1/dead-letters": "dead-letters:read",
+        "GET /api/v1/dead-letters/groups": "dead-letters:read",
+        "POST /api/v1/dead-letters/replay": "dead-letters:write",
+        "POST /api/v1/dead-letters/discard": "dead-letters:write",
+        "GET /api/v1/dead-letters/{letter_id}": "dead-letters:read",
+        "POST /api/v1/dead-letters/{letter_id}/replay": "dead-letters:write",
+        "POST /api/v1/dead-letters/{letter_id}/discard": "dead-letters:write",
+        # accounts
+        "POST /api/v1/auth/token": OPEN,
+        "POST /api/v1/auth/refresh": OPEN,
+        "POST /api/v1/auth/logout": OPEN,
+        "GET /api/v1/auth/me": ANY_CALLER,
+        "POST /api/v1/auth/password": ANY_CALLER,
+        "GET /api/v1/users": "users:read",
+        "POST /api/v1/users": "users:write",
+        "GET /api/v1/users/{user_id}": "users:read",
+        "PATCH /api/v1/users/{user_id}": "users:write",
+        "PUT /api/v1/users/{user_id}/password": "users:write",
+        "GET /api/v1/keys": "keys:write",
+        "POST /api/v1/keys": "keys:write",
+        "GET /api/v1/keys/{prefix}": "keys:write",
+        "POST /api/v1/keys/{prefix}/rotate": "keys:write",
+        "DELETE /api/v1/keys/{prefix}": "keys:write",
+        "GET /api/v1/audit": "audit:read",
+    }
+)
+
+
+def access_to(routers: Sequence[APIRouter]) -> Access:
+    """The access to these routers' routes, in the order in which they are matched."""
+    routes = [
+        Route(route.path, route.path_regex, frozenset(route.methods or ()))
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+    ]
+    document = Route(docs.OPENAPI_PATH, compile_path(docs.OPENAPI_PATH)[0], frozenset({"GET"}))
+    return Access([*routes, document], TABLE)
