@@ -274,3 +274,49 @@ async def test_counts_and_the_doors_that_are_shut() -> None:
     with pytest.raises(NotImplementedError):
         await frontier.add_request("http://a/")
     await frontier.drop()
+
+
+async def test_the_place_of_a_fetched_page_belongs_to_who_fetched_it_until_that_pauses() -> None:
+    ledger = Ledger(pages("a", "b"))
+    ledger.limits["http://site.example"] = 1
+    frontier = ledger.frontier(buffer_size=1)  # full, so that nothing else wakes who waits
+    first = await next_of(frontier)
+    waiting = asyncio.create_task(frontier.fetch_next_request())
+    assert await is_waiting(waiting)
+    frontier.fetched(first)
+    assert await is_waiting(waiting)
+    frontier.pause()
+    request = await asyncio.wait_for(waiting, 0.1)
+    assert request is not None
+    assert request.url == f"{SITE}b"
+
+
+async def test_who_waits_is_woken_as_soon_as_a_host_has_more_places() -> None:
+    ledger = Ledger(pages("a", "b"))
+    ledger.limits["http://site.example"] = 1
+    frontier = ledger.frontier(buffer_size=1)
+    first = await next_of(frontier)
+    waiting = asyncio.create_task(frontier.fetch_next_request())
+    assert await is_waiting(waiting)
+    ledger.limits["http://site.example"] = 2  # its robots.txt has come
+    frontier.fetched(first)
+    assert await asyncio.wait_for(waiting, 0.1) is not None
+
+
+async def test_no_more_is_leased_while_half_of_the_buffer_is_left() -> None:
+    ledger = Ledger(pages(*"abcdefghij"), pages("k"))
+    ledger.limits["http://site.example"] = 2
+    frontier = ledger.frontier(buffer_size=10)
+    first, second = await next_of(frontier), await next_of(frontier)
+    waiting = asyncio.create_task(frontier.fetch_next_request())
+    assert await is_waiting(waiting)
+    assert ledger.asked == [10]
+    ready: Visit | None = first
+    for _ in range(3):  # eight are left, then five
+        assert ready is not None
+        frontier.fetched(ready)
+        ready = frontier.next_ready()
+    assert await is_waiting(waiting)
+    assert ledger.asked == [10, 5]
+    frontier.fetched(second)
+    waiting.cancel()
