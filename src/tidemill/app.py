@@ -14,6 +14,7 @@ from tidemill import __version__
 from tidemill.archive.base import Archive
 from tidemill.archive.open import open_archive
 from tidemill.models.document import Document
+from tidemill.models.ids import new_id
 from tidemill.net import Client
 from tidemill.queue.base import Queue
 from tidemill.queue.open import open_queue
@@ -22,7 +23,7 @@ from tidemill.search.base import SearchEngine
 from tidemill.search.indexer import Indexer
 from tidemill.search.open import open_engine
 from tidemill.settings import CrawlSettings, Settings
-from tidemill.store import documents, events, hosts, schema
+from tidemill.store import documents, events, hosts, notes, schema
 from tidemill.store.engine import Store, check_capacity, open_store
 from tidemill.store.totals import document_states, open_visit_states
 from tidemill.telemetry.health import Finding, Health, Status
@@ -128,6 +129,15 @@ class _StoreChanges:
 
     async def epoch(self) -> str:
         return await schema.epoch(self._store)
+
+    async def ask_rebuild(self) -> str:
+        return await notes.put(self._store, notes.REBUILD_INDEX, new_id())
+
+    async def rebuild_asked(self) -> str | None:
+        return await notes.get(self._store, notes.REBUILD_INDEX)
+
+    async def rebuild_done(self, request: str) -> None:
+        await notes.drop(self._store, notes.REBUILD_INDEX, request)
 
 
 async def _database(app: App) -> Finding:
