@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from tidemill import __version__
 from tidemill.archive.base import Archive
 from tidemill.archive.open import open_archive
+from tidemill.manage.asked import Asked
 from tidemill.models.document import Document
 from tidemill.models.ids import new_id
 from tidemill.net import Client
 from tidemill.queue.base import Queue
 from tidemill.queue.open import open_queue
 from tidemill.queue.pressure import BackPressure
+from tidemill.search.answering import Answering
 from tidemill.search.base import SearchEngine
 from tidemill.search.indexer import Indexer
 from tidemill.search.open import open_engine
@@ -43,6 +45,8 @@ class App:
     pressure: BackPressure
     engine: SearchEngine
     indexer: Indexer
+    searching: Answering
+    asked: Asked
     client: Client
     metrics: Metrics
     health: Health
@@ -60,7 +64,11 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
             try:
                 async with _opened_queue(settings, store) as queue, _opened_client(settings) as client:
-                    yield _joined(settings, store, archive, queue, engine, client)
+                    app = _joined(settings, store, archive, queue, engine, client)
+                    try:
+                        yield app
+                    finally:
+                        await app.asked.close()
             finally:
                 await archive.close()
         finally:
@@ -101,6 +109,8 @@ def _joined(
         pressure=BackPressure(store, settings.queue, metrics),
         engine=engine,
         indexer=Indexer(_StoreChanges(store), engine, settings.search, metrics),
+        searching=Answering(engine, None, settings.search),
+        asked=Asked(store, settings.search, store.now),
         client=client,
         metrics=metrics,
         health=Health(),
@@ -152,6 +162,8 @@ async def _queue(app: App) -> Finding:
 
 async def _search(app: App) -> Finding:
     lag = await app.indexer.lag()
+    if app.searching.is_degraded:
+        return Finding(Status.WARN, "the engine failed; answers are stale", {"lag_events": lag})
     return Finding(Status.PASS, f"{lag} changes behind", {"lag_events": lag})
 
 

@@ -38,6 +38,8 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "SCRAPER_RATE_LIMIT": "crawl.rate_per_s",
         "SCRAPER__PERFORMANCE__BATCH_SIZE": "process.batch_size",
         "SCRAPER__PERFORMANCE__MAX_WORKERS": "process.workers",
+        "SEARCH_CACHE_TTL": "search.cache_ttl_s",
+        "SEARCH_TIMEOUT": "search.timeout_s",
         "SPACY_MODEL": "process.spacy_models",
     }
 )

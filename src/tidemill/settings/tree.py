@@ -100,6 +100,14 @@ class SearchSettings(_Group):
     commit_interval_s: float = Field(2.0, ge=0.05, le=300, description="The most a change waits to be searchable")
     batch_size: int = Field(1000, ge=1, le=20_000, description="Documents added to the index at a time")
     max_results: int = Field(1000, ge=1, le=10_000, description="The most hits one query may ask for")
+    timeout_s: float = Field(10.0, gt=0, le=300, description="Longest time for one search")
+    cache_ttl_s: float = Field(
+        300.0, ge=0, le=86_400, description="How long an answer is given again while the index is the same; 0: never"
+    )
+    keep_queries: bool = Field(
+        True, description="Count what is searched for, for the lists of popular searches and of those without results"
+    )
+    queries_days: int = Field(90, ge=1, le=3650, description="How long those counts are kept")
 
 
 class NetSettings(_Group):
