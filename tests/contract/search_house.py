@@ -8,13 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from tests.harness.postgres import in_own_loop, need_postgres
 
 from tidemill.models.document import Document
 from tidemill.search.base import Position, SearchEngine, SearchQuery, SearchResult
+from tidemill.search.postgres import PostgresEngine
 from tidemill.search.tantivy import TantivyEngine
+from tidemill.settings import DatabaseSettings
+from tidemill.store.engine import Store, open_store
 
-KINDS = ("tantivy",)
+KINDS = ("tantivy", "postgresql")
 
 
 @dataclass(frozen=True)
@@ -30,13 +36,39 @@ class Place:
 
     def open(self) -> SearchEngine:
         """An engine that is not begun."""
+        if self.kind == "postgresql":
+            return _OnItsOwn(open_store(self.where, DatabaseSettings(pool_size=2), Path(self.folder)))
         return TantivyEngine(Path(self.where), writer_memory_mb=16)
+
+
+class _OnItsOwn(PostgresEngine):
+    """An engine that closes the store that was opened for it."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._owned = store
+
+    async def close(self) -> None:
+        await super().close()
+        await self._owned.close()
+
+
+@cache
+def _database() -> str:
+    """A database of this test process; it goes with the server."""
+    url: str = in_own_loop(need_postgres().copy())
+    return url
 
 
 @contextmanager
 def place_of(kind: str, folder: Path) -> Iterator[Place]:
     """A fresh place for engines of that kind; `folder` is the test's own."""
-    yield Place(kind, str(folder / "index"), str(folder))
+    if kind == "postgresql":
+        url = _database()
+        in_own_loop(need_postgres().run("TRUNCATE search_documents, search_terms, search_state", url))
+        yield Place(kind, url, str(folder))
+    else:
+        yield Place(kind, str(folder / "index"), str(folder))
 
 
 async def write(engine: SearchEngine, *documents: Document, deletions: tuple[str, ...] = (), event_id: int = 1) -> None:
