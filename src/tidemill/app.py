@@ -23,7 +23,7 @@ from tidemill.queue.pressure import BackPressure
 from tidemill.search.answering import Answering
 from tidemill.search.base import SearchEngine
 from tidemill.search.indexer import Indexer
-from tidemill.search.open import open_engine
+from tidemill.search.open import open_engine, open_fallback
 from tidemill.settings import CrawlSettings, Settings
 from tidemill.store import documents, events, hosts, notes, schema
 from tidemill.store.engine import Store, check_capacity, open_store
@@ -45,6 +45,7 @@ class App:
     pressure: BackPressure
     engine: SearchEngine
     indexer: Indexer
+    fallback_indexer: Indexer | None
     searching: Answering
     asked: Asked
     client: Client
@@ -59,12 +60,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     try:
         await check_capacity(store, settings.database)
         await schema.ensure_schema(store)
-        engine = open_engine(settings.search, settings.data_dir)
+        engine = open_engine(settings.search, settings.data_dir, store)
+        fallback = open_fallback(settings.search, store)
         try:
             archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
             try:
                 async with _opened_queue(settings, store) as queue, _opened_client(settings) as client:
-                    app = _joined(settings, store, archive, queue, engine, client)
+                    app = _joined(settings, store, archive, queue, engine, fallback, client)
                     try:
                         yield app
                     finally:
@@ -73,6 +75,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                 await archive.close()
         finally:
             await engine.close()
+            if fallback is not None:
+                await fallback.close()
     finally:
         await store.close()
 
@@ -98,9 +102,16 @@ def user_agent(settings: CrawlSettings) -> str:
 
 
 def _joined(
-    settings: Settings, store: Store, archive: Archive, queue: Queue, engine: SearchEngine, client: Client
+    settings: Settings,
+    store: Store,
+    archive: Archive,
+    queue: Queue,
+    engine: SearchEngine,
+    fallback: SearchEngine | None,
+    client: Client,
 ) -> App:
     metrics = Metrics()
+    changes = _StoreChanges(store)
     app = App(
         settings=settings,
         store=store,
@@ -108,8 +119,9 @@ def _joined(
         queue=queue,
         pressure=BackPressure(store, settings.queue, metrics),
         engine=engine,
-        indexer=Indexer(_StoreChanges(store), engine, settings.search, metrics),
-        searching=Answering(engine, None, settings.search),
+        indexer=Indexer(changes, engine, settings.search, metrics),
+        fallback_indexer=Indexer(changes, fallback, settings.search, metrics) if fallback else None,
+        searching=Answering(engine, fallback, settings.search),
         asked=Asked(store, settings.search, store.now),
         client=client,
         metrics=metrics,

@@ -188,8 +188,9 @@ async def _processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None
 
 
 async def indexer(app: App, stop: asyncio.Event) -> None:
-    """Keep the search index up to date until `stop` is set."""
-    await app.indexer.run(stop)
+    """Keep the search index up to date until `stop` is set, and the one that answers in its place."""
+    works = [each.run(stop) for each in (app.indexer, app.fallback_indexer) if each is not None]
+    await _together(*works, on_failure=stop.set)
 
 
 async def serving(app: App, stop: asyncio.Event, serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:

@@ -10,17 +10,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
+from tests.harness.opensearch import need_opensearch
 from tests.harness.postgres import in_own_loop, need_postgres
 
 from tidemill.models.document import Document
 from tidemill.search.base import Position, SearchEngine, SearchQuery, SearchResult
+from tidemill.search.lock import LocalLock
+from tidemill.search.opensearch import OpenSearchEngine
+from tidemill.search.opensearch.cluster import Cluster
 from tidemill.search.postgres import PostgresEngine
 from tidemill.search.tantivy import TantivyEngine
 from tidemill.settings import DatabaseSettings
 from tidemill.store.engine import Store, open_store
 
-KINDS = ("tantivy", "postgresql")
+KINDS = ("tantivy", "postgresql", "opensearch")
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,10 @@ class Place:
         """An engine that is not begun."""
         if self.kind == "postgresql":
             return _OnItsOwn(open_store(self.where, DatabaseSettings(pool_size=2), Path(self.folder)))
+        if self.kind == "opensearch":
+            url, _, alias = self.where.rpartition("#")
+            lock = LocalLock(Path(self.folder) / "search.lock")
+            return OpenSearchEngine(Cluster(url, ca=None, timeout_s=30.0), lock, alias=alias, replicas=0)
         return TantivyEngine(Path(self.where), writer_memory_mb=16)
 
 
@@ -67,6 +76,8 @@ def place_of(kind: str, folder: Path) -> Iterator[Place]:
         url = _database()
         in_own_loop(need_postgres().run("TRUNCATE search_documents, search_terms, search_state", url))
         yield Place(kind, url, str(folder))
+    elif kind == "opensearch":
+        yield Place(kind, f"{need_opensearch()}#t{uuid4().hex[:12]}", str(folder))
     else:
         yield Place(kind, str(folder / "index"), str(folder))
 

@@ -21,6 +21,8 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "DB_POOL_RECYCLE": "database.pool_recycle_s",
         "DB_POOL_SIZE": "database.pool_size",
         "DB_POOL_TIMEOUT": "database.pool_timeout_s",
+        "ELASTICSEARCH_INDEX": "search.index",
+        "ELASTICSEARCH_URL": "search.url",
         "HOST": "api.host",
         "LOG_LEVEL": "logging.level",
         "MAX_CONCURRENT_CRAWLERS": "crawl.concurrency",

@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidemill.errors import Conflict, Transient
+from tidemill.errors import Conflict
 from tidemill.models.document import Document
 from tidemill.search.analysis import Analysis
 from tidemill.search.base import Position
+from tidemill.search.postgres.lock import ServerLock
 from tidemill.search.postgres.state import VERSION, State, read_state, write_state
 from tidemill.search.postgres.vector import Row, row_of
 from tidemill.store import locks
@@ -28,8 +28,6 @@ _log = get_logger(__name__)
 
 _MOST_KNOWN_TERMS = 1_000_000
 _LONGEST_TERM = 60
-_LOCK = text("SELECT pg_try_advisory_lock(:kind, :key)")
-_UNLOCK = text("SELECT pg_advisory_unlock_all()")
 _DROP = text("DELETE FROM search_documents WHERE generation <> :generation")
 _DROP_TERMS = text("DELETE FROM search_terms WHERE generation <> :generation")
 _DELETE = text("DELETE FROM search_documents WHERE generation = :generation AND id = ANY(:ids)")
@@ -61,7 +59,7 @@ class Writer:
     def __init__(self, store: Store, analysis: Analysis) -> None:
         self._store = store
         self._analysis = analysis
-        self._connection: AsyncConnection | None = None
+        self._lock = ServerLock(store, locks.SEARCH)
         self._state: State | None = None
         self._unpublished = False
         self._known_terms: set[str] = set()
@@ -69,26 +67,11 @@ class Writer:
     @property
     def writable(self) -> bool:
         """Whether the lock is held."""
-        return self._connection is not None
+        return self._lock.held
 
     async def try_lock(self) -> bool:
         """Take the lock if it is free."""
-        if self._connection is not None:
-            return True
-        connection = self._store.writer.connect()
-        try:
-            await connection.start()
-            lock = {"kind": locks.SEARCH.kind, "key": locks.SEARCH.key}
-            held = bool(await connection.scalar(_LOCK, lock))
-            await connection.commit()
-        except BaseException as error:
-            await _gone(connection)
-            raise self._explained(error) from error
-        if not held:
-            await connection.close()
-            return False
-        self._connection = connection
-        return True
+        return await self._lock.try_acquire()
 
     async def begin(self, epoch: str) -> Position:
         """See `SearchEngine.begin`."""
@@ -145,9 +128,8 @@ class Writer:
 
     async def close(self) -> None:
         """Give the lock back."""
-        connection, self._connection, self._state = self._connection, None, None
-        if connection is not None:
-            await _gone(connection)
+        self._state = None
+        await self._lock.release()
 
     async def _start_anew(self, connection: AsyncConnection, before: State | None, epoch: str) -> State:
         why = "there is none yet"
@@ -189,12 +171,12 @@ class Writer:
         return state
 
     def _require_lock(self) -> AsyncConnection:
-        if self._connection is None:
+        if self._lock.connection is None:
             raise Conflict(
                 f"the search index in {self._store.name} is written by another process, or try_lock was not called",
                 reason="index_locked",
             )
-        return self._connection
+        return self._lock.connection
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -207,23 +189,4 @@ class Writer:
             self._state, self._unpublished = None, False
             if connection.invalidated or connection.closed or not isinstance(error, Exception):
                 await self.close()
-            raise self._explained(error) from error
-
-    def _explained(self, error: BaseException) -> BaseException:
-        if not isinstance(error, Exception):
-            return error
-        explained = self._store.database.explain(error, writing=True)
-        return explained or (Transient(str(error)) if isinstance(error, OSError) else error)
-
-
-async def _gone(connection: AsyncConnection) -> None:
-    """Give the lock back, then the connection; one that cannot do that any more is ended, and the lock with it."""
-    try:
-        if connection.in_transaction():
-            await connection.rollback()
-        await connection.execute(_UNLOCK)
-        await connection.commit()
-    except (SQLAlchemyError, OSError):
-        await connection.invalidate()
-    finally:
-        await connection.close()
+            raise self._lock.explained(error) from error
