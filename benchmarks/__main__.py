@@ -16,6 +16,7 @@ BENCHMARKS = (
     "crawl_to_searchable",
     "duplicates",
     "queues",
+    "search",
 )
 
 
