@@ -80,7 +80,7 @@ async def _ranked(engine: SearchEngine, collection: Labelled) -> list[list[str]]
 
 def _baseline(collection: Labelled) -> list[list[str]] | None:
     """Plain BM25 over the stems of title and text, without stop words in the question, as our engines see them."""
-    python = Path("/tmp/engines/rank/bin/python")
+    python = peers_python()
     if python is None:
         return None
     analysis = Analysis()

@@ -1,7 +1,7 @@
 """Texts for the benchmark of the search: labelled questions in the manner of Cranfield, many documents of real words.
 
-The labels are our own. An article is a topic; its documents hold some of its sentences among sentences of others; its
-question is a sentence that stands in none of them. A document is the more relevant, the more of the article it holds.
+The labels are our own. An article is a topic; each of its documents holds a piece of it and a smaller one of another
+article; its questions are sentences that stand in none of them. A document is the more relevant, the larger its piece.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import orjson
 from tidemill.models.document import Document, DocumentState, Draft
 
 PROSE = Path(__file__).resolve().parents[1] / "tests" / "site" / "prose"
+_SYNTAX = re.compile(r"[\"“”„«»]|(?<!\S)-|\*|~")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 _FEWEST_WORDS, _MOST_WORDS = 6, 40
 _DOCUMENTS_OF_TOPIC = 6
 _MOST_QUESTIONS = 3
 _FEWEST_SENTENCES = 5
-_MOST_TOPICS = 200
+_MOST_TOPICS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +68,32 @@ def labelled(texts: Sequence[tuple[str, list[str]]], seed: int = 7) -> Labelled:
     """The labelled collection of these articles; the same for the same seed."""
     chance = random.Random(seed)
     texts = chance.sample(texts, min(_MOST_TOPICS, len(texts)))
-    everything = [sentence for _, sentences in texts for sentence in sentences]
     documents: list[Document] = []
     questions: dict[int, str] = {}
     grades: dict[int, dict[str, int]] = {}
     for title, sentences in texts:
-        own = sentences.copy()
-        chance.shuffle(own)
-        asks = min(_MOST_QUESTIONS, len(own) // _FEWEST_SENTENCES)
-        asked, told = own[:asks], own[asks:]
+        asked = chance.sample(sentences, min(_MOST_QUESTIONS, len(sentences) // _FEWEST_SENTENCES))
+        told = [each for each in sentences if each not in asked]
         held: dict[str, int] = {}
         for number in range(_DOCUMENTS_OF_TOPIC):
-            share = (0.2, 0.4, 0.8)[number % 3]
-            part = chance.sample(told, max(1, round(len(told) * share)))
-            around = chance.sample(everything, max(4, len(part) // 2))
-            body = part + [each for each in around if each not in own]
-            chance.shuffle(body)
+            part = _piece(chance, told, (0.2, 0.4, 0.8)[number % 3])
+            other = _piece(chance, chance.choice(texts)[1], 0.3)
+            body = part + [each for each in other if each not in sentences]
             # Half of the documents have a title of their own: not every page says well what it is about.
-            name = title if number % 2 else part[0][:60]
-            made = document(len(documents), name, " ".join(body))
+            made = document(len(documents), title if number % 2 else part[0][:60], " ".join(body))
             documents.append(made)
             held[made.id] = number % 3 + 1
         for question in asked:
-            questions[len(questions)] = question
+            questions[len(questions)] = _SYNTAX.sub(" ", question)
             grades[len(questions) - 1] = held
     return Labelled(documents, questions, grades)
+
+
+def _piece(chance: random.Random, sentences: Sequence[str], share: float) -> list[str]:
+    """So large a part of a text, in its order."""
+    count = max(1, round(len(sentences) * share))
+    begin = chance.randrange(len(sentences) - count + 1)
+    return list(sentences[begin : begin + count])
 
 
 def many(texts: Sequence[tuple[str, list[str]]], count: int, seed: int = 11) -> Iterator[Document]:

@@ -6,6 +6,7 @@ are stemmed and what is stop word is decided here, so that every engine finds th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -18,6 +19,7 @@ from tidemill.search.text import clean, is_unspaced
 from tidemill.search.typed import PREFIX, Bounds, folded, number_of
 from tidemill.search.values import host_of, raw, seconds
 
+_JOINED = re.compile(r"['’\-‐‑–/]+(?=\w)")
 MOST_NEAR_PAIRS = 8
 MOST_PAIRS = 64
 
@@ -134,7 +136,7 @@ class Planner:
 
     def meaningful(self, parsed: ParsedQuery) -> list[Clause]:
         """The clauses that make a document a hit: not the stop words, unless several of them are all there is."""
-        wishes = [clause for clause in parsed.clauses if not clause.required]
+        wishes = [part for clause in parsed.clauses if not clause.required for part in _parts(clause)]
         searchable = [clause for clause in wishes if any(self._is_searchable(term) for term in clause.alternatives)]
         kept = [clause for clause in searchable if not self._is_stop_word(clause)]
         return kept or (searchable if len(searchable) > 1 else [])
@@ -220,6 +222,20 @@ class Planner:
             isinstance(term, Word) and self._analysis.is_stop_word(term.text, self._languages)
             for term in clause.alternatives
         )
+
+
+def _parts(clause: Clause) -> list[Clause]:
+    """A word that is put together of words with hyphens or apostrophes counts as these words; any other as itself.
+
+    `boundary-layer` is `boundary layer` to most who write it; `pg_dump` and `example.org` are names.
+    """
+    term = clause.alternatives[0]
+    if len(clause.alternatives) > 1 or not isinstance(term, Word) or is_unspaced(term.text):
+        return [clause]
+    pieces = _JOINED.split(term.text)
+    if len(pieces) < 2 or not all(map(str.isalnum, pieces)):
+        return [clause]
+    return [Clause((Word(piece),)) for piece in pieces]
 
 
 def several(tokens: tuple[str, ...]) -> Atom:

@@ -9,16 +9,18 @@ from tidemill.search.base import SearchQuery
 from tidemill.search.plan import AnyOf, Atom, Beginning, Exactly, InField, Misspelt, OneWord, Plan, Tokens, Within
 from tidemill.search.typed import PREFIX, Bounds
 from tidemill.search.values import FACETS
+from tidemill.search.weights import (
+    ALL_WORDS_WEIGHT,
+    EXACT_WEIGHT,
+    FUZZY_WEIGHT,
+    IN_ORDER_WEIGHT,
+    NEAR_SLOP,
+    NEAR_WEIGHT,
+    TITLE_WEIGHT,
+)
 
 Json: TypeAlias = dict[str, Any]
 
-TITLE_WEIGHT = 2.0
-EXACT_WEIGHT = 0.3
-ALL_WORDS_WEIGHT = 0.5
-NEAR_WEIGHT = 0.3
-IN_ORDER_WEIGHT = 0.5
-FUZZY_WEIGHT = 0.5
-NEAR_SLOP = 3
 WINDOW = 10_000
 """Hits behind this place are not shown: the cluster would have to sort all before them on every shard."""
 

@@ -13,13 +13,15 @@ from math import log
 from tidemill.search.plan import AnyOf, Atom, Beginning, Misspelt, OneWord, Plan, Tokens
 from tidemill.search.postgres.conditions import VECTOR, Parameters, in_a_row, tsquery
 from tidemill.search.postgres.vector import EXACT, TITLE, quoted
+from tidemill.search.weights import (
+    ALL_WORDS_WEIGHT,
+    EXACT_WEIGHT,
+    FUZZY_WEIGHT,
+    IN_ORDER_WEIGHT,
+    NEAR_WEIGHT,
+    TITLE_WEIGHT,
+)
 
-TITLE_WEIGHT = 2.0
-EXACT_WEIGHT = 0.3
-ALL_WORDS_SHARE = 0.5
-NEAR_WEIGHT = 0.3
-IN_ORDER_WEIGHT = 0.5
-FUZZY_WEIGHT = 0.5
 _K1, _B = 1.2, 0.75
 _NEAR_GAPS = (1, 2, 3)
 _WHOLE_SUM = 1.6449341
@@ -49,7 +51,7 @@ class Ranking:
         if len(plan.wishes) > 1:
             every = [query for atom in plan.wishes if (query := tsquery(atom, near)) is not None]
             has_all = f"{VECTOR} @@ {self._parameters.query(' & '.join(every))}"
-            score = f"({score} * CASE WHEN {has_all} THEN {1 + ALL_WORDS_SHARE} ELSE 1 END{self._closeness(plan)})"
+            score = f"({score} * CASE WHEN {has_all} THEN {1 + ALL_WORDS_WEIGHT} ELSE 1 END{self._closeness(plan)})"
         return score
 
     def _worth(self, atom: Atom, near: dict[str, tuple[str, ...]]) -> str:

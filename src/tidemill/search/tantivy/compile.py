@@ -1,7 +1,7 @@
 """A plan becomes a tantivy query: what must match, what may, and what each is worth.
 
-Ranking, first to last in weight: BM25 of each word's stem in the whole text, twice as much in the title, a little for
-the very form asked for; half as much again for documents with all words; words near each other; words in order.
+Ranking: BM25 of each word's stem in the whole text, and with the shares of `weights` the stem in the title, the very
+form asked for, all words in one document, words near each other, words in order.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from tantivy import Occur, Query
 
 from tidemill.search.plan import AnyOf, Atom, Misspelt, OneWord, Plan, Tokens
 from tidemill.search.tantivy.match import Matching, any_of
-
-TITLE_WEIGHT = 2.0
-EXACT_WEIGHT = 0.3
-ALL_WORDS_WEIGHT = 0.5
-NEAR_WEIGHT = 0.3
-IN_ORDER_WEIGHT = 0.5
-FUZZY_WEIGHT = 0.5
-NEAR_SLOP = 3
+from tidemill.search.weights import (
+    ALL_WORDS_WEIGHT,
+    EXACT_WEIGHT,
+    FUZZY_WEIGHT,
+    IN_ORDER_WEIGHT,
+    NEAR_SLOP,
+    NEAR_WEIGHT,
+    TITLE_WEIGHT,
+)
 
 DEAR_FREQUENCY = 50_000
 """Words that are all in more documents than this are not looked at for nearness: it would cost ten milliseconds."""
