@@ -22,6 +22,7 @@ from tidemill.cli.session import (
     run,
     settings_of,
 )
+from tidemill.errors import Invalid
 
 if TYPE_CHECKING:
     from tidemill.manage.importing import Tally
@@ -35,9 +36,6 @@ def import_documents(
         Path,
         typer.Argument(
             help="A file of JSON lines, each with url, title, content; - is standard input.",
-            exists=True,
-            dir_okay=False,
-            allow_dash=True,
         ),
     ],
     source: Annotated[str, typer.Option(help="The source that the documents belong to.")] = "imported",
@@ -98,7 +96,12 @@ async def _import(settings: Settings, file: Path, source: str) -> tuple[Run, Tal
 
 
 def _opened_file(file: Path) -> BinaryIO:
-    return sys.stdin.buffer if str(file) == "-" else file.open("rb")
+    if str(file) == "-":
+        return sys.stdin.buffer
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise Invalid(f"{file} cannot be read: {error.strerror or error}", reason="unreadable_file") from error
 
 
 async def _reindex(settings: Settings) -> int:

@@ -24,21 +24,17 @@ T = TypeVar("T")
 REST_S = 2.0
 """How long an engine that failed is not asked."""
 
-LOOK_S = 0.5
-"""How long an answer is given again before it is looked whether the index has changed."""
-
 MOST_KEPT = 1000
 MOST_HITS_KEPT = 100
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept:
-    """An answer, the state of the index that it was given from, and when it was given and last found to be good."""
+    """An answer, the state of the index that it was given from, and when."""
 
     result: SearchResult
     position: Position | None
     given_at: float
-    good_at: float
 
 
 class Answering:
@@ -137,20 +133,15 @@ class Answering:
         now = self._clock()
         if now - kept.given_at > self._settings.cache_ttl_s or self._failure is not None:
             return False
-        if now - kept.good_at <= LOOK_S:
-            return True
         try:
-            is_same = kept.position is not None and await self._engine.position() == kept.position
+            return kept.position is not None and await self._bounded(self._engine.position()) == kept.position
         except TidemillError:
             return False
-        kept.good_at = now
-        return is_same
 
     def _keep(self, query: SearchQuery, position: Position | None, result: SearchResult) -> None:
         if not self._settings.cache_ttl_s or len(result.hits) > MOST_HITS_KEPT:
             return
-        now = self._clock()
-        self._kept[query] = _Kept(result, position, now, now)
+        self._kept[query] = _Kept(result, position, self._clock())
         self._kept.move_to_end(query)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)

@@ -152,13 +152,11 @@ _SIGNS: Mapping[str, Callable[[float, float], Bounds]] = {
 
 def _edge(text: str, *, dates: bool) -> tuple[float, float] | None:
     """Where a value begins and where the next one does: the same for a number, a day later for a day."""
-    number = None if dates and moment(text) else number_of(text)
-    if number is not None and not moment(text):
-        return number, number
     span = moment(text) if dates or len(text) > 4 else None
     if span:
         return seconds(span[0]), seconds(span[1])
-    return (number, number) if number is not None else None
+    number = None if dates else number_of(text)
+    return None if number is None else (number, number)
 
 
 def _finite(number: float) -> float | None:

@@ -24,7 +24,7 @@ from tidemill.telemetry.logs import get_logger
 
 SCHEMES = ("opensearch", "opensearchs", "elasticsearch", "elasticsearchs")
 CHUNK_DOCUMENTS = 500
-CHUNK_BYTES = 5_000_000
+CHUNK_BYTES = 1_000_000
 TRIES = 6
 FIRST_PAUSE_S = 0.25
 
