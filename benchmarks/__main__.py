@@ -21,6 +21,7 @@ BENCHMARKS = (
     "scaling",
     "ledger_at_size",
     "role_costs",
+    "search",
 )
 
 

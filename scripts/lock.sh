@@ -18,7 +18,7 @@ compile() {
 }
 
 mkdir -p requirements
-extras="--extra browser --extra postgres --extra redis --extra rabbitmq --extra s3"
+extras="--extra browser --extra postgres --extra redis --extra rabbitmq --extra s3 --extra opensearch"
 # shellcheck disable=SC2086
 compile requirements/run.txt $extras pyproject.toml
 # shellcheck disable=SC2086

@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING
 from tidemill import __version__
 from tidemill.archive.base import Archive
 from tidemill.archive.open import open_archive
+from tidemill.manage.asked import Asked
 from tidemill.manage.logins import Logins
 from tidemill.models.document import Document
+from tidemill.models.ids import new_id
 from tidemill.queue.base import Queue
 from tidemill.queue.open import open_queue
 from tidemill.queue.pressure import BackPressure
+from tidemill.search.answering import Answering
 from tidemill.search.base import SearchEngine
 from tidemill.search.indexer import Indexer
-from tidemill.search.open import open_engine
+from tidemill.search.open import open_engine, open_fallback
 from tidemill.settings import CrawlSettings, Settings
-from tidemill.store import documents, events, hosts, schema
+from tidemill.store import documents, events, hosts, notes, schema
 from tidemill.store.engine import Store, check_capacity, open_store
 from tidemill.store.pool import pool_states
 from tidemill.store.replicas import Replicas, open_replicas
@@ -49,6 +52,9 @@ class App:
     pressure: BackPressure
     engine: SearchEngine
     indexer: Indexer
+    fallback_indexer: Indexer | None
+    searching: Answering
+    asked: Asked
     outward: Outward
     logins: Logins
     metrics: Metrics
@@ -89,23 +95,23 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     try:
         await check_capacity(store, settings.database)
         await schema.ensure_schema(store)
-        async with _opened_replicas(settings, store) as replicas:
-            engine = open_engine(settings.search, settings.data_dir)
+        async with _opened_replicas(settings, store) as replicas, _opened_engines(settings, store) as engines:
+            metrics = Metrics()
+            outward = Outward(settings)
+            archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
             try:
-                metrics = Metrics()
-                outward = Outward(settings)
-                archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
-                try:
-                    async with (
-                        _opened_queue(settings, store, metrics) as queue,
-                        aclosing(outward),
-                        aclosing(metrics),
-                    ):
-                        yield _joined(settings, store, replicas, archive, queue, engine, outward, metrics)
-                finally:
-                    await archive.close()
+                async with (
+                    _opened_queue(settings, store, metrics) as queue,
+                    aclosing(outward),
+                    aclosing(metrics),
+                ):
+                    app = _joined(settings, store, replicas, archive, queue, engines, outward, metrics)
+                    try:
+                        yield app
+                    finally:
+                        await app.asked.close()
             finally:
-                await engine.close()
+                await archive.close()
     finally:
         await store.close()
 
@@ -117,6 +123,19 @@ async def _opened_replicas(settings: Settings, store: Store) -> AsyncIterator[Re
         yield replicas
     finally:
         await replicas.close()
+
+
+@asynccontextmanager
+async def _opened_engines(settings: Settings, store: Store) -> AsyncIterator[tuple[SearchEngine, SearchEngine | None]]:
+    """The search engine, and the one that answers while it is gone, if there is one."""
+    engine = open_engine(settings.search, settings.data_dir, store)
+    fallback = open_fallback(settings.search, store)
+    try:
+        yield engine, fallback
+    finally:
+        await engine.close()
+        if fallback is not None:
+            await fallback.close()
 
 
 @asynccontextmanager
@@ -141,10 +160,12 @@ def _joined(
     replicas: Replicas,
     archive: Archive,
     queue: Queue,
-    engine: SearchEngine,
+    engines: tuple[SearchEngine, SearchEngine | None],
     outward: Outward,
     metrics: Metrics,
 ) -> App:
+    engine, fallback = engines
+    changes = _StoreChanges(store)
     app = App(
         settings=settings,
         store=store,
@@ -153,7 +174,10 @@ def _joined(
         queue=queue,
         pressure=BackPressure(store, settings.queue, metrics),
         engine=engine,
-        indexer=Indexer(_StoreChanges(store), engine, settings.search, metrics),
+        indexer=Indexer(changes, engine, settings.search, metrics),
+        fallback_indexer=Indexer(changes, fallback, settings.search, metrics) if fallback else None,
+        searching=Answering(engine, fallback, settings.search),
+        asked=Asked(store, settings.search, store.now),
         outward=outward,
         logins=Logins(store, settings),
         metrics=metrics,
@@ -192,6 +216,15 @@ class _StoreChanges:
     async def epoch(self) -> str:
         return await schema.epoch(self._store)
 
+    async def ask_rebuild(self) -> str:
+        return await notes.put(self._store, notes.REBUILD_INDEX, new_id())
+
+    async def rebuild_asked(self) -> str | None:
+        return await notes.get(self._store, notes.REBUILD_INDEX)
+
+    async def rebuild_done(self, request: str) -> None:
+        await notes.drop(self._store, notes.REBUILD_INDEX, request)
+
 
 async def _database(app: App) -> Finding:
     await app.store.check()
@@ -205,6 +238,8 @@ async def _queue(app: App) -> Finding:
 
 async def _search(app: App) -> Finding:
     lag = await app.indexer.lag()
+    if app.searching.is_degraded:
+        return Finding(Status.WARN, "the engine failed; answers are stale", {"lag_events": lag})
     return Finding(Status.PASS, f"{lag} changes behind", {"lag_events": lag})
 
 

@@ -10,10 +10,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from tidemill.app import App
 from tidemill.errors import NoSpace, TidemillError, Transient
+from tidemill.manage import importing
+from tidemill.manage.importing import Tally
 from tidemill.models.run import Run, RunState
 from tidemill.store import events, leases, runs, sources, workers
 from tidemill.store.workers import Worker
@@ -83,6 +85,42 @@ async def run_to_end(
         await _together(crawling(), processing())
         await _searchable(app, stop)
         return await runs.get(app.store, run_id)
+
+
+async def import_lines(app: App, source_name: str, file: BinaryIO, tally: Tally, stop: asyncio.Event) -> Run:
+    """Take in the lines of a file, process them and wait until they are searchable.
+
+    When `stop` is set, what was taken in is still there to be processed; the same command takes in the rest.
+    """
+    await workers.reclaim(app.store, app.settings.queue.lease_s)
+    run = await importing.begin(app.store, source_name)
+    source = await sources.by_id(app.store, run.source_id)
+    async with _registered(app, "importer") as worker, contextlib.AsyncExitStack() as stack:
+        pool, processor = _processing(app, worker)
+        done = asyncio.Event()
+
+        async def taking_in() -> None:
+            try:
+                await runs.begin(app.store, run.id, worker.id)
+                batches = importing.read_lines(file, tally)
+                while batch := await asyncio.to_thread(next, batches, None):
+                    await app.queue.announce(await importing.take_in(app.store, app.archive, source, run, batch))
+                    processor.notify()
+                    if stop.is_set():
+                        break
+                await runs.finish(app.store, run.id, app.settings.crawl.max_pages)
+                await _processed(app, run.id, stop)
+            finally:
+                done.set()
+
+        async def processing() -> None:
+            async with pool:
+                await processor.run(done)
+
+        await stack.enter_async_context(_background(app.indexer.run, done))
+        await _together(taking_in(), processing())
+        await _searchable(app, stop)
+        return await runs.get(app.store, run.id)
 
 
 async def process_backlog(app: App, stop: asyncio.Event, pool: WorkerPool | None = None) -> None:
@@ -160,8 +198,9 @@ async def _processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None
 
 
 async def indexer(app: App, stop: asyncio.Event) -> None:
-    """Keep the search index up to date until `stop` is set."""
-    await app.indexer.run(stop)
+    """Keep the search index up to date until `stop` is set, and the one that answers in its place."""
+    works = [each.run(stop) for each in (app.indexer, app.fallback_indexer) if each is not None]
+    await _together(*works, on_failure=stop.set)
 
 
 async def serving(app: App, stop: asyncio.Event, serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:

@@ -46,6 +46,7 @@ VIEWERS = """
 DELETE /api/v1/keys/{prefix}
 GET /api/v1/auth/me
 GET /api/v1/documents/{document_id}
+GET /api/v1/documents/{document_id}/similar
 GET /api/v1/documents/{document_id}/versions
 GET /api/v1/documents/{document_id}/versions/{number}
 GET /api/v1/keys
@@ -54,6 +55,8 @@ GET /api/v1/runs
 GET /api/v1/runs/{run_id}
 GET /api/v1/runs/{run_id}/ledger
 GET /api/v1/search
+GET /api/v1/search/queries
+GET /api/v1/search/suggest
 GET /api/v1/sources
 GET /api/v1/sources/{name:path}
 GET /api/v1/sources/{name:path}/versions

@@ -36,6 +36,7 @@ OPERATIONS = {
     "GET /api/v1/dead-letters/groups": "list_dead_letter_groups",
     "GET /api/v1/dead-letters/{letter_id}": "get_dead_letter",
     "GET /api/v1/documents/{document_id}": "get_document",
+    "GET /api/v1/documents/{document_id}/similar": "find_similar_documents",
     "GET /api/v1/documents/{document_id}/versions": "list_document_versions",
     "GET /api/v1/documents/{document_id}/versions/{number}": "get_document_version",
     "GET /api/v1/keys": "list_keys",
@@ -44,6 +45,8 @@ OPERATIONS = {
     "GET /api/v1/runs/{run_id}": "get_run",
     "GET /api/v1/runs/{run_id}/ledger": "get_run_ledger",
     "GET /api/v1/search": "search_documents",
+    "GET /api/v1/search/queries": "list_searches",
+    "GET /api/v1/search/suggest": "suggest_searches",
     "GET /api/v1/sources": "list_sources",
     "GET /api/v1/sources/{name}": "get_source",
     "GET /api/v1/sources/{name}/versions": "list_source_versions",
@@ -109,7 +112,7 @@ class TestSearch:
     async def test_shape_and_order(self, client: Client) -> None:
         answer = (await client.get("/api/v1/search?q=mill&limit=3")).json
         fits(SearchAnswer, answer)
-        assert list(answer) == ["query", "total", "took_ms", "hits"]
+        assert list(answer) == ["query", "total", "took_ms", "hits", "facets", "histogram", "stale", "age_s"]
         assert answer["query"] == "mill"
         assert answer["total"] == PAGES
         assert len(answer["hits"]) == 3
@@ -142,6 +145,8 @@ class TestSearch:
             ("tag=none", 0),
             ("published_after=2026-03-04&published_before=2026-03-05T00:00:00Z", PAGES),
             ("published_after=2026-03-05T00:00:00", 0),
+            ("field=grain:rye", PAGES),
+            ("field=grain:rye&field=grain:oats", 0),
         ],
     )
     async def test_filters(self, client: Client, filters: str, total: int) -> None:
@@ -164,6 +169,10 @@ class TestSearch:
             ("q=a&offset=-1", "invalid"),
             ("q=a&offset=100001", "invalid"),
             ("q=a&published_after=yesterday", "invalid"),
+            ("q=a&sort=worst", "invalid"),
+            ("q=a&facet_size=0", "invalid"),
+            ("q=a&histogram=hour", "invalid"),
+            ("q=a&recency_days=0", "invalid"),
             (f"q={'a' * 2001}", "invalid"),
         ],
     )
@@ -176,8 +185,55 @@ class TestSearch:
         await client.get("/api/v1/search?q=mill")
         assert 'tidemill_search_duration_seconds_count{result="ok"}' in (await client.get("/metrics")).body.decode()
 
+    async def test_typos_order_facets_and_histogram(self, client: Client) -> None:
+        asked = "q=mlil&fuzzy=true&sort=title_desc&limit=2&facet=author&facet=fields.grain&histogram=year"
+        answer = (await client.get(f"/api/v1/search?{asked}")).json
+        fits(SearchAnswer, answer)
+        assert [hit["title"] for hit in answer["hits"]] == ["Mill number 24", "Mill number 23"]
+        assert answer["facets"] == {
+            "author": [{"value": "Ada Miller", "count": PAGES}],
+            "fields.grain": [{"value": "rye", "count": PAGES}],
+        }
+        assert answer["histogram"] == [{"value": "2026", "count": PAGES}]
+        assert (answer["hits"][0]["word_count"], answer["stale"]) == (200, False)
+
+    async def test_an_unknown_facet_is_refused(self, client: Client) -> None:
+        answer = await client.get("/api/v1/search?q=a&facet=colour")
+        assert (answer.status, answer.reason) == (422, "invalid_query")
+
+    async def test_an_answer_that_was_given_before_says_how_old_it_is(self, client: Client) -> None:
+        first = await client.get("/api/v1/search?q=wheel+stone")
+        again = await client.get("/api/v1/search?q=wheel+stone")
+        assert "age" not in first.headers
+        assert again.headers["age"] == "0"
+        assert again.json["hits"] == first.json["hits"]
+
+    async def test_suggestions(self, client: Client) -> None:
+        answer = (await client.get("/api/v1/search/suggest?q=mill+nu&limit=3")).json
+        assert len(answer["suggestions"]) == 3
+        assert answer["suggestions"][0].startswith("Mill number")
+
+    async def test_what_is_searched_for_is_counted(self, client: Client) -> None:
+        for question in ("Tide", "tide", "unheardof thing", "me@example.org", "unheardof thing"):
+            await client.get(f"/api/v1/search?q={question}")
+        popular = (await client.get("/api/v1/search/queries")).json["queries"]
+        counted = {each["query"]: (each["asked"], each["empty"]) for each in popular}
+        assert counted["tide"] == (2, 0)
+        assert "me@example.org" not in counted
+        empty = (await client.get("/api/v1/search/queries?empty=true&limit=50")).json["queries"]
+        assert {"query": "unheardof thing", "asked": 2, "empty": 2} in empty
+        assert "tide" not in {each["query"] for each in empty}
+
 
 class TestDocuments:
+    async def test_similar_ones(self, client: Client) -> None:
+        hit = (await client.get("/api/v1/search?q=mill&limit=1")).json["hits"][0]
+        answer = (await client.get(f"/api/v1/documents/{hit['id']}/similar?limit=3")).json
+        fits(SearchAnswer, answer)
+        assert len(answer["hits"]) == 3
+        assert hit["id"] not in {each["id"] for each in answer["hits"]}
+        assert (await client.get("/api/v1/documents/none/similar")).status == 404
+
     async def test_shape(self, client: Client) -> None:
         hit = (await client.get("/api/v1/search?q=mill&limit=1")).json["hits"][0]
         answer = (await client.get(f"/api/v1/documents/{hit['id']}")).json

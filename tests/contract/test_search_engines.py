@@ -6,53 +6,17 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.contract.search_house import Place, ask, ids, write
 from tests.logs import captured_logs
 from tests.unit.search.making import document
 
 from tidemill.errors import Conflict, Invalid
-from tidemill.models.document import Document
-from tidemill.search.base import Position, SearchEngine, SearchQuery, SearchResult
-from tidemill.search.tantivy import TantivyEngine
-
-Open = Callable[[], SearchEngine]
-
-ENGINES: dict[str, Callable[[Path], SearchEngine]] = {
-    "tantivy": lambda folder: TantivyEngine(folder / "index", writer_memory_mb=16),
-}
-
-
-@pytest.fixture(params=sorted(ENGINES))
-def open_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    return lambda: ENGINES[request.param](tmp_path)
-
-
-@pytest.fixture
-async def engine(open_engine: Open) -> AsyncIterator[SearchEngine]:
-    opened = open_engine()
-    assert await opened.try_lock()
-    await opened.begin("e")
-    yield opened
-    await opened.close()
-
-
-async def write(engine: SearchEngine, *documents: Document, deletions: tuple[str, ...] = (), event_id: int = 1) -> None:
-    await engine.apply(documents, deletions, Position("e", event_id))
-
-
-async def ask(engine: SearchEngine, text: str, **options: object) -> SearchResult:
-    return await engine.search(SearchQuery(text, **options))  # type: ignore[arg-type]
-
-
-async def ids(engine: SearchEngine, text: str, **options: object) -> list[str]:
-    return [hit.id for hit in (await ask(engine, text, **options)).hits]
-
+from tidemill.search.base import Position, SearchEngine
 
 # -- writing
 
@@ -97,8 +61,8 @@ async def test_an_empty_batch_moves_the_position(engine: SearchEngine) -> None:
     assert await ids(engine, "walnut") == ["a"]
 
 
-async def test_writing_needs_the_lock_and_a_beginning(open_engine: Open) -> None:
-    engine = open_engine()
+async def test_writing_needs_the_lock_and_a_beginning(place: Place) -> None:
+    engine = place.open()
     with pytest.raises(Conflict):
         await engine.begin("e")
     assert not engine.writable
@@ -109,8 +73,8 @@ async def test_writing_needs_the_lock_and_a_beginning(open_engine: Open) -> None
     await engine.close()
 
 
-async def test_only_one_writes_and_the_others_see_it(engine: SearchEngine, open_engine: Open) -> None:
-    other = open_engine()
+async def test_only_one_writes_and_the_others_see_it(engine: SearchEngine, place: Place) -> None:
+    other = place.open()
     assert not await other.try_lock()
     await write(engine, document("a", "walnut"))
     assert await ids(other, "walnut") == ["a"]
@@ -123,16 +87,16 @@ async def test_only_one_writes_and_the_others_see_it(engine: SearchEngine, open_
     await other.close()
 
 
-async def test_before_anything_was_written_there_is_nothing(open_engine: Open) -> None:
-    engine = open_engine()
+async def test_before_anything_was_written_there_is_nothing(place: Place) -> None:
+    engine = place.open()
     assert await engine.position() is None
     assert await ids(engine, "anything") == []
     await engine.close()
 
 
-async def test_another_database_epoch_begins_from_zero_and_says_so(engine: SearchEngine, open_engine: Open) -> None:
+async def test_another_database_epoch_begins_from_zero_and_says_so(engine: SearchEngine, place: Place) -> None:
     await write(engine, document("a", "walnut"), event_id=5)
-    reader = open_engine()
+    reader = place.open()
     assert await ids(reader, "walnut") == ["a"]
     with captured_logs() as logs:
         assert await engine.begin("e2") == Position("e2", 0)
@@ -149,11 +113,11 @@ async def test_another_database_epoch_begins_from_zero_and_says_so(engine: Searc
 
 HOLDER = """
 import asyncio, sys
-from pathlib import Path
-from tests.contract.test_search_engines import ENGINES, document, write
+from tests.contract.search_house import Place, write
+from tests.unit.search.making import document
 
 async def hold():
-    engine = ENGINES[sys.argv[1]](Path(sys.argv[2]))
+    engine = Place(*sys.argv[1:]).open()
     assert await engine.try_lock()
     await engine.begin("e")
     await write(engine, document("a", "walnut"), event_id=3)
@@ -164,17 +128,14 @@ asyncio.run(hold())
 """
 
 
-async def test_a_killed_writers_lock_is_free_at_once_and_its_work_is_kept(
-    request: pytest.FixtureRequest, open_engine: Open, tmp_path: Path
-) -> None:
-    kind = request.node.callspec.params["open_engine"]
-    command = [sys.executable, "-c", HOLDER, kind, str(tmp_path)]
+async def test_a_killed_writers_lock_is_free_at_once_and_its_work_is_kept(place: Place) -> None:
+    command = [sys.executable, "-c", HOLDER, place.kind, place.where, place.folder]
     holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220 - there is nothing beside it
     assert holder.stdout is not None
     try:
         while await asyncio.to_thread(holder.stdout.readline) != "holding\n":
             assert holder.poll() is None
-        engine = open_engine()
+        engine = place.open()
         assert not await engine.try_lock()
         assert await ids(engine, "walnut") == ["a"]
     finally:

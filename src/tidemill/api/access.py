@@ -27,7 +27,10 @@ TABLE: Mapping[str, str] = MappingProxyType(
         "GET /api/v1/stats": "statistics:read",
         # documents
         "GET /api/v1/search": "documents:read",
+        "GET /api/v1/search/suggest": "documents:read",
+        "GET /api/v1/search/queries": "statistics:read",
         "GET /api/v1/documents/{document_id}": "documents:read",
+        "GET /api/v1/documents/{document_id}/similar": "documents:read",
         "GET /api/v1/documents/{document_id}/versions": "documents:read",
         "GET /api/v1/documents/{document_id}/versions/{number}": "documents:read",
         # sources and runs

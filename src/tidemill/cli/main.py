@@ -21,6 +21,7 @@ from tidemill.cli import (
     doctor,
     documents,
     extract,
+    importing,
     keys,
     ledger,
     process,
@@ -44,6 +45,8 @@ app = typer.Typer(name="tidemill", help=_HELP, no_args_is_help=True, rich_markup
 app.command("crawl")(crawl.crawl)
 app.command("search")(search.search)
 app.command("extract")(extract.extract)
+app.command("import")(importing.import_documents)
+app.command("reindex")(importing.reindex)
 app.command("export")(documents.export)
 app.command("ledger")(ledger.ledger)
 app.command("process")(process.process)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,11 +21,27 @@ _MARK = re.compile(r"<mark>(.*?)</mark>", re.DOTALL)
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'", "&#39;": "'", "&amp;": "&"}
 
 
+class SortChoice(StrEnum):
+    """The orders of `search.base.Sort`."""
+
+    RELEVANCE = "relevance"
+    DATE = "date"
+    DATE_ASC = "date_asc"
+    TITLE = "title"
+    TITLE_DESC = "title_desc"
+
+
 def search(
     context: typer.Context,
     query: Annotated[str, typer.Argument(help='Words, "phrases", -negation, OR, field:value.')],
     limit: Annotated[int, typer.Option(min=1, help="The most hits.")] = 10,
     source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    sort: Annotated[SortChoice, typer.Option(help="What comes first; date is newest first.")] = SortChoice.RELEVANCE,
+    fuzzy: Annotated[bool, typer.Option("--fuzzy", help="Every word may be misspelt.")] = False,
+    facet: Annotated[
+        list[str] | None,
+        typer.Option(help="Count the values of source, kind, language, author, tag, domain or fields.NAME."),
+    ] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -33,7 +51,15 @@ def search(
     """
     settings = settings_of(context, data_dir)
     result = run(
-        _search(settings, SearchQuery(text=query, limit=min(limit, settings.search.max_results), source=source))
+        _search(
+            settings,
+            limit=min(limit, settings.search.max_results),
+            text=query,
+            source=source,
+            sort=sort.value,
+            fuzzy=fuzzy,
+            facets=tuple(facet or ()),
+        )
     )
     if as_json:
         write_json(answer(result))
@@ -41,12 +67,13 @@ def search(
         _show(result)
 
 
-async def _search(settings: Settings, query: SearchQuery) -> SearchResult:
+async def _search(settings: Settings, **asked: Any) -> SearchResult:
+    query = SearchQuery(**asked)
     async with opened(settings) as app:
         lag = await app.indexer.lag()
         if lag:
             note(f"the index is {counted(lag, 'change')} behind; `tidemill process` brings it up to date")
-        return await app.engine.search(query)
+        return await app.searching.search(query)
 
 
 def answer(result: SearchResult) -> dict[str, Any]:
@@ -56,6 +83,8 @@ def answer(result: SearchResult) -> dict[str, Any]:
         "total": result.total,
         "took_ms": round(result.took_ms, 3),
         "hits": [_hit(hit) for hit in result.hits],
+        "facets": {name: [asdict(each) for each in values] for name, values in result.facets.items()},
+        "stale": result.stale,
     }
 
 
@@ -72,6 +101,8 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "kind": hit.kind,
         "author": hit.author,
         "summary": hit.summary,
+        "word_count": hit.word_count,
+        "reading_time_minutes": hit.reading_time_minutes,
     }
 
 
@@ -81,6 +112,11 @@ def _show(result: SearchResult) -> None:
         stdout.print(Text(f"   {hit.url}", style="cyan"))
         for highlight in hit.highlights:
             stdout.print(Text("   ").append_text(_marked(highlight)))
+    for name, values in result.facets.items():
+        shown = ", ".join(f"{each.value} ({each.count})" for each in values)
+        stdout.print(Text(f"{name}: {shown}", style="dim"))
+    if result.stale:
+        note("the search engine cannot be reached: this may not be the newest state")
     note(f"{counted(result.total, 'document')} in {result.took_ms:.1f} ms")
 
 

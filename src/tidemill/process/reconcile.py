@@ -15,7 +15,7 @@ from typing import TypeAlias
 from tidemill.models.document import Draft, Json, origin_name
 from tidemill.models.source import ProcessRules
 
-ORDER = ("selectors", "plugins", "structured", "feed", "ical", "pdf", "text", "item", "article")
+ORDER = ("selectors", "plugins", "structured", "feed", "ical", "pdf", "text", "item", "imported", "article")
 """Whose value goes first. What markup says of an article comes after `article`, which has weighed it already."""
 
 MAX_DISAGREEMENTS = 20

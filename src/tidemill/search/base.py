@@ -6,13 +6,26 @@ can be built again from the store, so it may forget, but it must say how far it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias, get_args
 
 from tidemill.errors import Invalid
 from tidemill.models.document import Document
+from tidemill.search.typed import PREFIX
+from tidemill.search.values import FACETS
+
+Sort: TypeAlias = Literal["relevance", "date", "date_asc", "title", "title_desc"]
+"""How hits are ordered: best, newest, oldest, A to Z, Z to A first. What has no date or title comes last."""
+
+Interval: TypeAlias = Literal["day", "month", "year"]
+"""The width of a bar of the date histogram."""
+
+MOST_FACETS = 10
+MOST_FACET_VALUES = 100
+RECENCY_CANDIDATES = 1000
+"""The best hits by relevance alone that recency puts into another order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +41,10 @@ class SearchQuery:
     """What is asked. `text` is in the query language of `query.py` and never invalid; the other fields filter.
 
     `author` matches words of the name, `domain` the host or a parent of it, `tags` all of them. The dates are aware and
-    include `published_after` but not `published_before`. Raises `Invalid` for a negative `limit` or `offset`.
+    include `published_after` but not `published_before`. `fields` are filters such as `price:<20` on a source's own
+    fields. With `fuzzy` every word may be misspelt. With `recency_days` a hit of that age has lost a quarter of its
+    score, an old one half. `facets` are names of `values.FACETS` or of own fields (`fields.city`), each counted with at
+    most `facet_size` values; `histogram` counts by date of publication. Raises `Invalid` for values that cannot be.
     """
 
     text: str
@@ -42,11 +58,35 @@ class SearchQuery:
     tags: tuple[str, ...] = ()
     published_after: datetime | None = None
     published_before: datetime | None = None
+    fields: tuple[str, ...] = ()
+    fuzzy: bool = False
+    sort: Sort = "relevance"
+    recency_days: float | None = None
+    facets: tuple[str, ...] = ()
+    facet_size: int = 10
+    histogram: Interval | None = None
 
     def __post_init__(self) -> None:
         for name in ("limit", "offset"):
             if getattr(self, name) < 0:
                 raise Invalid(f"search {name} is {getattr(self, name)}; give 0 or more", reason="invalid_query")
+        for name, known in (("sort", get_args(Sort)), ("histogram", (*get_args(Interval), None))):
+            if getattr(self, name) not in known:
+                listed = ", ".join(each for each in known if each)
+                raise Invalid(f"search {name} is {getattr(self, name)!r}; give {listed}", reason="invalid_query")
+        if self.recency_days is not None and not 0 < self.recency_days < 100_000:
+            raise Invalid("recency is a number of days above 0 and below 100000", reason="invalid_query")
+        self._check_facets()
+
+    def _check_facets(self) -> None:
+        unknown = [name for name in self.facets if name not in FACETS and not name.startswith(PREFIX)]
+        if unknown:
+            listed = ", ".join(FACETS)
+            raise Invalid(f"there is no facet {unknown[0]!r}; give {listed} or fields.NAME", reason="invalid_query")
+        if len(self.facets) > MOST_FACETS or not 0 < self.facet_size <= MOST_FACET_VALUES:
+            raise Invalid(
+                f"a search has at most {MOST_FACETS} facets of 1 to {MOST_FACET_VALUES} values", reason="invalid_query"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +107,34 @@ class Hit:
     kind: str
     author: str | None
     summary: str | None
+    word_count: int = 0
+    reading_time_minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many of the documents found have a value: of a facet, or a time (the first day of a bar) of a histogram."""
+
+    value: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The page of hits asked for, best first, and `total`, the number of documents that match."""
+    """The page of hits asked for, best first, and `total`, the number of documents that match.
+
+    `facets` are by the name asked for, the most frequent values first; `histogram` is by time, without empty bars.
+    `stale`: it comes from a fallback, or was kept for `age_s` seconds, because the engine is gone.
+    """
 
     query: str
     total: int
     took_ms: float
     hits: tuple[Hit, ...]
+    facets: Mapping[str, tuple[Count, ...]] = field(default_factory=dict)
+    histogram: tuple[Count, ...] = ()
+    stale: bool = False
+    age_s: float = 0.0
 
 
 class SearchEngine(Protocol):
@@ -115,6 +173,25 @@ class SearchEngine(Protocol):
 
     async def search(self, query: SearchQuery) -> SearchResult:
         """Answer `query` from what is searchable now; a query that says nothing finds nothing."""
+        ...
+
+    async def suggest(self, text: str, limit: int) -> tuple[str, ...]:
+        """How what is being typed may go on: titles with all its words, the last of which may be only begun."""
+        ...
+
+    async def similar(self, document_id: str, limit: int) -> SearchResult:
+        """Documents that speak of the same, best first. Raises `NotFound` if the index does not hold the document."""
+        ...
+
+    async def rebuild(self, epoch: str) -> Position:
+        """Begin a new index beside the one that is searched: from now on `apply` writes to that one, from zero.
+
+        Searches, and `position`, stay with the old one until `publish`. Raises `Conflict` unless `writable`.
+        """
+        ...
+
+    async def publish(self) -> None:
+        """Search the index that was begun by `rebuild`, and drop the old one. Does nothing if none was begun."""
         ...
 
     async def close(self) -> None:

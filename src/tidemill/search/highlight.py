@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
+from rapidfuzz.distance import OSA
+
 from tidemill.search.text import fold, is_unspaced
 
 FRAGMENTS = 3
@@ -31,13 +33,14 @@ class Wanted:
     """What to mark, all of it folded (lower case, no accents).
 
     `prefixes` mark words that begin so, `sequences` tokens that follow each other, `forms` words for which `form_of`
-    gives one of them (`None`: the word counts as itself).
+    gives one of them (`None`: the word counts as itself), `about` words that differ from one by so many letters.
     """
 
     forms: frozenset[str] = frozenset()
     prefixes: tuple[str, ...] = ()
     sequences: tuple[tuple[str, ...], ...] = ()
     form_of: Callable[[str], frozenset[str]] | None = None
+    about: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,9 @@ def _pattern(wanted: Wanted) -> re.Pattern[str] | None:
     parts = []
     if wanted.sequences:
         parts.append(f"(?P<sequence>{'|'.join(map(_sequence_pattern, wanted.sequences))})")
-    starts = {form[:_PREFIX_CHARS] for form in wanted.forms} | set(wanted.prefixes)
+    starts = (
+        {form[:_PREFIX_CHARS] for form in wanted.forms} | set(wanted.prefixes) | {word[:1] for word, _ in wanted.about}
+    )
     if starts:
         parts.append(f"(?<!{_WORD})(?:{'|'.join(map(re.escape, sorted(starts)))}){_WORD}*")
     return re.compile("|".join(parts)) if parts else None
@@ -92,7 +97,13 @@ def _meaning(word: str, folded: str, wanted: Wanted) -> str | None:
     forms = {folded} | (wanted.form_of(word) if wanted.form_of else frozenset())
     for form in forms & wanted.forms:
         return form
-    return next((prefix for prefix in wanted.prefixes if folded.startswith(prefix)), None)
+    begun = next((prefix for prefix in wanted.prefixes if folded.startswith(prefix)), None)
+    return begun or next((each for each, most in wanted.about if _differ(folded, each, most)), None)
+
+
+def _differ(word: str, asked: str, most: int) -> bool:
+    """Whether two words differ by at most so many letters; two that were exchanged count as one."""
+    return OSA.distance(word, asked, score_cutoff=most) <= most
 
 
 def _windows(matches: list[_Match], length: int) -> list[tuple[int, int]]:

@@ -51,6 +51,18 @@ class Changes(Protocol):
         """What changes when the database is restored or replaced."""
         ...
 
+    async def ask_rebuild(self) -> str:
+        """Ask whoever writes the index to build it anew; gives what tells this request from others."""
+        ...
+
+    async def rebuild_asked(self) -> str | None:
+        """The request to build the index anew that nobody has fulfilled yet."""
+        ...
+
+    async def rebuild_done(self, request: str) -> None:
+        """That request is fulfilled."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
@@ -117,6 +129,25 @@ class Indexer:
                     return
                 await asyncio.sleep(POLL_S)
 
+    async def rebuild(self, most_s: float | None = None) -> None:
+        """Build the index anew beside the one that is searched; return when the new one has taken its place.
+
+        Whichever process writes the index does it; this one if it can. Raises `Transient` if the engine cannot, or if
+        nobody has done it in `most_s` seconds; the request stands until somebody does.
+        """
+        request = await self._changes.ask_rebuild()
+        until = time.monotonic() + most_s if most_s is not None else None
+        while await self._changes.rebuild_asked() == request:
+            await self._write_batch()
+            if await self._changes.rebuild_asked() == request:
+                if until is not None and time.monotonic() > until:
+                    raise Transient(
+                        "no process has built the search index anew yet; see that one that writes it (`tidemill up`,"
+                        " `serve` or `indexer`) runs",
+                        reason="index_locked",
+                    )
+                await asyncio.sleep(POLL_S)
+
     async def lag(self) -> int:
         """How many events the index is behind (0: none; all of them if it is of another epoch)."""
         head, position = await self._changes.head(), await self._engine.position()
@@ -135,6 +166,7 @@ class Indexer:
         async with self._turn:
             if not self._engine.writable and not await self._engine.try_lock():
                 return False
+            await self._rebuild_if_asked()
             position = await self._begun()
             batch = await self._next(position)
             if batch.position != position:
@@ -156,6 +188,20 @@ class Indexer:
             position = await self._engine.begin(epoch)
         self._begins_anew = position.event_id < floor
         return position
+
+    async def _rebuild_if_asked(self) -> None:
+        """Write all documents to a new index, then let it take the place of the old one, which answers until then."""
+        request = await self._changes.rebuild_asked()
+        if request is None:
+            return
+        position, full = await self._engine.rebuild(await self._changes.epoch()), True
+        while full:
+            batch = await self._next(position)
+            await self._engine.apply(batch.upserts, batch.deletions, batch.position)
+            position, full = batch.position, batch.full
+        await self._engine.publish()
+        await self._changes.rebuild_done(request)
+        _log.info("the search index was built anew", action="index.rebuilt", event_id=position.event_id)
 
     async def _next(self, position: Position) -> _Batch:
         head = await self._changes.head()  # asked first: every change up to it is seen below

@@ -3,8 +3,11 @@
 words            any of them matches; documents with all of them, close together, come first
 "a phrase"       must be there, exactly so
 word*            words that begin so
+word~            words that are written about so
 a OR b           either; counts as one word
 field:value      must hold: source, kind, lang, author, site, tag, title (also field:"a value" and field:begin*)
+date:2024-05     published then; also date:>2024-05-01, date:<=2024, date:2023..2024
+fields.name:20   a source's own field; also fields.name:<20, fields.name:10..20, fields.name:"a value"
 -anything        must not be there
 """
 
@@ -15,6 +18,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tidemill.search.text import clean
+from tidemill.search.typed import PREFIX, Bounds, bounds_of, name_of
 
 MAX_LENGTH = 10_000
 """Characters of a query that are read."""
@@ -32,8 +36,11 @@ FIELDS = {
     "domain": "domain",
     "tag": "tag",
     "title": "title",
+    "date": "published_at",
+    "published": "published_at",
+    "published_at": "published_at",
 }
-"""What people may write before the colon, and the field it means."""
+"""What people may write before the colon, and the field it means; `fields.` and a name means a source's own field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +65,24 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """A word that may be misspelt, without the tilde."""
+
+    text: str
+
+
+Value: TypeAlias = Word | Prefix | Phrase | Bounds
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
-    """A value that the field `name` (one of the values of `FIELDS`) must have."""
+    """A value that the field `name` (one of the values of `FIELDS`, or `fields.` and a name) must have."""
 
     name: str
-    value: Word | Prefix | Phrase
+    value: Value
 
 
-Term: TypeAlias = Word | Prefix | Phrase | Field
+Term: TypeAlias = Word | Prefix | Phrase | Fuzzy | Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +107,11 @@ class ParsedQuery:
 
 _TOKEN = re.compile(
     r"""(?P<minus>-(?=[^\s-]))?
-        (?:(?P<field>[A-Za-z]+):(?=["\S]))?
+        (?:(?P<field>[A-Za-z_][\w.-]*):(?=["\S]))?
         (?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+)|(?P<stray>"))""",
     re.VERBOSE,
 )
+_ABOUT = re.compile(r"(\w.*)~\d?")
 _QUOTES = str.maketrans("“”„«»", '"""""')
 
 
@@ -123,24 +141,54 @@ def parse(text: str) -> ParsedQuery:
     return ParsedQuery(_united(clauses), tuple(excluded))
 
 
+def parse_field(text: str) -> Field | None:
+    """`price:<20` as the filter of a source's own field that it is; `None` if it says nothing."""
+    name, _, value = text.strip().removeprefix(PREFIX).partition(":")
+    found = _field_value(PREFIX + name_of(name), *_unquoted(value.strip())) if name_of(name) else None
+    return Field(PREFIX + name_of(name), found) if found else None
+
+
 def _term(token: re.Match[str]) -> Term | None:
-    value = _value(token["phrase"], token["word"])
-    written = token["field"]
+    phrase, word, written = token["phrase"], token["word"], token["field"]
     if not written:
-        return value
+        return _value(phrase, word, is_fuzzy=True)
     name = FIELDS.get(written.lower())
-    if name:
-        return Field(name, value) if value else None
-    return Word(f"{written}:{value.text}" if value else written)
+    if name is None and written.lower().startswith(PREFIX) and len(written) > len(PREFIX):
+        name = PREFIX + name_of(written[len(PREFIX) :])
+    if name is None:
+        value = _value(phrase, word)
+        return Word(f"{written}:{value.text}" if isinstance(value, Word | Prefix | Phrase) else written)
+    found = _field_value(name, phrase, word)
+    if found is None and name == "published_at":
+        return Word(f"{written}:{word or phrase}")
+    return Field(name, found) if found else None
 
 
-def _value(phrase: str | None, word: str | None) -> Word | Prefix | Phrase | None:
+def _field_value(name: str, phrase: str | None, word: str | None) -> Value | None:
+    """What a field must be. Times are only compared; other named fields only have values."""
+    if name == "published_at":
+        return bounds_of((phrase or word or "").strip(), dates=True)
+    compared = bounds_of(word) if word and name.startswith(PREFIX) else None
+    found = compared or _value(phrase, word)
+    return None if isinstance(found, Fuzzy) else found
+
+
+def _value(phrase: str | None, word: str | None, *, is_fuzzy: bool = False) -> Word | Prefix | Phrase | Fuzzy | None:
     if phrase is not None:
         return Phrase(phrase) if _has_letters(phrase) else None
     if word is None or not _has_letters(word):
         return None
+    about = _ABOUT.fullmatch(word) if is_fuzzy else None
+    if about:
+        return Fuzzy(about[1])
     stem = word.rstrip("*")
     return Prefix(stem) if stem != word and len(stem) > 1 else Word(stem)
+
+
+def _unquoted(value: str) -> tuple[str | None, str | None]:
+    """A value as phrase or as word."""
+    is_quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return (value[1:-1], None) if is_quoted else (None, value)
 
 
 def _has_letters(text: str) -> bool:

@@ -22,6 +22,8 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "DB_POOL_RECYCLE": "database.pool_recycle_s",
         "DB_POOL_SIZE": "database.pool_size",
         "DB_POOL_TIMEOUT": "database.pool_timeout_s",
+        "ELASTICSEARCH_INDEX": "search.index",
+        "ELASTICSEARCH_URL": "search.url",
         "HOST": "api.host",
         "JWT_EXPIRATION": "auth.access_s",
         "JWT_SECRET": "auth.secret",  # pragma: allowlist secret
@@ -42,6 +44,8 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "SCRAPER_RATE_LIMIT": "crawl.rate_per_s",
         "SCRAPER__PERFORMANCE__BATCH_SIZE": "process.batch_size",
         "SCRAPER__PERFORMANCE__MAX_WORKERS": "process.workers",
+        "SEARCH_CACHE_TTL": "search.cache_ttl_s",
+        "SEARCH_TIMEOUT": "search.timeout_s",
         "SPACY_MODEL": "process.spacy_models",
     }
 )

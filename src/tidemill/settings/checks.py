@@ -19,7 +19,7 @@ SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "database.url": ("sqlite", "postgresql", "postgres"),
         "archive.url": ("file", "s3"),
         "queue.url": ("database", "redis", "rediss", "amqp", "amqps"),
-        "search.url": ("tantivy",),
+        "search.url": ("tantivy", "postgresql", "opensearch", "opensearchs", "elasticsearch", "elasticsearchs"),
     }
 )
 """The technologies that exist, by the scheme of the URL that chooses them."""

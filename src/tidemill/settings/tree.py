@@ -101,11 +101,32 @@ class QueueSettings(_Group):
 class SearchSettings(_Group):
     """The index and the queries over it."""
 
-    url: str = Field("", description="Search engine URL; empty: `tantivy://<data_dir>/index`")
+    url: str = Field(
+        "",
+        description="Search engine URL: `tantivy:///folder`, `postgresql:` (the database), `opensearch://…` or"
+        " `elasticsearch://…` (with an `s`: TLS); empty: `tantivy://<data_dir>/index`",
+    )
     writer_memory_mb: int = Field(64, ge=16, le=4096, description="Memory of the index writer")
     commit_interval_s: float = Field(2.0, ge=0.05, le=300, description="The most a change waits to be searchable")
     batch_size: int = Field(1000, ge=1, le=20_000, description="Documents added to the index at a time")
     max_results: int = Field(1000, ge=1, le=10_000, description="The most hits one query may ask for")
+    timeout_s: float = Field(10.0, gt=0, le=300, description="Longest time for one search")
+    cache_ttl_s: float = Field(
+        300.0, ge=0, le=86_400, description="How long an answer is given again while the index is the same; 0: never"
+    )
+    fallback: bool = Field(
+        True, description="Keep the index in PostgreSQL too, if the database is one, to answer while a cluster is gone"
+    )
+    index: str = Field(
+        "tidemill", pattern=r"^[a-z][a-z0-9_-]{0,60}$", description="Name of the alias and its indexes on a cluster"
+    )
+    shards: int = Field(1, ge=1, le=1000, description="Shards of an index on a cluster")
+    replicas: int = Field(1, ge=0, le=100, description="Copies of each shard on a cluster")
+    ca: Path | None = Field(None, description="Certificates of the authorities that may vouch for the cluster")
+    keep_queries: bool = Field(
+        True, description="Count what is searched for, for the lists of popular searches and of those without results"
+    )
+    queries_days: int = Field(90, ge=1, le=3650, description="How long those counts are kept")
 
 
 class NetSettings(_Group):

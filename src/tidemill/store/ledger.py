@@ -124,6 +124,20 @@ async def record(store: Store, entry: Entry, batch: Sequence[Fetched], policy: H
         return Recorded(len(batch), settled)
 
 
+@tried_again
+async def give(store: Store, entry: Entry, found: Sequence[Found]) -> list[str]:
+    """Enter pages that come with their bytes, without a visit; gives those of their captures that are to be processed.
+
+    The others were entered in this run before, or hold the same bytes as when their page was last processed.
+    """
+    wanted = [*locks.of_sources([entry.source_id]), *locks.of_runs([entry.run_id])]
+    given = [each.item.id for each in found if each.item is not None]
+    async with store.write(*wanted) as connection:
+        await admission.enter(connection, entry, found, store.now())
+        waiting = await connection.execute(select(captures.c.id).where(captures.c.id.in_(given)))
+        return list(waiting.scalars())
+
+
 async def _entered_ahead(store: Store, entry: Entry, fetched: Fetched) -> Fetched:
     """Enter what a long listing found piece by piece, so that nobody waits long for the database.
 

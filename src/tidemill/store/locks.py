@@ -31,6 +31,7 @@ class Class(IntEnum):
     JOBS = 7
     KEYS = 8
     MODEL = 9
+    SEARCH = 10
 
 
 class Lock(NamedTuple):
@@ -54,6 +55,10 @@ KEYS = Lock(Class.KEYS, 0)
 """API keys, as a whole."""
 MODEL = Lock(Class.MODEL, 0)
 """The budget of the language model."""
+SEARCH = Lock(_OURS + Class.SEARCH, 0)
+"""The right to write the search index. Held by a connection for as long as it lives, and by no transaction."""
+SEARCH_CLUSTER = Lock(_OURS + Class.SEARCH, 1)
+"""The same for an index on a cluster."""
 NAMES = Lock(Class.SOURCE, -1)
 """The names and versions of sources."""
 

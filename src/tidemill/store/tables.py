@@ -558,6 +558,16 @@ llm_answers = Table(
     Index("ix_llm_answers_created", "created_at"),
 )
 
+search_queries = Table(
+    "search_queries",
+    metadata,
+    Column("day", String(10)),
+    Column("query", Text),
+    Column("asked", Integer, nullable=False),
+    Column("empty", Integer, nullable=False),
+    PrimaryKeyConstraint("day", "query"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from tidemill.models.document import Document, DocumentState, Draft
+from tidemill.models.document import Document, DocumentState, Draft, Json
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -23,6 +23,7 @@ def document(
     author: str | None = None,
     tags: tuple[str, ...] = (),
     published_at: datetime | None = None,
+    fields: Mapping[str, Json] | None = None,
 ) -> Document:
     """A document as the store hands it out; only what search looks at can be chosen."""
     draft = Draft(
@@ -33,6 +34,8 @@ def document(
         author=author,
         tags=tags,
         published_at=published_at,
+        fields=fields or {},
+        word_count=len(content.split()),
         summary=content[:20],
     )
     return Document(
@@ -60,6 +63,7 @@ class RememberedChanges:
         self.log: list[tuple[int, str]] = []
         self.last = 0
         self.name = "epoch-1"
+        self.request: str | None = None
 
     def put(self, *documents: Document) -> None:
         """Store each document, with an event."""
@@ -90,3 +94,13 @@ class RememberedChanges:
 
     async def epoch(self) -> str:
         return self.name
+
+    async def ask_rebuild(self) -> str:
+        self.request = "request"
+        return self.request
+
+    async def rebuild_asked(self) -> str | None:
+        return self.request
+
+    async def rebuild_done(self, request: str) -> None:
+        self.request = None

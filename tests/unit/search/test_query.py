@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.search.query import MAX_TERMS, Clause, Field, ParsedQuery, Phrase, Prefix, Term, Word, parse
+from tidemill.search.query import MAX_TERMS, Clause, Field, Fuzzy, ParsedQuery, Phrase, Prefix, Term, Word, parse
+from tidemill.search.typed import Bounds
 
 
 def wishes(*terms: Term) -> ParsedQuery:
@@ -43,6 +44,13 @@ def wishes(*terms: Term) -> ParsedQuery:
         ("title: x", wishes(Word("title:"), Word("x"))),
         ('title:"" x', wishes(Word("x"))),
         ("std::vector", wishes(Word("std::vector"))),
+        ("mlil~ a~2", wishes(Fuzzy("mlil"), Fuzzy("a"))),
+        ('"a b"~ ~', wishes(Phrase("a b"))),
+        ("fields.Price:<20", wishes(Field("fields.price", Bounds(high=20.0, include_high=False)))),
+        ("fields.a.b:xy* fields.c:20", wishes(Field("fields.a.b", Prefix("xy")), Field("fields.c", Word("20")))),
+        ('fields.city:"new york"', wishes(Field("fields.city", Phrase("new york")))),
+        ("fields.:x", wishes(Word("fields.:x"))),
+        ("date:never title:<3", wishes(Word("date:never"), Field("title", Word("<3")))),
         ("!? 👍", ParsedQuery()),
     ],
 )  # fmt: skip

@@ -1,40 +1,67 @@
-"""Searching."""
+"""Searching, what is suggested, what is similar, and what is searched for."""
 
 from __future__ import annotations
 
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
 from tidemill.api.openapi import problems
 from tidemill.api.respond import answer
-from tidemill.api.schemas.search import SearchAnswer, SearchParameters
+from tidemill.api.schemas.search import AskedQueries, SearchAnswer, SearchParameters, Suggestions
 from tidemill.app import App
 from tidemill.errors import Invalid
-from tidemill.search.base import SearchQuery
+from tidemill.search.base import SearchQuery, SearchResult
+
+Typed = Annotated[str, Query(max_length=200, description="What is typed so far", examples=["tide mi"])]
+Few = Annotated[int, Query(ge=1, le=50, description="The most of them")]
+Days = Annotated[int, Query(ge=1, le=3650, description="Of the last days, today included")]
 
 
 def routes(app: App) -> APIRouter:
-    """GET /api/v1/search."""
+    """GET /api/v1/search with /suggest and /queries, and /api/v1/documents/{id}/similar."""
     router = APIRouter(prefix="/api/v1", tags=["search"])
     most = app.settings.search.max_results
 
-    @router.get("/search", response_model=SearchAnswer, responses=problems(422))
+    @router.get("/search", response_model=SearchAnswer, responses=problems(422, 503))
     async def search_documents(given: Annotated[SearchParameters, Query()]) -> Response:
         """Find documents. Any word counts, more and closer ones count more; the best come first."""
         query = _query(given, most)
         began = time.perf_counter()
         is_ok = False
         try:
-            found = await app.engine.search(query)
+            found = await app.searching.search(query)
             is_ok = True
         finally:
             app.metrics.observe_query(time.perf_counter() - began, is_ok=is_ok)
-        return answer(found)
+        if not query.offset:
+            app.asked.note(query.text, found.total)
+        return _answer(found)
+
+    @router.get("/search/suggest", response_model=Suggestions, responses=problems(422, 503))
+    async def suggest_searches(q: Typed = "", limit: Few = 8) -> Response:
+        """How what is being typed may go on: titles, and words of titles."""
+        return answer({"suggestions": await app.searching.suggest(q, limit)})
+
+    @router.get("/search/queries", response_model=AskedQueries, responses=problems(422))
+    async def list_searches(days: Days = 30, empty: bool = False, limit: Few = 20) -> Response:
+        """What was searched for most, or with `empty` what was searched for in vain. Nobody knows by whom."""
+        return answer({"queries": await app.asked.most(days, limit, empty=empty)})
+
+    @router.get("/documents/{document_id}/similar", response_model=SearchAnswer, responses=problems(404, 422, 503))
+    async def find_similar_documents(document_id: Annotated[str, Path()], limit: Few = 10) -> Response:
+        """Documents that speak of the same, the most similar first."""
+        return _answer(await app.searching.similar(document_id, limit))
 
     return router
+
+
+def _answer(found: SearchResult) -> Response:
+    """The answer; `Age` says how old it is if it was given before."""
+    headers = {"Age": str(int(found.age_s))} if found.age_s or found.stale else {}
+    return answer(found, headers=headers)
 
 
 def _query(given: SearchParameters, most: int) -> SearchQuery:
@@ -55,4 +82,11 @@ def _query(given: SearchParameters, most: int) -> SearchQuery:
         tags=tuple(given.tag),
         published_after=given.published_after,
         published_before=given.published_before,
+        fields=tuple(given.field),
+        fuzzy=given.fuzzy,
+        sort=given.sort,
+        recency_days=given.recency_days,
+        facets=tuple(given.facet),
+        facet_size=given.facet_size,
+        histogram=given.histogram,
     )

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from tidemill.search.base import MOST_FACET_VALUES, MOST_FACETS, Interval, Sort
+
 _LONGEST_QUERY = 2000
 
 
@@ -38,6 +40,22 @@ class SearchParameters(BaseModel):
     tag: list[str] = Field([], max_length=20, description="A tag; repeat it for documents that have all")
     published_after: Moment | None = Field(None, description="First moment of publication")
     published_before: Moment | None = Field(None, description="First moment that is too late")
+    field: list[str] = Field(
+        [], max_length=20, description="A filter on a source's own field; repeat it for all", examples=[["price:<20"]]
+    )
+    fuzzy: bool = Field(False, description="Every word may be misspelt")
+    sort: Sort = Field("relevance", description="What comes first; date is newest first")
+    recency_days: float | None = Field(
+        None, gt=0, lt=100_000, description="At that age a hit has lost a quarter of its score, in the end half of it"
+    )
+    facet: list[str] = Field(
+        [],
+        max_length=MOST_FACETS,
+        description="Count the values of source, kind, language, author, tag, domain or fields.NAME; repeat it",
+        examples=[["tag"]],
+    )
+    facet_size: int = Field(10, ge=1, le=MOST_FACET_VALUES, description="The most values of each facet")
+    histogram: Interval | None = Field(None, description="Count by date of publication")
 
 
 class SearchHit(BaseModel):
@@ -56,6 +74,17 @@ class SearchHit(BaseModel):
     kind: str
     author: str | None
     summary: str | None
+    word_count: int
+    reading_time_minutes: int
+
+
+class ValueCount(BaseModel):
+    """How many of the documents found have a value."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    value: str
+    count: int
 
 
 class SearchAnswer(BaseModel):
@@ -67,3 +96,33 @@ class SearchAnswer(BaseModel):
     total: int
     took_ms: float
     hits: list[SearchHit]
+    facets: dict[str, list[ValueCount]] = Field(description="The most frequent values of each facet asked for")
+    histogram: list[ValueCount] = Field(description="By day, month or year, without those that have none")
+    stale: bool = Field(description="The engine is gone: from its fallback, or from an answer given before")
+    age_s: float = Field(description="How many seconds ago the answer was given; also the header Age")
+
+
+class Suggestions(BaseModel):
+    """How what is being typed may go on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    suggestions: list[str]
+
+
+class AskedQuery(BaseModel):
+    """What was searched for, without case; nobody knows by whom."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str
+    asked: int = Field(description="How often")
+    empty: int = Field(description="How often nothing was found")
+
+
+class AskedQueries(BaseModel):
+    """The most frequent first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    queries: list[AskedQuery]

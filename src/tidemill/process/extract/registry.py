@@ -19,7 +19,8 @@ PDF = ("application/pdf",)
 TEXT = ("text/plain",)
 JSON = ("application/json",)
 CALENDAR = ("text/calendar",)
-HANDLED_MEDIA_TYPES = frozenset((*HTML, *PDF, *TEXT, *JSON, *CALENDAR))
+IMPORTED = ("application/vnd.tidemill.document+json",)
+HANDLED_MEDIA_TYPES = frozenset((*HTML, *PDF, *TEXT, *JSON, *CALENDAR, *IMPORTED))
 """What the built-in extractors read; a page of another type gives no document unless a plug-in reads it."""
 
 

@@ -6,10 +6,10 @@ The index folder holds `writer.lock`, `cursor.json` and one `generation-…` fol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tidemill.errors import Conflict
 from tidemill.models.document import Document
@@ -20,6 +20,8 @@ from tidemill.search.tantivy.failures import IndexDamaged
 if TYPE_CHECKING:
     from tidemill.search.tantivy.reader import Reader
     from tidemill.search.tantivy.writer import Writer
+
+T = TypeVar("T")
 
 
 class TantivyEngine:
@@ -59,11 +61,25 @@ class TantivyEngine:
 
     async def search(self, query: SearchQuery) -> SearchResult:
         """The answer from the newest state on disk."""
-        try:
-            return await asyncio.to_thread(self._reader.search, query)
-        except IndexDamaged as error:
-            self._writer.damage = str(error)
-            raise
+        return await self._read(lambda: self._reader.search(query))
+
+    async def suggest(self, text: str, limit: int) -> tuple[str, ...]:
+        """Titles and words of titles."""
+        return await self._read(lambda: self._reader.suggest(text, limit))
+
+    async def similar(self, document_id: str, limit: int) -> SearchResult:
+        """Documents with the words that tell this one from others."""
+        return await self._read(lambda: self._reader.similar(document_id, limit))
+
+    async def rebuild(self, epoch: str) -> Position:
+        """Begin another generation of the index."""
+        self._require_lock()
+        return await asyncio.get_running_loop().run_in_executor(self._writing, self._writer.rebuild, epoch)
+
+    async def publish(self) -> None:
+        """Let the cursor file name the new generation: one atomic rename."""
+        self._require_lock()
+        await asyncio.get_running_loop().run_in_executor(self._writing, self._writer.publish)
 
     async def close(self) -> None:
         """Wait for the write under way and for merges, then give the lock back. A second call does nothing."""
@@ -79,6 +95,13 @@ class TantivyEngine:
                 self._reader.close()
             self._lock.release()
 
+    async def _read(self, reading: Callable[[], T]) -> T:
+        try:
+            return await asyncio.to_thread(reading)
+        except IndexDamaged as error:
+            self._writer.damage = str(error)
+            raise
+
     @property
     def _reader(self) -> Reader:
         return self._halves()[0]
@@ -90,7 +113,7 @@ class TantivyEngine:
     def _halves(self) -> tuple[Reader, Writer]:
         """What reads and what writes, made for the first question or batch: a crawl has none and need not wait."""
         if self._made is None:
-            from tidemill.search.tantivy.analysis import Analysis
+            from tidemill.search.analysis import Analysis
             from tidemill.search.tantivy.reader import Reader
             from tidemill.search.tantivy.writer import Writer
 

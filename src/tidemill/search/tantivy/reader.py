@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -16,17 +16,22 @@ from typing import Any
 
 import tantivy
 
-from tidemill.errors import Transient
+from tidemill.errors import NotFound, Transient
+from tidemill.search.analysis import STEMMERS, Analysis
 from tidemill.search.base import Hit, Position, SearchQuery, SearchResult
 from tidemill.search.highlight import highlight
-from tidemill.search.query import Clause, ParsedQuery, parse
-from tidemill.search.tantivy.analysis import STEMMERS, Analysis
-from tidemill.search.tantivy.compile import Compiled, Compiler
+from tidemill.search.plan import Planner
+from tidemill.search.query import Clause, parse
+from tidemill.search.tantivy.compile import Compiler
+from tidemill.search.tantivy.counting import counts
 from tidemill.search.tantivy.cursor import Cursor, read_cursor
 from tidemill.search.tantivy.failures import IndexDamaged, explained
+from tidemill.search.tantivy.pages import page
 from tidemill.search.tantivy.schema import SCHEMA_VERSION, stored_of
-from tidemill.search.tantivy.wanted import wanted_of
+from tidemill.search.tantivy.similar import alike
+from tidemill.search.tantivy.suggest import completions
 from tidemill.search.tantivy.writer import open_index
+from tidemill.search.wanted import wanted_of
 
 _LOOKS = 5
 _NO_POSITION = ("index_version", IndexDamaged.default_reason)
@@ -39,6 +44,7 @@ class _View:
     state: tuple[str, int]
     index: tantivy.Index
     searcher: tantivy.Searcher
+    planner: Planner
     compiler: Compiler
 
 
@@ -65,27 +71,52 @@ class Reader:
         """The answer; an empty one if there is no index yet. Raises `IndexDamaged`."""
         begun = time.perf_counter()
         view = self._look()
-        total, hits = self._answer(view, query) if view else (0, ())
-        return SearchResult(query.text, total, round((time.perf_counter() - begun) * 1000, 3), hits)
+        found = self._answer(view, query) if view else SearchResult(query.text, 0, 0.0, ())
+        return replace(found, took_ms=round((time.perf_counter() - begun) * 1000, 3))
+
+    def suggest(self, text: str, limit: int) -> tuple[str, ...]:
+        """See `SearchEngine.suggest`."""
+        view = self._look()
+        if not view:
+            return ()
+        with explained("reading", self._root):
+            return completions(view.index, view.searcher, self._analysis, text, limit)
+
+    def similar(self, document_id: str, limit: int) -> SearchResult:
+        """See `SearchEngine.similar`."""
+        begun = time.perf_counter()
+        view = self._look()
+        with explained("reading", self._root):
+            found = alike(view.index, view.searcher, self._analysis, document_id, limit) if view else None
+            if found is None or view is None:
+                raise NotFound(f"the search index has no document {document_id!r}", reason="no_such_document")
+            total, pages = found
+            hits = tuple(self._hit(stored_of(view.searcher.doc(at)), score, ()) for score, at in pages)
+        return SearchResult("", total, round((time.perf_counter() - begun) * 1000, 3), hits)
 
     def close(self) -> None:
         """Let go of the files."""
         self._view = None
 
-    def _answer(self, view: _View, query: SearchQuery) -> tuple[int, tuple[Hit, ...]]:
+    def _answer(self, view: _View, query: SearchQuery) -> SearchResult:
         parsed = parse(query.text)
-        compiled = view.compiler.compile(parsed, query)
+        compiled = view.compiler.compile(view.planner.plan(parsed, query))
+        if compiled.query is None or not view.searcher.num_docs:
+            return SearchResult(query.text, 0, 0.0, ())
         with explained("reading", self._root):
-            total, found = _page(view.searcher, compiled, query)
-            clauses = _shown(parsed, view.compiler)
-            return total, tuple(
-                self._hit(stored_of(view.searcher.doc(address)), score, clauses) for score, address in found
-            )
+            total, found = page(view.searcher, compiled, query)
+            clauses = view.planner.shown(parsed)
+            hits = [
+                self._hit(stored_of(view.searcher.doc(address)), score, clauses, fuzzy=query.fuzzy)
+                for score, address in found
+            ]
+            facets, histogram = counts(view.searcher, compiled.query, query)
+        return SearchResult(query.text, total, 0.0, tuple(hits), facets, histogram)
 
-    def _hit(self, stored: dict[str, Any], score: float, clauses: Sequence[Clause]) -> Hit:
+    def _hit(self, stored: dict[str, Any], score: float, clauses: Sequence[Clause], *, fuzzy: bool = False) -> Hit:
         content = stored.pop("content")
         published = stored.pop("published_at")
-        wanted = wanted_of(clauses, self._analysis, stored["language"])
+        wanted = wanted_of(clauses, self._analysis, stored["language"], fuzzy=fuzzy)
         return Hit(
             score=round(score, 4),
             highlights=highlight(content, wanted),
@@ -138,33 +169,5 @@ class Reader:
         with explained("reading", self._root):
             searcher = index.searcher()
             present = tuple(code for code, _ in searcher.terms_with_prefix("language", "") if code in STEMMERS)
-        return _View(
-            (cursor.folder, cursor.opstamp), index, searcher, Compiler(index.schema, searcher, self._analysis, present)
-        )
-
-
-def _page(
-    searcher: tantivy.Searcher, compiled: Compiled, query: SearchQuery
-) -> tuple[int, list[tuple[float, tantivy.DocAddress]]]:
-    """The number of matches and the page asked for; unscored matches are listed newest first."""
-    if compiled.query is None or not searcher.num_docs:
-        return 0, []
-    beyond = query.offset >= searcher.num_docs or not query.limit
-    found = searcher.search(
-        compiled.query,
-        limit=1 if beyond else min(query.limit, searcher.num_docs),
-        offset=0 if beyond else query.offset,
-        order_by_field=None if compiled.scored else "published_at",
-    )
-    hits = [] if beyond else found.hits
-    return _count(found), [(score if compiled.scored else 0.0, address) for score, address in hits]
-
-
-def _count(found: tantivy.SearchResult) -> int:
-    return int(found.count)  # type: ignore[attr-defined] # not in its stub
-
-
-def _shown(parsed: ParsedQuery, compiler: Compiler) -> list[Clause]:
-    """What to highlight: all that was asked for but stop words that did not count."""
-    demands = [clause for clause in parsed.clauses if clause.required]
-    return demands + compiler.meaningful([clause for clause in parsed.clauses if not clause.required])
+        state = (cursor.folder, cursor.opstamp)
+        return _View(state, index, searcher, Planner(self._analysis, present), Compiler(index, searcher))

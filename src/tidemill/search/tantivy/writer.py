@@ -15,8 +15,8 @@ import tantivy
 
 from tidemill.errors import Conflict
 from tidemill.models.document import Document
+from tidemill.search.analysis import Analysis
 from tidemill.search.base import Position
-from tidemill.search.tantivy.analysis import Analysis
 from tidemill.search.tantivy.cursor import GENERATION, Cursor, read_cursor, write_cursor
 from tidemill.search.tantivy.failures import IndexDamaged, explained
 from tidemill.search.tantivy.schema import SCHEMA_VERSION, DocumentWriter, build_schema, register
@@ -46,6 +46,7 @@ class Writer:
         self._convert = DocumentWriter(analysis).convert
         self._tantivy: tantivy.IndexWriter | None = None
         self._cursor: Cursor | None = None
+        self._unpublished = False
         self.damage: str | None = None
         """Set by whoever found the index damaged; the next `begin` then starts from zero."""
 
@@ -74,7 +75,8 @@ class Writer:
                 opstamp = self._commit(self._tantivy, upserts, deletions) if upserts or deletions else cursor.opstamp
                 reached("index.committed")
                 after = Cursor(SCHEMA_VERSION, position.epoch, position.event_id, cursor.folder, opstamp)
-                write_cursor(self._root, after)
+                if not self._unpublished:
+                    write_cursor(self._root, after)
                 reached("index.moved_on")
         except BaseException as error:
             self._abandon()
@@ -82,6 +84,21 @@ class Writer:
                 self.damage = str(error)
             raise
         self._cursor = after
+
+    def rebuild(self, epoch: str) -> Position:
+        """See `SearchEngine.rebuild`. What a rebuild leaves that never came to its end is swept by the next `begin`."""
+        self._abandon()
+        cursor = self._new_generation(epoch)
+        self._cursor, self._unpublished = cursor, True
+        return Position(epoch, 0)
+
+    def publish(self) -> None:
+        """See `SearchEngine.publish`."""
+        if self._unpublished and self._cursor is not None:
+            with explained("writing", self._root):
+                write_cursor(self._root, self._cursor)
+            self._unpublished = False
+            self._sweep(self._cursor.folder)
 
     def close(self) -> None:
         """Let running merges end and give tantivy's own lock back."""
@@ -105,7 +122,7 @@ class Writer:
         Tantivy's lock goes with the last reference to its writer, and an error's traceback may hold one for long: so
         the writer is ended, in whatever state it is.
         """
-        writer, self._tantivy, self._cursor = self._tantivy, None, None
+        writer, self._tantivy, self._cursor, self._unpublished = self._tantivy, None, None, False
         if writer is None:
             return
         try:
@@ -150,6 +167,14 @@ class Writer:
     def _rebuild(self, epoch: str, why: str, *, fresh: bool) -> Cursor:
         log = _log.info if fresh else _log.warning
         log("the search index is built from zero", action="index.rebuild", index=str(self._root), why=why, epoch=epoch)
+        cursor = self._new_generation(epoch)
+        with explained("creating", self._root):
+            write_cursor(self._root, cursor)
+        self._sweep(cursor.folder)
+        return cursor
+
+    def _new_generation(self, epoch: str) -> Cursor:
+        """An empty index in a folder of its own, open for writing; nobody is told of it yet."""
         cursor = Cursor(SCHEMA_VERSION, epoch, 0, f"{GENERATION}{uuid4().hex}", 0)
         folder = self._root / cursor.folder
         with explained("creating", self._root):
@@ -158,8 +183,6 @@ class Writer:
             register(index, self._analysis)
             self._open_writer(index)
             reached("index.created")
-            write_cursor(self._root, cursor)
-        self._sweep(cursor.folder)
         return cursor
 
     def _open_writer(self, index: tantivy.Index) -> None:

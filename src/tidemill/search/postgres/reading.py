@@ -1,0 +1,229 @@
+"""The reading half of the engine: questions become a few statements over the table, each bounded.
+
+The best hits are looked for among candidates only: some hundred documents for each way of matching (all words, a word
+in the title, each word, rare ones first). Texts are read for the hits of the page alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidemill.search.analysis import STEMMERS, Analysis
+from tidemill.search.base import Hit, SearchQuery, SearchResult
+from tidemill.search.highlight import highlight
+from tidemill.search.plan import Misspelt, Plan, Planner
+from tidemill.search.postgres.conditions import VECTOR, Parameters, all_of, any_of, tsquery, where
+from tidemill.search.postgres.counting import counts
+from tidemill.search.postgres.ranking import Ranking, lexemes_of
+from tidemill.search.postgres.state import State
+from tidemill.search.postgres.terms import near_words
+from tidemill.search.postgres.vector import TITLE, quoted
+from tidemill.search.query import Clause, parse
+from tidemill.search.wanted import wanted_of
+
+CANDIDATES = 2000
+"""The most documents that are ranked, unless a later page is asked for."""
+
+_LEAST_OF_A_KIND = 200
+_MOST_KINDS = 12
+_COUNTED_EXACTLY = 5000
+_KEPT_FREQUENCIES = 10_000
+_ORDERS = {
+    "date": "d.published_at DESC NULLS LAST, d.id",
+    "date_asc": "d.published_at NULLS LAST, d.id",
+    "title": 'd.title_key COLLATE "C" NULLS LAST, d.id',
+    "title_desc": 'd.title_key COLLATE "C" DESC NULLS LAST, d.id',
+}
+_TOTALS = text(
+    "SELECT count(*) AS documents, COALESCE(avg(words), 0) AS words, COALESCE(avg(title_words), 0) AS title_words,"
+    " COALESCE(array_agg(DISTINCT language), '{}') AS languages FROM search_documents WHERE generation = :generation"
+)
+_SHOWN = text("SELECT id, stored, content FROM search_documents WHERE generation = :generation AND id = ANY(:ids)")
+_HELD = "FROM search_documents d WHERE d.generation = :generation AND d.search_vector @@ CAST(:query AS tsquery)"
+_BOUNDED_COUNT = text(f"SELECT count(*) FROM (SELECT 1 {_HELD} LIMIT {_COUNTED_EXACTLY}) AS held")
+_ESTIMATE = text(f"EXPLAIN (FORMAT JSON) SELECT 1 {_HELD}")
+_HAS_RUM = text("SELECT EXISTS (SELECT 1 FROM pg_indexes WHERE indexname = 'ix_search_documents_rum')")
+
+
+@dataclass(slots=True)
+class View:
+    """What is known of one state of the table: its size, its languages, and how common words are."""
+
+    state: State
+    documents: int
+    words: float
+    title_words: float
+    planner: Planner
+    has_rum: bool
+    frequency: OrderedDict[str, int] = field(default_factory=OrderedDict)
+
+
+async def view_of(connection: AsyncConnection, state: State, analysis: Analysis) -> View:
+    """The view of a state."""
+    row = (await connection.execute(_TOTALS, {"generation": state.generation})).one()
+    languages = tuple(sorted(code for code in row.languages if code in STEMMERS))
+    has_rum = bool(await connection.scalar(_HAS_RUM))
+    planner = Planner(analysis, languages)
+    return View(state, row.documents, float(row.words), float(row.title_words), planner, has_rum)
+
+
+async def answer(connection: AsyncConnection, view: View, analysis: Analysis, query: SearchQuery) -> SearchResult:
+    """The answer to a question."""
+    parsed = parse(query.text)
+    plan = view.planner.plan(parsed, query)
+    if plan.empty:
+        return SearchResult(query.text, 0, 0.0, ())
+    near = await near_words(connection, view.state.generation, _misspelt(plan))
+    parameters = Parameters()
+    found = _Found(plan, near, where(plan, near, parameters, view.state.generation), parameters)
+    matching = found.matching()
+    total = await connection.scalar(
+        text(f"SELECT count(*) FROM search_documents d WHERE {matching}"), parameters.values
+    )
+    facets, histogram = await counts(connection, matching, parameters, query)
+    page = await _page(connection, view, found, query) if query.limit and query.offset < (total or 0) else []
+    clauses = view.planner.shown(parsed)
+    hits = await shown(connection, view.state.generation, page, analysis, clauses, fuzzy=query.fuzzy)
+    return SearchResult(query.text, int(total or 0), 0.0, hits, facets, histogram)
+
+
+async def shown(
+    connection: AsyncConnection,
+    generation: int,
+    page: Sequence[tuple[str, float]],
+    analysis: Analysis,
+    clauses: Sequence[Clause],
+    *,
+    fuzzy: bool = False,
+) -> tuple[Hit, ...]:
+    """The hits of a page, in its order."""
+    if not page:
+        return ()
+    rows = await connection.execute(_SHOWN, {"generation": generation, "ids": [identifier for identifier, _ in page]})
+    held = {row["id"]: row for row in rows.mappings()}
+    return tuple(_hit(held[one], score, analysis, clauses, fuzzy) for one, score in page if one in held)
+
+
+async def frequencies(connection: AsyncConnection, view: View, lexemes: Sequence[str]) -> dict[str, int]:
+    """In how many documents each lexeme is; of those in very many, what the server's statistics say."""
+    for lexeme in lexemes:
+        if lexeme not in view.frequency:
+            view.frequency[lexeme] = await _frequency(connection, view.state.generation, lexeme)
+            if len(view.frequency) > _KEPT_FREQUENCIES:
+                view.frequency.popitem(last=False)
+    return {lexeme: view.frequency.get(lexeme, 1) for lexeme in lexemes}
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a question finds: `demanded` is what every document of it fulfils, but for the wishes."""
+
+    plan: Plan
+    near: dict[str, tuple[str, ...]]
+    demanded: str
+    parameters: Parameters
+
+    def wishes(self) -> list[str]:
+        """A tsquery for each wish."""
+        return [query for atom in self.plan.wishes if (query := tsquery(atom, self.near)) is not None]
+
+    def matching(self) -> str:
+        """The whole condition."""
+        wishes = self.wishes()
+        if not wishes or self.plan.phrases:
+            return self.demanded
+        return f"{self.demanded} AND {VECTOR} @@ {self.parameters.query(any_of(wishes))}"
+
+
+async def _page(connection: AsyncConnection, view: View, found: _Found, query: SearchQuery) -> list[tuple[str, float]]:
+    parameters = found.parameters
+    bounds = f"LIMIT {parameters.put(query.limit)} OFFSET {parameters.put(query.offset)}"
+    if query.sort != "relevance" or not found.plan.scored:
+        order = _ORDERS.get(query.sort, _ORDERS["date"])
+        statement = f"SELECT d.id FROM search_documents d WHERE {found.matching()} ORDER BY {order} {bounds}"
+        rows = await connection.execute(text(statement), parameters.values)
+        return [(row.id, 0.0) for row in rows]
+    known = await frequencies(connection, view, lexemes_of(found.plan))
+    ranking = Ranking(view.documents, view.words, view.title_words, known, parameters)
+    score = ranking.score(found.plan, found.near)
+    if query.recency_days is not None:
+        score = f"{score} * {_recency(parameters, query.recency_days)}"
+    statement = (
+        f"WITH candidates AS MATERIALIZED (SELECT DISTINCT id FROM ({_kinds(view, found, query, known)}) AS kinds)"
+        f" SELECT d.id, CAST({score} AS float8) AS score FROM search_documents d JOIN candidates USING (id)"
+        f" WHERE d.generation = {parameters.put(view.state.generation)} ORDER BY score DESC, d.id {bounds}"
+    )
+    rows = await connection.execute(text(statement), parameters.values)
+    return [(row.id, row.score) for row in rows]
+
+
+def _kinds(view: View, found: _Found, query: SearchQuery, known: dict[str, int]) -> str:
+    """The sub-selects of the candidates: documents with all words, with a word in the title, with each word."""
+    wishes = found.wishes()
+    kinds = [all_of(wishes)] if len(wishes) > 1 else []
+    titles = [quoted(lexeme) for lexeme in known if lexeme.startswith(TITLE) and known[lexeme]]
+    kinds += [any_of(titles)] if titles else []
+    rare = sorted(wishes, key=lambda wish: max((known[one] for one in known if quoted(one) in wish), default=0))
+    kinds += rare
+    if found.plan.phrases or not kinds:
+        kinds.append("")
+    kinds = kinds[:_MOST_KINDS]
+    each = max(_LEAST_OF_A_KIND, CANDIDATES // len(kinds), query.offset + query.limit)
+    most = found.parameters.put(each)
+    return " UNION ALL ".join(_kind(view, found, kind, most) for kind in kinds)
+
+
+def _kind(view: View, found: _Found, kind: str, most: str) -> str:
+    if not kind:
+        return f"(SELECT d.id FROM search_documents d WHERE {found.demanded} LIMIT {most})"
+    asked = found.parameters.query(kind)
+    nearest = f" ORDER BY {VECTOR} <=> {asked}" if view.has_rum else ""
+    return f"(SELECT d.id FROM search_documents d WHERE {found.demanded} AND {VECTOR} @@ {asked}{nearest} LIMIT {most})"
+
+
+def _recency(parameters: Parameters, days: float) -> str:
+    now, span = parameters.put(time.time()), parameters.put(days * 86_400)
+    age = f"GREATEST(CAST({now} AS float8) - d.published_at, 0)"
+    return f"(0.5 + 0.5 * COALESCE(power(2, GREATEST(-{age} / CAST({span} AS float8), -1000)), 0))"
+
+
+def _misspelt(plan: Plan) -> list[tuple[str, int]]:
+    """The words of a plan that may be misspelt, and by how much."""
+    found: list[tuple[str, int]] = []
+    waiting = [*plan.phrases, *plan.wishes, *plan.filters, *plan.excluded]
+    while waiting:
+        atom = waiting.pop()
+        if isinstance(atom, Misspelt):
+            found.append((atom.word.token, atom.distance))
+        waiting += getattr(atom, "parts", ())
+    return found
+
+
+async def _frequency(connection: AsyncConnection, generation: int, lexeme: str) -> int:
+    values = {"generation": generation, "query": quoted(lexeme)}
+    counted = int(await connection.scalar(_BOUNDED_COUNT, values) or 0)
+    if counted < _COUNTED_EXACTLY:
+        return counted
+    (plan,) = await connection.scalar(_ESTIMATE, values)
+    return max(counted, int(plan["Plan"]["Plan Rows"]))
+
+
+def _hit(row: RowMapping, score: float, analysis: Analysis, clauses: Sequence[Clause], fuzzy: bool) -> Hit:
+    stored: dict[str, Any] = row["stored"] if isinstance(row["stored"], dict) else orjson.loads(row["stored"])
+    published = stored.pop("published_at")
+    wanted = wanted_of(clauses, analysis, stored["language"], fuzzy=fuzzy)
+    return Hit(
+        score=round(score, 4),
+        highlights=highlight(row["content"], wanted),
+        published_at=datetime.fromisoformat(published) if published else None,
+        **stored,
+    )

@@ -1,0 +1,109 @@
+"""What only the PostgreSQL engine has: its index and its bounds, RUM, and a connection that can be lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from tests.contract.search_house import Place, ids, place_of, write
+from tests.harness.postgres import Server
+from tests.unit.search.making import document
+
+from tidemill.errors import TidemillError
+from tidemill.search.base import SearchEngine
+from tidemill.search.postgres import PostgresEngine
+from tidemill.settings import DatabaseSettings
+from tidemill.store.engine import Store, open_store
+
+
+@dataclass
+class House:
+    place: Place
+    store: Store
+    engine: SearchEngine
+
+    async def rows(self, *statements: str) -> list[tuple[object, ...]]:
+        """What the last of these statements gives."""
+        async with self.store.read() as connection:
+            for statement in statements[:-1]:
+                await connection.execute(text(statement))
+            return [tuple(row) for row in await connection.execute(text(statements[-1]))]
+
+
+@pytest.fixture
+async def house(tmp_path: Path, postgres: Server) -> AsyncIterator[House]:
+    with place_of("postgresql", tmp_path) as place:
+        store = open_store(place.where, DatabaseSettings(), tmp_path)
+        engine = PostgresEngine(store)
+        assert await engine.try_lock()
+        await engine.begin("e")
+        yield House(place, store, engine)
+        await engine.close()
+        await store.close()
+
+
+async def test_the_vector_has_the_title_as_a_and_the_content_as_b(house: House) -> None:
+    await write(house.engine, document("a", "They were running", title="Mills", tags=("Art",)))
+    ((vector,),) = await house.rows("SELECT CAST(search_vector AS text) FROM search_documents")
+    assert "'mill':1A" in str(vector)
+    assert "'run':" in str(vector)
+    assert "'=running':5B" in str(vector)
+    assert "'tag:art'" in str(vector)
+
+
+async def test_a_question_and_its_filters_are_answered_by_the_index(house: House) -> None:
+    await write(house.engine, *(document(f"d{number}", f"word{number} filler") for number in range(500)))
+    plan = await house.rows(
+        "SET LOCAL enable_seqscan = off",
+        "EXPLAIN SELECT d.id FROM search_documents d WHERE d.search_vector @@"
+        " CAST('''word7'' & ''source:site''' AS tsquery)",
+    )
+    assert any("ix_search_documents_gin" in str(line) for (line,) in plan), plan
+
+
+async def test_a_lost_connection_loses_the_right_to_write_and_it_comes_back(house: House) -> None:
+    await write(house.engine, document("a", "walnut"))
+    killing = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    await house.rows(killing)
+    with pytest.raises(TidemillError):
+        await write(house.engine, document("b", "walnut"), event_id=2)
+    assert not house.engine.writable
+    assert await house.engine.try_lock()
+    assert (await house.engine.begin("e")).event_id == 1
+    await write(house.engine, document("b", "walnut"), event_id=2)
+    assert sorted(await ids(house.engine, "walnut")) == ["a", "b"]
+
+
+async def test_a_very_long_document_is_taken_in(house: House) -> None:
+    content = " ".join(f"longish{number:06d}" for number in range(120_000))
+    await write(house.engine, document("long", "walnut " + content))
+    assert await ids(house.engine, "walnut longish000010") == ["long"]
+
+
+@pytest.mark.parametrize("question", ["walnut", "walnut shell", '"walnut shell"', "source:site"])
+async def test_with_rum_it_finds_the_same(tmp_path: Path, postgres: Server, question: str) -> None:
+    url = await postgres.empty()
+    try:
+        try:
+            await postgres.run("CREATE EXTENSION rum", url)
+        except Exception as missing:  # noqa: BLE001 - whatever the server says, it has no such extension
+            pytest.skip(f"the server has no RUM: {missing}")
+        from tidemill.store import schema
+
+        store = open_store(url, DatabaseSettings(), tmp_path)
+        await schema.ensure_schema(store)
+        engine = PostgresEngine(store)
+        assert await engine.try_lock()
+        await engine.begin("e")
+        await write(engine, document("a", "a walnut shell"), document("b", "walnut"), document("c", "other"))
+        async with store.read() as connection:
+            found = await connection.scalar(text("SELECT count(*) FROM pg_indexes WHERE indexname LIKE '%_rum'"))
+        assert found == 1
+        assert (await ids(engine, question))[0] in ("a", "b")
+        await engine.close()
+        await store.close()
+    finally:
+        await postgres.drop(url)
