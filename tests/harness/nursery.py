@@ -7,6 +7,7 @@ that start hundreds of them ask for it; the others start `tidemill` as a person 
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -20,6 +21,7 @@ from typing import IO, Any
 
 from tests.harness.command import ROOT, clean_environment
 
+_PR_SET_PDEATHSIG = 1
 _IMPORTED = (
     "tidemill.cli.main", "tidemill.cli.standing", "tidemill.roles", "tidemill.process.pool", "tidemill.process.worker",
     "tidemill.crawl.crawler", "tidemill.api.probing", "tidemill.api.main", "tidemill.manage.runs",
@@ -143,6 +145,7 @@ def _forked(question: dict[str, Any]) -> int:
 
 def _become(question: dict[str, Any]) -> None:
     """A process of its own: files, folder, environment, signals."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # the nursery ends with the tests, and this with it
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     for number, name in enumerate(question["files"], 1):
