@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -364,9 +365,9 @@ def _scans(line: str) -> list[str]:
     return []
 
 
-async def bench(given: argparse.Namespace, url: str) -> None:
+async def bench(given: argparse.Namespace, url: str, folder: Path) -> None:
     """Load, perhaps cut up, and measure."""
-    store = open_store(url, SETTINGS, Path(given.folder))
+    store = open_store(url, SETTINGS, folder)
     try:
         await schema.ensure_schema(store)
         async with store.read():
@@ -390,9 +391,9 @@ def main() -> None:
     parser.add_argument("--sources", type=int, default=10_000)
     parser.add_argument("--partitions", action="store_true", help="cut visits and events up before they are loaded")
     parser.add_argument("--plans", action="store_true", help="show the plan of each slowest statement")
-    parser.add_argument("--folder", default=".")
-    with own_postgres(**SERVER) as server:
-        asyncio.run(bench(parser.parse_args(arguments()), server.url))
+    given = parser.parse_args(arguments())
+    with own_postgres(**SERVER) as server, tempfile.TemporaryDirectory(prefix="tidemill-bench-") as folder:
+        asyncio.run(bench(given, server.url, Path(folder)))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,9 @@ async def unmark(store: Store, capture_ids: Sequence[str]) -> None:
 
 async def is_any_silent(store: Store, grace_s: float = 0.0) -> bool:
     """Whether some capture is due that nobody announced: a look that writes nothing."""
-    some = select(captures.c.id).where(_silent(store.now() - timedelta(seconds=grace_s))).limit(1)
+    silent = _silent(store.now() - timedelta(seconds=grace_s))
+    # In the order of their index: for one of any, PostgreSQL would begin to read at the table's old end.
+    some = select(captures.c.id).where(silent).order_by(captures.c.announced_at, captures.c.not_before).limit(1)
     async with store.read() as connection:
         return await connection.scalar(some) is not None
 
@@ -71,7 +73,7 @@ def _silent(since: datetime) -> ColumnElement[bool]:
 
 
 async def _mark(store: Store, condition: ColumnElement[bool], limit: int, now: datetime) -> Announced:
-    order = (captures.c.announced_at, captures.c.not_before, captures.c.id)
+    order = (captures.c.announced_at, captures.c.not_before)  # of its index, or all that wait would be sorted
     chosen = select(captures.c.id, captures.c.priority).where(condition).order_by(*order).limit(limit)
     async with store.write() as connection:
         rows = (await connection.execute(chosen.with_for_update(skip_locked=True))).all()

@@ -131,7 +131,10 @@ async def backlog(store: Store) -> dict[str, tuple[int, datetime]]:
 
 async def waiting(store: Store, most: int) -> int:
     """How many captures wait or are being processed, counted up to `most`."""
-    some = [select(captures.c.id).where(state).limit(most).subquery() for state in (PENDING, CLAIMED)]
+    # In the order of their index: for some of any, PostgreSQL would begin to read at the table's old end.
+    pending = select(captures.c.id).where(PENDING).order_by(captures.c.priority, captures.c.not_before, captures.c.id)
+    claimed = select(captures.c.id).where(CLAIMED).order_by(captures.c.worker_id)
+    some = [each.limit(most).subquery() for each in (pending, claimed)]
     async with store.read() as connection:
         found = [await connection.scalar(select(func.count()).select_from(each)) for each in some]
     return min(most, sum(int(each or 0) for each in found))
