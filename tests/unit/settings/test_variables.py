@@ -19,6 +19,8 @@ EXAMPLES = {
     "database.url": "sqlite:////srv/x.db",
     "logging.level": "ERROR",
     "queue.url": "database:",
+    "search.index": "openlearn_prod",
+    "search.url": "http://elasticsearch:9200",
 }
 
 
