@@ -16,7 +16,7 @@ from tidemill.settings.tree import SearchSettings
 from tidemill.store import locks
 from tidemill.store.engine import SERVERS, Store
 
-_CLUSTERS = ("opensearch", "opensearchs", "elasticsearch", "elasticsearchs")
+_CLUSTERS = ("opensearch", "opensearchs", "elasticsearch", "elasticsearchs", "http", "https")
 
 
 def open_engine(settings: SearchSettings, data_dir: Path, store: Store) -> SearchEngine:

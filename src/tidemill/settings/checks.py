@@ -19,7 +19,10 @@ SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "database.url": ("sqlite", "postgresql", "postgres"),
         "archive.url": ("file", "s3"),
         "queue.url": ("database", "redis", "rediss", "amqp", "amqps"),
-        "search.url": ("tantivy", "postgresql", "opensearch", "opensearchs", "elasticsearch", "elasticsearchs"),
+        "search.url": (
+            *("tantivy", "postgresql"),
+            *("opensearch", "opensearchs", "elasticsearch", "elasticsearchs", "http", "https"),
+        ),
     }
 )
 """The technologies that exist, by the scheme of the URL that chooses them."""

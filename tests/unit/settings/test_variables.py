@@ -22,6 +22,8 @@ EXAMPLES = {
     "database.replica_urls": "postgresql://standby/x",
     "logging.level": "ERROR",
     "queue.url": "database:",
+    "search.index": "openlearn_prod",
+    "search.url": "http://elasticsearch:9200",
 }
 
 

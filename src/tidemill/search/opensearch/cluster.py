@@ -22,7 +22,7 @@ from opensearchpy import TransportError as ClusterError
 from tidemill.errors import Invalid, Permanent, TidemillError, Transient
 from tidemill.telemetry.logs import get_logger
 
-SCHEMES = ("opensearch", "opensearchs", "elasticsearch", "elasticsearchs")
+SCHEMES = ("opensearch", "opensearchs", "elasticsearch", "elasticsearchs", "http", "https")
 CHUNK_DOCUMENTS = 500
 CHUNK_BYTES = 1_000_000
 TRIES = 6
