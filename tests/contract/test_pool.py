@@ -264,6 +264,33 @@ async def test_workers_that_cannot_start_are_reported_and_not_tried_for_ever() -
             pass
 
 
+async def test_a_pool_may_be_started_before_it_is_entered() -> None:
+    early = pool(workers=2)
+    await early.start()
+    assert len(psutil.Process().children()) >= 2
+    async with early as workers:
+        results = await asyncio.gather(*(tell(workers, "sleep 0.1", str(number)) for number in range(8)))
+    assert len({worker_pid(result) for result in results}) <= 2
+
+
+async def test_a_pool_that_was_started_and_never_entered_leaves_no_process() -> None:
+    early = pool(workers=2)
+    await early.start()
+    started = [each for each in psutil.Process().children() if "ChildOptions" in " ".join(each.cmdline())]
+    await early.close()
+    assert started
+    assert not any(each.is_running() for each in started)
+
+
+async def test_starting_a_pool_whose_workers_cannot_start_does_not_wait_for_ever() -> None:
+    broken = WorkerPool(ProcessSettings(workers=2), function=OBEY, preload="tests.contract.pool_tasks:cannot_start")
+    async with asyncio.timeout(60):
+        await broken.start()
+    with pytest.raises(Permanent, match="cannot be started"):
+        async with broken:
+            pass
+
+
 async def test_workers_ignore_the_interrupt_of_the_terminal() -> None:
     async with pool() as workers:
         pid = worker_pid(await tell(workers, "ok"))

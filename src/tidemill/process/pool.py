@@ -59,6 +59,7 @@ class WorkerPool:
         self._children: set[ChildHandle] = set()
         self._keepers: set[asyncio.Task[None]] = set()
         self._spawned = asyncio.Event()
+        self._starts = 0
         self._ready = asyncio.Event()
         self._failed_starts = 0
         self._broken: TidemillError | None = None
@@ -159,12 +160,11 @@ class WorkerPool:
         try:
             child = await ChildHandle.start(self._options, self._settings.timeout_s, self._note_news)
         except OSError as error:
-            self._spawned.set()
+            self._note_start()
             await self._note_failed_start(f"{type(error).__name__}: {error}")
             return
         self._children.add(child)
-        if len(self._children) >= self._settings.workers:
-            self._spawned.set()
+        self._note_start()
         if self._closed:
             child.dismiss()
         try:
@@ -175,6 +175,12 @@ class WorkerPool:
             self._take_back(child)
         if not self._closed:
             await self._replace(child)
+
+    def _note_start(self) -> None:
+        """A process was started, or refused. Whoever waits for all of them waits for no more than one try each."""
+        self._starts += 1
+        if self._starts >= self._settings.workers:
+            self._spawned.set()
 
     def _note_news(self, child: ChildHandle) -> None:
         if child.is_ready and not self._ready.is_set():
@@ -203,6 +209,7 @@ class WorkerPool:
     def _break(self, error: Permanent) -> None:
         """Nothing more can be done: whoever waits is told."""
         self._broken = error
+        self._spawned.set()
         self._ready.set()
         while self._waiting:
             task = self._waiting.popleft()
