@@ -27,6 +27,16 @@ def reach(fleet: Fleet, fraction: float) -> None:
     until(lambda: progress(fleet.books) >= goal, timeout_s=60, what=f"{fraction:.2f} of the run\n{fleet.report()}")
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_fleet_to_which_nothing_happens_accounts_for_every_page(fleet: Fleet) -> None:
+    """What the sums are held against, and what a mutant that shows only at a death must still pass."""
+    fleet.begin()
+    for role in ("crawler", "processor", "indexer"):
+        fleet.add(role)
+    fleet.settle()
+    check_ledger(fleet, "none")
+
+
 def test_killed_crawlers_lose_nothing(fleet: Fleet, collect: Collect, is_long: bool) -> None:
     fleet.begin()
     fleet.add("processor")

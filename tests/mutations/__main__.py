@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.harness.command import clean_environment
-from tests.mutations.mutants import MUTANTS, Edit, Mutant
+from tests.mutations.mutants import MUTANTS, UNDISTURBED, Edit, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 _COPIED = ("src", "tests", "config", "pyproject.toml", "examples", "docs", "scripts")
@@ -65,6 +65,9 @@ def _is_noticed(mutant: Mutant, tree: Path) -> bool:
     try:
         for edit in mutant.edits:
             _apply(edit, tree)
+        if mutant.shows_at_death:
+            code, said = _run(tree, (UNDISTURBED,))
+            assert code == 0, f"{mutant.promise}: this mutant fails without a death as well\n{said}"
         code, said = _run(tree, mutant.tests)
     finally:
         for file, text in before.items():
