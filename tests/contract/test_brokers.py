@@ -20,7 +20,7 @@ from tidemill.queue.base import Claim
 from tidemill.queue.dispatched import DispatchedQueue
 from tidemill.queue.dispatcher import Dispatcher
 from tidemill.queue.redis import RedisDispatcher
-from tidemill.store import workers
+from tidemill.store import captures, workers
 
 pytestmark = pytest.mark.timeout(PATIENCE_S)
 URL = "redis://127.0.0.1:{port}/0"
@@ -166,6 +166,27 @@ async def test_priorities_share_each_batch_and_nobody_starves(
     taken = [priority_of[message.capture_id] for message in await queue._dispatcher.take(50)]
     assert [taken.count(each) for each in PRIORITIES] == [30, 15, 5]
     await queue.close()
+
+
+async def test_a_claim_that_cannot_be_given_back_holds_no_message(
+    house: House, process: Callable[[], DispatchedQueue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is away. The rows come back with their worker; a message that nobody acknowledges keeps a broker
+    from sending others ahead."""
+    queue, other = process(), process()
+    await queue.announce(await waiting(house, "ab"))
+    claim = (await drained(house, queue, 9))[0]
+
+    async def away(*_: object) -> None:
+        raise Transient("no such server", reason="database_unavailable")
+
+    monkeypatch.setattr(captures, "release", away)
+    with pytest.raises(Transient):
+        await queue.release(claim)
+    await queue.close()
+    await asyncio.sleep(0.3)
+    assert await other._dispatcher.depth() == 0
+    await other.close()
 
 
 async def test_redis_that_lost_its_data_gets_it_back(house: House, redis: OwnServer) -> None:

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from unittest.mock import Mock
 
+import psutil
 import pytest
 from tests.contract.store_house import SITE, House, found, opened_house
 
 from tidemill import roles
 from tidemill.app import App
-from tidemill.errors import NotFound, Permanent
+from tidemill.errors import NotFound, Permanent, Transient
 from tidemill.models.host import Breaker, HostPolicy
 from tidemill.models.run import Run, RunOptions, RunState
 from tidemill.models.visit import Fetched
@@ -69,6 +70,22 @@ async def test_a_run_that_was_crawled_is_left_so_if_nothing_is_new(house: House)
     await house.crawl(run, {"a": "body"})
     again, _ = await runs.take_up_or_create(house.store, house.source, RunOptions(), found("a"), fresh=False)
     assert again.state is RunState.CRAWLED
+
+
+async def test_who_cannot_register_leaves_no_file_behind(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that waits for its database tries once a second."""
+
+    async def away(*_: object) -> None:
+        raise Transient("no such server", reason="database_unavailable")
+
+    before = set(house.store.lock_folder.iterdir())
+    descriptors = psutil.Process().num_fds()
+    monkeypatch.setattr(workers, "_enter", away)
+    for _ in range(5):
+        with pytest.raises(Transient):
+            await workers.register(house.store, "crawler")
+    assert set(house.store.lock_folder.iterdir()) == before
+    assert psutil.Process().num_fds() <= descriptors + 1
 
 
 async def test_what_a_worker_leased_after_it_was_declared_dead_is_taken_back(house: House) -> None:

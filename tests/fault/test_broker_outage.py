@@ -112,7 +112,7 @@ def oom_errors(client: redis_client.Redis[bytes]) -> int:
     return int(said.get("count", 0)) if isinstance(said, dict) else 0
 
 
-@pytest.mark.parametrize("role", ["crawler", "processor", "up"])
+@pytest.mark.parametrize("role", ["processor", "up"])
 def test_a_redis_that_throws_keys_away_is_refused_at_the_start(tmp_path: Path, role: str) -> None:
     """Row 13: `allkeys-lru` would throw away what waits. A sentence, exit 1, no trace."""
     with redis_at(tmp_path, "--maxmemory-policy", "allkeys-lru") as (_, _, url):

@@ -32,6 +32,7 @@ QUICK = (
     "database.lock_timeout_s=2",
     "database.pool_timeout_s=2",
 )
+MIXED = ("crawler", "indexer", "up")
 UNREADY_S = 5.0
 ANSWERED_S = 12.0
 """No request takes longer, whatever the database does: the time limits of one statement and of what is around it."""
@@ -58,6 +59,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "over" in metafunc.fixturenames:
         brokers = ("postgres+redis", "postgres+rabbitmq") if metafunc.config.getoption("--long") else ()
         metafunc.parametrize("over", ["postgres", *brokers])
+    if "roles" in metafunc.fixturenames:
+        crews = {"apart": APART, "up": ("up",)} if metafunc.config.getoption("--long") else {"mixed": MIXED}
+        metafunc.parametrize("roles", list(crews.values()), ids=list(crews))
 
 
 @pytest.fixture
@@ -84,7 +88,6 @@ def fleet(
         in_own_loop(server.drop(url))
 
 
-@pytest.mark.parametrize("roles", [APART, ("up",)], ids=["apart", "up"])
 def test_a_killed_server_is_waited_for_by_every_process(
     fleet: Fleet, server: Server, roles: tuple[str, ...], collect: Collect, is_long: bool
 ) -> None:

@@ -34,7 +34,7 @@ def away(tmp_path: Path) -> Iterator[tuple[FaultProxy, Tidemill]]:
 
 def test_started_before_their_servers(away: tuple[FaultProxy, Tidemill]) -> None:
     proxy, house = away
-    roles = {"crawler": "--probe-port", "processor": "--probe-port", "serve": "--port", "up": "--port"}
+    roles = {"crawler": "--probe-port", "serve": "--port", "up": "--port"}
     ports = {role: free_port() for role in roles}
     bases = {role: f"http://127.0.0.1:{port}" for role, port in ports.items()}
     with ExitStack() as stack:

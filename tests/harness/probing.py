@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 
-_EVERY_S = 0.2
+_EVERY_S = 0.3
 _PATIENCE_S = 8.0
 PROBES = ("/livez", "/readyz")
 

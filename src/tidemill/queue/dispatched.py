@@ -97,11 +97,13 @@ class DispatchedQueue:
         await self._forget(self._held.pop(claim.token, []))
 
     async def release(self, claim: Claim) -> None:
-        """Give back the rows, and tell of them anew."""
-        freed = await rows.release(self._store, claim.token, [capture.id for capture in claim.captures])
-        messages = self._held.pop(claim.token, [])
-        await self.announce(freed)
-        await self._forget(messages)
+        """Give back the rows, and tell of them anew. Rows that cannot be reached come back with their worker, and are
+        announced then; their messages are let go of all the same, for a broker sends only so many ahead."""
+        try:
+            freed = await rows.release(self._store, claim.token, [capture.id for capture in claim.captures])
+            await self.announce(freed)
+        finally:
+            await self._forget(self._held.pop(claim.token, []))
 
     async def sweep(self) -> int:
         """See `Queue.sweep`. At most a thousand captures in one go."""

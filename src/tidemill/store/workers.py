@@ -52,8 +52,13 @@ async def register(store: Store, role: str) -> Worker:
     path = folder / f"{worker_id}.lock"
     descriptor = _locked(path)
     worker = Worker(id=worker_id, role=role, lock_path=path, lock_fd=descriptor)
-    async with store.write() as connection:
-        await _enter(connection, worker, store.now())
+    try:
+        async with store.write() as connection:
+            await _enter(connection, worker, store.now())
+    except BaseException:  # a process that waits for its database tries once a second, and has so many files
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+        raise
     reached("worker.registered")
     return worker
 
