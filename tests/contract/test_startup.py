@@ -42,10 +42,11 @@ CRAWL_ONLY = """
 import tidemill.cli.main, tidemill.manage.runs, tidemill.roles, tidemill.net, tidemill.crawl.crawler
 from tidemill.search.open import open_engine
 from tidemill.settings import load_settings
+from tidemill.store.engine import open_store
 from tidemill.store.schema import known_revisions
 from tidemill.process.extract.registry import handled_media_types
 settings = load_settings(environ={})
-engine = open_engine(settings.search, settings.data_dir)
+engine = open_engine(settings.search, settings.data_dir, open_store("sqlite:///x.db", settings.database))
 known_revisions(), handled_media_types(), asyncio.run(engine.close())
 """
 
