@@ -14,6 +14,7 @@ from tests.contract.store_house import SITE, House, found, opened_house
 
 from tidemill import roles
 from tidemill.app import App
+from tidemill.crawl import crawler
 from tidemill.errors import NotFound, Permanent, Transient
 from tidemill.models.host import Breaker, HostPolicy
 from tidemill.models.run import Run, RunOptions, RunState
@@ -142,7 +143,7 @@ async def test_a_crawl_that_fails_gives_back_what_it_leased(house: House, monkey
         raise Permanent("no room", reason="disk_full")
 
     run = await house.begin("a", "b")
-    monkeypatch.setattr(roles, "crawl", failing)
+    monkeypatch.setattr(crawler, "crawl", failing)
     with pytest.raises(Permanent):
         await roles._crawl_one(app_of(house), run.id, house.worker, asyncio.Event(), captured=lambda: None)
     assert (await runs.get(house.store, run.id)).outcomes == {"pending": 2}
