@@ -137,6 +137,7 @@ def test_a_processor_dies_at_the_end_of_its_drain(fleet: Fleet, collect: Collect
     only_crawled(fleet)
     leaving = fleet.add("processor", armed("worker.resigned"))
     until(lambda: leaving.is_up, what="a processor")
+    until(lambda: fleet.books.count("workers", "role = 'processor'") == 1, what="its name in the list of workers")
     leaving.running.signal_group(signal.SIGTERM)
     fleet.fell(leaving, "worker.resigned")
     fleet.add("processor")

@@ -13,7 +13,12 @@ from tidemill.models.document import Document, DocumentState, Draft
 _NOT_COLUMNS = ("item_key", "signature")
 DRAFT_COLUMNS = tuple(field.name for field in fields(Draft) if field.name not in _NOT_COLUMNS)
 _IDENTITY = tuple(field.name for field in fields(Document) if field.name not in ("source", "draft"))
-_SEARCHED = ("kind", "item_key", "title", "author", "published_at", "language", "content", "summary", "tags")
+_SEARCHED = (
+    *("kind", "item_key", "title", "author", "published_at", "language", "content", "summary", "tags", "fields"),
+    *("word_count", "reading_time_minutes"),
+)
+"""What the engines of search/ index, sort by, count and show."""
+
 SEARCHED_COLUMNS = (*_IDENTITY, *_SEARCHED)
 _LISTS = ("tags", "keywords", "entities", "disagreements", "flags", "problems")
 
