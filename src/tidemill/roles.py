@@ -34,6 +34,7 @@ _LONGEST_AFTER_FAILURE_S = 300.0
 _PATIENCE_S = 10.0
 _AWAY_S = 1.0
 _DATABASE_AWAY = frozenset({"database_unavailable", "database_connections"})
+_IN_THE_WAY = frozenset({"database_locked", "database_timeout"})
 _OUTAGES = (Transient, NoSpace)
 """What a role waits out: servers that are gone, disks that are full."""
 
@@ -141,7 +142,7 @@ async def crawler(
     own_signals: Callable[[], None] = lambda: None,
 ) -> None:
     """Take up every run that waits for a crawler, a few at a time, until `stop` is set. Waits for its servers."""
-    await _lasting("crawler", stop, lambda: _crawling(app, stop, captured, own_signals))
+    await _lasting(app, "crawler", stop, lambda: _crawling(app, stop, captured, own_signals))
 
 
 async def _crawling(
@@ -176,7 +177,7 @@ async def _crawling(
 async def processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:
     """Process captures until `stop` is set; `news` is set when a crawler of this process has made some. Waits for its
     servers."""
-    await _lasting("processor", stop, lambda: _processor(app, stop, news))
+    await _lasting(app, "processor", stop, lambda: _processor(app, stop, news))
 
 
 async def _processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:
@@ -369,24 +370,29 @@ async def _leave(app: App, worker: Worker, stop: asyncio.Event | None) -> None:
         except _OUTAGES as error:
             if stop is None or stop.is_set():
                 raise
-            _away(worker.role, error)
-            await _sleep(stop, _AWAY_S)
+            await _away(app, worker.role, error, stop)
 
 
-async def _lasting(role: str, stop: asyncio.Event, play: Callable[[], Awaitable[None]]) -> None:
+async def _lasting(app: App, role: str, stop: asyncio.Event, play: Callable[[], Awaitable[None]]) -> None:
     """Play a role until `stop` is set; after an outage begin it anew, as a worker that holds nothing."""
     while not stop.is_set():
         try:
             await play()
         except _OUTAGES as error:
-            _away(role, error)
-            await _sleep(stop, _AWAY_S)
+            await _away(app, role, error, stop)
         else:
             return
 
 
-def _away(role: str, error: TidemillError) -> None:
+async def _away(app: App, role: str, error: TidemillError, stop: asyncio.Event) -> None:
+    """Say for what the role waits, and wait a moment; do away with what may be in its way."""
     _log.warning("waiting for a server", action="role.wait", role=role, reason=error.reason, error=str(error))
+    if error.reason in _IN_THE_WAY:
+        with contextlib.suppress(Transient):
+            ended = await app.store.end_stuck()
+            if ended:
+                _log.warning("ended sessions whose clients are gone", action="database.stuck", sessions=ended)
+    await _sleep(stop, _AWAY_S)
 
 
 async def _reach_queue(app: App) -> None:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -31,6 +32,7 @@ from tidemill.settings import DatabaseSettings
 from tidemill.store import captures, events, hosts, leases, locks, runs, sources, tables, workers
 from tidemill.store.again import tried_again
 from tidemill.store.engine import Store, check_capacity, open_store
+from tidemill.store.postgres import PostgresServer
 from tidemill.store.processed import store_batch
 
 ROLES = Path(__file__).parents[2] / "config" / "postgres" / "roles.sql"
@@ -343,6 +345,23 @@ async def test_who_falls_asleep_in_a_transaction_loses_its_locks(house: House) -
                     pass
                 await connection.execute(text("SELECT 1"))
     assert caught.value.reason == "database_unavailable"
+
+
+async def test_who_vanishes_between_the_parts_of_a_statement_loses_its_locks(house: House) -> None:
+    """Its session is neither idle nor at work, and no time limit of the server's ends it."""
+    stranger = await asyncpg.connect(house.store.url, server_settings={"application_name": "tidemill"})
+    await stranger.transaction().start()
+    await stranger.execute("LOCK TABLE workers")
+    await stranger.prepare("SELECT 42")
+    async with opened(house.store.url, statement_timeout_s=1) as store:
+        assert isinstance(store.database, PostgresServer)
+        store.database.longest_s = 0.2
+        await asyncio.sleep(0.3)
+        assert await store.end_stuck() == 1
+        async with asyncio.timeout(5), store.write() as connection:
+            await connection.execute(text("LOCK TABLE workers"))
+        assert await store.end_stuck() == 0
+    stranger.terminate()
 
 
 async def test_who_takes_rows_slowly_gets_them_all(house: House) -> None:

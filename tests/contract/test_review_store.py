@@ -15,7 +15,7 @@ from tests.contract.store_house import SITE, House, found, opened_house
 from tidemill import roles
 from tidemill.app import App
 from tidemill.crawl import crawler
-from tidemill.errors import NotFound, Permanent, Transient
+from tidemill.errors import NoSpace, NotFound, Permanent, Transient
 from tidemill.models.host import Breaker, HostPolicy
 from tidemill.models.run import Run, RunOptions, RunState
 from tidemill.models.visit import Fetched
@@ -146,9 +146,24 @@ async def test_a_crawl_that_fails_gives_back_what_it_leased(house: House, monkey
     monkeypatch.setattr(crawler, "crawl", failing)
     app = app_of(house)
     work = roles._crawl_one(app, run.id, house.worker, asyncio.Event(), captured=lambda: None)
-    assert not await roles._logged(app, run.id, house.worker, work)
+    assert not await roles._logged(app, run.id, house.worker, work), "the role goes on with other runs"
     assert (await runs.get(house.store, run.id)).outcomes == {"pending": 2}
     assert await runs.state(house.store, run.id) is RunState.INTERRUPTED
+
+
+async def test_a_crawl_that_cannot_give_back_what_it_leased_ends_its_worker(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that stayed `running` in the name of a worker that lives on would never be taken up again."""
+
+    async def full(*_: object) -> None:
+        raise NoSpace("the disk of the database is full")
+
+    run = await house.begin("a")
+    monkeypatch.setattr(leases, "release", full)
+    app = app_of(house)
+    with pytest.raises(NoSpace):
+        await roles._logged(app, run.id, house.worker, full())
 
 
 def app_of(house: House) -> App:

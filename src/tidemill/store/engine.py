@@ -51,6 +51,9 @@ class Database(Protocol):
     async def take_time(self, connection: AsyncConnection) -> None:
         """Let a reading transaction last, however slowly its rows are taken."""
 
+    async def end_stuck(self, connection: AsyncConnection) -> int:
+        """End transactions of our own whose clients fell silent in the midst of a statement; how many there were."""
+
     async def try_room(self, connection: AsyncConnection) -> None:
         """Raises `NoSpace` while its disk has no room for a few megabytes; leaves nothing behind."""
 
@@ -117,6 +120,11 @@ class Store:
                 await self.database.try_room(connection)
         if was_full:
             self.was_full = False
+
+    async def end_stuck(self) -> int:
+        """Let go of what the vanished have locked, where the database does not see to it; how many they were."""
+        async with self.read() as connection:
+            return await self.database.end_stuck(connection)
 
     def now(self) -> datetime:
         """The database's time."""

@@ -29,6 +29,14 @@ _LIBPQ_TLS = {"sslmode": "ssl_mode", "sslrootcert": "ssl_ca", "sslcert": "ssl_ce
 _STATEMENTS = 500
 _GRACE_S = 5.0
 _OLDEST = 150000
+_STUCK = text(
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND usename = current_user AND application_name = :name AND pid <> pg_backend_pid()"
+    " AND state = 'active' AND wait_event = 'ClientRead' AND state_change < now() - make_interval(secs => :seconds)"
+)
+"""A client that vanishes between the parts of one statement (it was stopped, or cut off) leaves a session that is
+neither idle nor at work: no time limit of PostgreSQL 15 ends it, and its locks hold up everybody."""
+
 _SORT = text(
     "SELECT count(*) FROM (SELECT repeat('x', 1000) || n AS words FROM generate_series(1, 4000) AS n"
     " ORDER BY words OFFSET 0) AS sorted"
@@ -40,6 +48,8 @@ class PostgresServer:
     """A database of a server; several processes, and several tasks of one, may write to it at once."""
 
     name: str
+    application_name: str
+    longest_s: float
     clock: ServerClock = field(default_factory=ServerClock)
 
     def now(self) -> datetime:
@@ -59,6 +69,11 @@ class PostgresServer:
     async def take_time(self, connection: AsyncConnection) -> None:
         """This transaction only reads, and whoever wants its rows may be slow."""
         await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+
+    async def end_stuck(self, connection: AsyncConnection) -> int:
+        """See `_STUCK`. Only sessions of the same user, which is all that one without rights may end."""
+        given = {"name": self.application_name, "seconds": self.longest_s}
+        return int(await connection.scalar(_STUCK, given) or 0)
 
     async def try_room(self, connection: AsyncConnection) -> None:
         """Raises `NoSpace` while its disk has no room for the temporary file that sorting a few megabytes takes."""
@@ -93,7 +108,8 @@ def open_postgres(url: URL, settings: DatabaseSettings) -> tuple[PostgresServer,
     if settings.pre_ping:
         try_idle_ones(pool)
     reader = pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return PostgresServer(_shown(address)), pool, reader
+    longest_s = settings.statement_timeout_s + _GRACE_S
+    return PostgresServer(_shown(address), settings.application_name, longest_s), pool, reader
 
 
 def _drop_silent(context: ExceptionContext) -> None:
