@@ -238,7 +238,7 @@ def _with_heartbeat(url: str) -> str:
 
 
 async def _hang_up(line: _Line) -> None:
-    with contextlib.suppress(AMQPError, OSError, TimeoutError, RuntimeError, asyncio.InvalidStateError):
+    with contextlib.suppress(AMQPError, OSError, TimeoutError, RuntimeError, asyncio.InvalidStateError), heeded():
         await asyncio.wait_for(line.connection.close(), _TIMEOUT_S)
 
 
