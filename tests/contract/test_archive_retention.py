@@ -20,7 +20,7 @@ from tidemill.manage.presence import at_work
 from tidemill.manage.runs import start
 from tidemill.models.run import RunOptions
 from tidemill.models.source import RetentionRules, SourceSpec
-from tidemill.roles import run_to_end
+from tidemill.roles.jobs import run_to_end
 from tidemill.store import jobs, sources
 from tidemill.store.tables import captures, documents, runs
 

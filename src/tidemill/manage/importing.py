@@ -56,8 +56,11 @@ class Line:
     body: bytes
 
 
-async def begin(store: Store, name: str) -> Run:
-    """A new run of the source `name`, which is made if there is none yet. Raises `Conflict` if it is crawled."""
+async def begin(store: Store, name: str, worker_id: str) -> Run:
+    """A new run of the source `name`, which is made if there is none yet. Raises `Conflict` if it is crawled.
+
+    It runs from its first moment, in the name of a worker: no crawler may think that it waits for one.
+    """
     known = (await sources.standing(store, [name])).get(name)
     if known is not None and known[0].spec.start:
         raise Conflict(
@@ -67,7 +70,7 @@ async def begin(store: Store, name: str) -> Run:
     if source is None:
         spec = SourceSpec(name, kind="json_api", description="Imported documents", process=_RULES)
         source, _ = await sources.apply(store, spec, adhoc=True)
-    return await runs.create(store, source, RunOptions(), ())
+    return await runs.create(store, source, RunOptions(), (), worker_id=worker_id)
 
 
 def read_lines(file: BinaryIO, tally: Tally) -> Iterator[list[Line]]:
