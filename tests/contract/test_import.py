@@ -12,7 +12,8 @@ from tests.contract.api_house import house
 
 from tidemill.app import App
 from tidemill.errors import Conflict, NoSpace
-from tidemill.manage.importing import Tally, begin
+from tidemill.manage import importing
+from tidemill.manage.importing import Tally, begin, read_lines
 from tidemill.models.ids import new_id
 from tidemill.models.run import Run, RunState
 from tidemill.models.source import SourceSpec
@@ -84,7 +85,7 @@ async def test_a_source_that_is_crawled_takes_no_imports(tmp_path: Path) -> None
     async with house(tmp_path) as app:
         await sources.apply(app.store, SourceSpec(name="site", start=("https://a.example/",)))
         with pytest.raises(Conflict, match="--source"):
-            await begin(app.store, "site", new_id())
+            await begin(app.store, "site", new_id(), 100)
 
 
 async def test_a_rebuild_finds_everything_again(tmp_path: Path) -> None:
@@ -131,3 +132,16 @@ async def test_an_import_that_breaks_off_is_left_to_be_taken_up_and_the_next_one
         assert (left.state, left.error) == (RunState.INTERRUPTED, "NoSpace: the disk of the archive is full")
         run, _ = await take_in(app, *documents_)
         assert run.outcomes == {"stored": 3}
+        assert await runs.state(app.store, left.id) is RunState.COMPLETED, "nobody else would ever end it"
+
+
+async def test_an_import_ends_when_its_run_is_cancelled(tmp_path: Path) -> None:
+    documents_ = [{"url": f"https://a.example/{n}", "title": f"Title {n}", "content": "Some words"} for n in range(2)]
+    async with house(tmp_path) as app:
+        run = await begin(app.store, "imported", new_id(), 100)
+        source = await sources.by_id(app.store, run.source_id)
+        await runs.cancel(app.store, run.id)
+        (batch,) = read_lines(lines(*documents_), Tally())
+        with pytest.raises(Conflict, match="has ended") as caught:
+            await importing.take_in(app.store, app.archive, source, run, batch)
+        assert caught.value.reason == "run_ended"

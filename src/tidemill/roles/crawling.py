@@ -42,7 +42,7 @@ async def crawler(
     """Take up every run that waits for a crawler, a few at a time, until `stop` is set. Waits for its servers."""
 
     async def play() -> None:
-        await workers.reclaim(app.store, app.settings.crawl.lease_s)
+        await workers.reclaim(app.store, app.settings.lease_s)
         async with registered(app, "crawler", stop) as worker:
             await _Crews(app, worker, stop, captured, own_signals).work()
 

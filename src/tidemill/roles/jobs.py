@@ -44,7 +44,7 @@ async def run_to_end(
     When `stop` is set, what is in flight ends and the run is left `interrupted`. Raises what made going on impossible;
     the run can then be taken up again.
     """
-    await workers.reclaim(app.store, app.settings.crawl.lease_s)
+    await workers.reclaim(app.store, app.settings.lease_s)
     async with registered(app, "crawler") as worker:
 
         async def crawling(captured: Callable[[], None]) -> None:
@@ -62,9 +62,10 @@ async def import_lines(app: App, source_name: str, file: BinaryIO, tally: Tally,
 
     When `stop` is set, what was taken in is still there to be processed; the same command takes in the rest.
     """
-    await workers.reclaim(app.store, app.settings.queue.lease_s)
+    await workers.reclaim(app.store, app.settings.lease_s)
     async with registered(app, "importer") as worker:
-        run = await importing.begin(app.store, source_name, worker.id)
+        most_pages = app.settings.crawl.max_pages
+        run = await importing.begin(app.store, source_name, worker.id, most_pages)
         source = await sources.by_id(app.store, run.source_id)
 
         async def taking_in(captured: Callable[[], None]) -> None:
@@ -72,7 +73,7 @@ async def import_lines(app: App, source_name: str, file: BinaryIO, tally: Tally,
             while not stop.is_set() and (batch := await asyncio.to_thread(next, batches, None)):
                 await app.queue.announce(await importing.take_in(app.store, app.archive, source, run, batch))
                 captured()
-            await runs.finish(app.store, run.id, app.settings.crawl.max_pages)
+            await runs.finish(app.store, run.id, most_pages)
 
         await _processed_beside(app, run.id, worker, stop, taking_in)
         return await runs.get(app.store, run.id)
@@ -80,7 +81,7 @@ async def import_lines(app: App, source_name: str, file: BinaryIO, tally: Tally,
 
 async def process_backlog(app: App, stop: asyncio.Event, pool: WorkerPool | None = None) -> None:
     """Work off every capture that waits, until all of it is searchable. `pool` may have been started before."""
-    await workers.reclaim(app.store, app.settings.queue.lease_s)
+    await workers.reclaim(app.store, app.settings.lease_s)
     async with registered(app, "processor") as worker, beside(app.indexer.keep_pace, asyncio.Event()):
         pool, processor = bench(app, worker, pool)
         async with pool:

@@ -30,7 +30,7 @@ async def registered(app: App, role: str, stop: asyncio.Event | None = None) -> 
     """
     await _reach_queue(app)
     worker = await workers.register(app.store, role)
-    lease_s = min(app.settings.crawl.lease_s, app.settings.queue.lease_s)
+    lease_s = app.settings.lease_s
     try:
         async with beating(app.store, worker, lease_s), _looking_after(app, worker, lease_s):
             yield worker
