@@ -180,6 +180,9 @@ class CrawlSettings(_Group):
     file_roots: tuple[Path, ...] = Field(
         (), description="Folders below which sources that come in over the API may read files"
     )
+    api_secrets: tuple[str, ...] = Field(
+        (), description="Names of `secrets.*` that sources of callers of the API who are no admins may send"
+    )
     robots: bool = Field(True, description="Obey robots.txt")
     robots_ttl_s: float = Field(3600.0, ge=1, description="How long a robots.txt is believed")
     lease_s: float = Field(120.0, ge=5, le=3600, description="How long a leased visit stays with its crawler")
