@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -22,6 +23,7 @@ from tests.contract.store_house import EPOCH
 
 from tidemill.errors import Conflict, Forbidden, Invalid, NotFound, Permanent, TooMany
 from tidemill.manage import accounts as manage_keys
+from tidemill.manage import signing
 from tidemill.manage import users as manage
 from tidemill.manage.accounts import create_key, recognise
 from tidemill.manage.logins import Logins, RefusedLogin
@@ -421,12 +423,31 @@ class TestSigningKeys:
         assert jwt.get_unverified_header(after)["kid"] == kid
         assert await house.whose(after) is not None
         self.age(house, 2000)
+        assert await house.whose(before) is None, "though no other rotation took it out of the file"
+        assert elsewhere.find(str(jwt.get_unverified_header(before)["kid"])) is None
+        assert await house.whose(after) is not None
         elsewhere.rotate()
-        assert await house.whose(before) is None
+        assert len(json.loads(self.file(house).read_text())["keys"]) == 2
         assert await house.whose(after) is not None
 
+    async def test_a_key_that_leaked_and_was_replaced_signs_for_a_short_while_only(
+        self, house: Accounts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that read the file before counts the time as well, and so does one that begins then."""
+        leaked = SigningKeys(house.settings)
+        kid = leaked.current().kid
+        SigningKeys(house.settings).rotate()
+        now, kept_s = time.time(), house.settings.auth.access_s + 120
+        for passed_s, is_known in ((0, True), (kept_s - 5, True), (kept_s + 1, False), (10 * kept_s, False)):
+            monkeypatch.setattr(signing.time, "time", lambda passed_s=passed_s: now + passed_s)
+            assert (leaked.find(kid) is not None) is is_known
+            assert (SigningKeys(house.settings).find(kid) is not None) is is_known
+
+    def file(self, house: Accounts) -> Path:
+        return house.settings.data_dir / "auth" / "signing-keys.json"
+
     def age(self, house: Accounts, seconds: float) -> None:
-        file = house.settings.data_dir / "auth" / "signing-keys.json"
+        file = self.file(house)
         kept = json.loads(file.read_text())
         for each in kept["keys"]:
             if "replaced_at" in each:
@@ -524,6 +545,21 @@ class TestKeys:
         house.store.turn_on(3600)
         assert await recognise(house.store, clear) is None
         assert await recognise(house.store, following) is not None
+
+    async def test_a_key_is_of_the_team_that_its_user_is_in_now(self, house: Accounts) -> None:
+        ada = await house.user(team="editors")
+        old, clear = await create_key(house.store, "hers", by=ME, user=ADA)
+        _, following = await manage_keys.rotate_key(house.store, old.prefix, ME, overlap=timedelta(hours=1))
+
+        async def teams() -> list[str | None]:
+            found = [await recognise(house.store, each) for each in (clear, following)]
+            return [manage_keys.caller_of_key(each).team_id for each in found if each is not None]
+
+        assert await teams() == [ada.team_id, ada.team_id]
+        await manage.change(house.store, ADA, ME, team="")
+        assert await teams() == [None, None], "though the key was rotated while she was in it"
+        moved = await manage.change(house.store, ADA, ME, team="authors")
+        assert await teams() == [moved.team_id, moved.team_id]
 
     async def test_rotation_never_makes_a_key_live_longer(self, house: Accounts) -> None:
         soon = house.store.now() + timedelta(minutes=5)
