@@ -76,7 +76,7 @@ class Authentication:
 
     async def _caller(self, scope: Scope) -> tuple[Caller, Problem | None]:
         presented = presented_key(scope)
-        if presented:
+        if presented is not None:  # an empty one, too, is a credential, and a wrong one
             found = await self._keyring.recognise(presented)
             if found.caller is not None:
                 return found.caller, None

@@ -20,6 +20,7 @@ from tidemill.http.access import ANY_CALLER, NOBODY, OPEN, Access, Route
 from tidemill.http.auth import Authentication
 from tidemill.http.denials import Denials
 from tidemill.http.errors import Errors
+from tidemill.http.hosts import Hosts
 from tidemill.http.keyring import Keyring
 from tidemill.http.keys import presented_key
 from tidemill.http.scopes import caller
@@ -115,13 +116,15 @@ async def request(
     ("headers", "status", "reason"),
     [
         ({}, 401, "key_required"),
-        ({"x-api-key": ""}, 401, "key_required"),
+        ({"x-api-key": ""}, 401, "invalid_key"),
+        ({"x-api-key": " "}, 401, "invalid_key"),
         ({"x-api-key": "wrong"}, 401, "invalid_key"),
         ({"x-api-key": CONFIGURED[:-1]}, 401, "invalid_key"),
         ({"authorization": "Bearer wrong"}, 401, "invalid_key"),
         ({"authorization": "Bearer eyJ.x.y"}, 401, "invalid_key"),
         ({"authorization": f"Basic {CONFIGURED}"}, 401, "key_required"),
-        ({"authorization": "Bearer"}, 401, "key_required"),
+        ({"authorization": "Bearer"}, 401, "invalid_key"),
+        ({"authorization": "Bearer "}, 401, "invalid_key"),
         ({"cookie": f"x-api-key={CONFIGURED}"}, 401, "key_required"),
         ({"x-forwarded-for": "127.0.0.1"}, 401, "key_required"),
         ({"x-api-key": CONFIGURED}, 200, "settings"),
@@ -166,6 +169,24 @@ async def test_loopback_has_a_role_and_a_wrong_key_has_none() -> None:
     assert (await request({}, path="/users", loopback=Role.ADMIN)).status == 200
     assert (await request({}, method="POST", loopback=Role.VIEWER)).status == 403
     assert (await request({"x-api-key": "wrong"}, loopback=Role.ADMIN)).json["status"] == 401
+
+
+@pytest.mark.parametrize("empty", [{"x-api-key": ""}, {"authorization": "Bearer "}, {"authorization": "bearer"}])
+async def test_an_empty_credential_excuses_a_foreign_page_and_is_nobodys(empty: dict[str, str]) -> None:
+    """What counts as presented for the check of origins counts as presented here."""
+    ring = Keyring(NO_STORE, [SecretStr(CONFIGURED)], Tokens())
+    app = Authentication(who, ring, ACCESS, Denials(NO_STORE), loopback_role=Role.OPERATOR)
+    forged = {"origin": "https://evil.example", **empty}
+    answer = await ask(Errors(Hosts(app, "127.0.0.1")), scope_of("POST", "/api", headers=forged))
+    assert (answer.status, answer.json["type"]) == (401, "urn:tidemill:problem:invalid_key")
+
+
+def test_what_is_remembered_of_routes_is_bounded() -> None:
+    access = Access([Route("/api", compile_path("/api")[0], frozenset({"GET"}))], TABLE)
+    for method, path in (("GET", "/api"), ("M" * 1000, "/api"), ("GET", "/" + "p" * 1000), ("M" * 150, "/" + "p" * 60)):
+        access.need(method, path)
+    assert max(sum(map(len, each)) for each in access._known) <= 200
+    assert access.need("M" * 1000, "/api") == ANY_CALLER
 
 
 @pytest.mark.parametrize(
