@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import aiohttp
 import pytest
 from tests.contract.account_house import ME
 from tests.contract.api_house import Client, Reply, house, served
+from tests.harness.command import Tidemill
 
 from tidemill.app import App
 from tidemill.manage.accounts import create_key
@@ -53,3 +59,69 @@ class TestSecrets:
     async def test_but_those_that_the_settings_name(self, place: tuple[App, Client]) -> None:
         answer = await self.apply(place[1], "https://any.example/", {"X-Api-Key": "${secret:shared}"}, {})
         assert answer.status == 201
+
+
+class TestProxies:
+    """Behind a proxy on the same machine everybody comes from loopback."""
+
+    PRIVATE: ClassVar = {"target": "http://127.0.0.1:9/", "allow_private": True}
+
+    async def test_one_that_is_told_nothing_shows_itself_by_its_http(self, tmp_path: Path) -> None:
+        """As nginx sends it to `proxy_pass http://127.0.0.1:8000` without any more lines."""
+        async with house(tmp_path) as app, served(app) as client:
+            for version, status in (("1.1", b"200"), ("1.0", b"401")):
+                assert (await raw(client, "GET /api/v1/runs", version)).split()[1] == status
+            assert (await raw(client, "GET /livez", "1.0")).split()[1] == b"200"
+
+    async def test_who_comes_through_one_reaches_no_private_address(self, tmp_path: Path) -> None:
+        async with house(tmp_path) as app, served(app) as client:
+            headers = await key(app, Role.ADMIN)
+            through = headers | {"x-forwarded-for": "192.0.2.1"}
+            answer = await client.post(RUNS, json=self.PRIVATE, headers=through)
+            assert (answer.status, answer.reason) == (403, "allow_private")
+            assert (await client.post(RUNS, json=self.PRIVATE, headers=headers)).status == 202
+
+    async def test_nor_who_comes_to_a_server_that_is_said_to_stand_behind_one(self, tmp_path: Path) -> None:
+        async with house(tmp_path, auth__loopback_role="none") as app, served(app) as client:
+            answer = await client.post(RUNS, json=self.PRIVATE, headers=await key(app, Role.ADMIN))
+            assert (answer.status, answer.reason) == (403, "allow_private")
+
+    @pytest.mark.parametrize(("role", "status", "is_told"), [("operator", 200, True), ("none", 401, False)])
+    async def test_serve_says_at_its_start_what_to_set_before_one(
+        self, tmp_path: Path, role: str, status: int, is_told: bool
+    ) -> None:
+        port = free_port()
+        with Tidemill(tmp_path / "data", f"auth.loopback_role={role}").start("serve", "--port", str(port)) as serving:
+            assert await answered(f"http://127.0.0.1:{port}/api/v1/runs") == status
+            serving.signal(signal.SIGTERM)
+            said = " ".join((await asyncio.to_thread(serving.wait)).stderr.split())
+        assert ("before you put a proxy before it, set auth.loopback_role: none" in said) is is_told
+        assert ("API key, shown this once: tdm_" in said) is not is_told
+
+
+async def answered(url: str) -> int:
+    """The status with which a server that comes up answers at last."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.get(url) as answer:
+                    if answer.status != 503:
+                        return answer.status
+            await asyncio.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def raw(client: Client, what: str, version: str) -> bytes:
+    """The answer to a request in that version of HTTP."""
+    host, port = client.base_url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(f"{what} HTTP/{version}\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+        return await reader.read()
+    finally:
+        writer.close()

@@ -16,16 +16,18 @@ from tidemill.http.denials import Denials
 from tidemill.http.keyring import Keyring
 from tidemill.http.keys import presented_key, refuse_key_in_query
 from tidemill.http.problems import Problem, ProblemError
-from tidemill.http.scopes import caller, client_address, header, request_id, state
+from tidemill.http.scopes import caller, client_address, request_id, state, through_a_proxy
 from tidemill.models.account import Caller, Role, caller_of
 
-_THROUGH_A_PROXY = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 _DENIED = (401, 403, 429)
 _ANONYMOUS = Caller("anonymous", Role.VIEWER, frozenset())
 
 
 class Authentication:
-    """`loopback_role` is that of who asks without credentials, unless a proxy brought the request; `None`: nobody."""
+    """`loopback_role` is that of who asks without credentials, unless a proxy shows that it brought the request.
+
+    `None`: nobody's, as it must be if a proxy stands before the server.
+    """
 
     def __init__(
         self, app: ASGIApp, keyring: Keyring, access: Access, denials: Denials, *, loopback_role: Role | None
@@ -81,8 +83,7 @@ class Authentication:
             if found.caller is not None:
                 return found.caller, None
             return _ANONYMOUS, _expired() if found.is_expired else _invalid()
-        is_near = self._loopback is not None and not any(header(scope, name) for name in _THROUGH_A_PROXY)
-        if is_near and self._loopback is not None:
+        if self._loopback is not None and not through_a_proxy(scope):
             return self._loopback, None
         return _ANONYMOUS, _required()
 

@@ -278,7 +278,8 @@ class AuthSettings(_Group):
     login_pause_s: float = Field(900.0, ge=1, le=86_400, description="Longest wait after failed logins")
     key_overlap_s: float = Field(86_400.0, ge=0, description="How long a rotated API key goes on working")
     loopback_role: Literal["none", "viewer", "operator", "admin"] = Field(
-        "operator", description="Role of who asks on loopback without credentials; `none`: credentials are needed there"
+        "operator",
+        description="Role of who asks on loopback without credentials; `none`, needed behind any proxy: nobody's",
     )
 
 

@@ -23,7 +23,7 @@ from tidemill.http.errors import Errors
 from tidemill.http.hosts import Hosts
 from tidemill.http.keyring import Keyring
 from tidemill.http.keys import presented_key
-from tidemill.http.scopes import caller
+from tidemill.http.scopes import caller, through_a_proxy
 from tidemill.models.account import Caller, Role
 from tidemill.models.audit import Note
 from tidemill.store.accounts import ApiKey
@@ -156,10 +156,14 @@ async def test_open_paths_need_none() -> None:
     assert (await request({"x-api-key": "wrong"}, path="/open")).body == b"anonymous"
 
 
-@pytest.mark.parametrize("proxy", ["forwarded", "x-forwarded-for", "x-real-ip", "via"])
+@pytest.mark.parametrize(
+    "proxy",
+    ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "via", "cf-connecting-ip"],
+)
 async def test_loopback_needs_none_unless_a_proxy_stands_before_it(proxy: str) -> None:
     assert (await request({}, loopback=Role.OPERATOR)).body == b"loopback"
     assert (await request({proxy: "for=192.0.2.1"}, loopback=Role.OPERATOR)).status == 401
+    assert (await request({proxy: ""}, loopback=Role.OPERATOR)).status == 401
     named = {proxy: "for=192.0.2.1", "x-api-key": CONFIGURED}
     assert (await request(named, loopback=Role.OPERATOR)).status == 200
 
@@ -169,6 +173,11 @@ async def test_loopback_has_a_role_and_a_wrong_key_has_none() -> None:
     assert (await request({}, path="/users", loopback=Role.ADMIN)).status == 200
     assert (await request({}, method="POST", loopback=Role.VIEWER)).status == 403
     assert (await request({"x-api-key": "wrong"}, loopback=Role.ADMIN)).json["status"] == 401
+
+
+@pytest.mark.parametrize(("version", "shows"), [("1", True), ("1.0", True), ("1.1", False), ("2", False)])
+def test_http_1_0_is_what_a_proxy_speaks_that_says_nothing_else(version: str, shows: bool) -> None:
+    assert through_a_proxy({**scope_of(headers={"connection": "close"}), "http_version": version}) is shows
 
 
 @pytest.mark.parametrize("empty", [{"x-api-key": ""}, {"authorization": "Bearer "}, {"authorization": "bearer"}])
