@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import stat
 import time
@@ -21,7 +22,7 @@ from sqlalchemy import select
 from tests.contract.account_house import CHEAP, ME, PASSWORD, SOMEBODY, Accounts, opened_accounts
 from tests.contract.store_house import EPOCH
 
-from tidemill.errors import Conflict, Forbidden, Invalid, NotFound, Permanent, TooMany
+from tidemill.errors import Conflict, Forbidden, Invalid, NotFound, Permanent, TooMany, Transient
 from tidemill.manage import accounts as manage_keys
 from tidemill.manage import signing
 from tidemill.manage import users as manage
@@ -30,9 +31,10 @@ from tidemill.manage.logins import Logins, RefusedLogin
 from tidemill.manage.signing import SigningKeys
 from tidemill.manage.tokens import BadToken, Tokens
 from tidemill.models.account import SCOPES, SCOPES_OF, Caller, Role, caller_of
+from tidemill.models.audit import AuditLine
 from tidemill.settings import load_settings
 from tidemill.store import accounts, audit, users
-from tidemill.store.tables import refresh_tokens
+from tidemill.store.tables import login_attempts, refresh_tokens
 from tidemill.store.tables import users as users_table
 
 ADA = "ada@example.org"
@@ -251,10 +253,109 @@ class TestThrottling:
         with pytest.raises(TooMany):
             await other.with_password(ADA, PASSWORD, (), replace(SOMEBODY, address="198.51.100.1"))
 
+    async def test_it_is_told_once_for_each_pause(self, house: Accounts) -> None:
+        await house.user()
+        for _ in range(2):
+            await self.fail(house, 1 if await told(house, "session.throttled") else 5)
+            for number in range(10):
+                with pytest.raises(TooMany):
+                    await house.login(address=f"198.51.100.{number}")
+            house.store.turn_on(2)
+        lines = await told(house, "session.throttled")
+        assert len(lines) == 2
+        assert lines[0].detail["until"] < lines[1].detail["until"]
+
+    async def test_an_address_that_waits_is_told_once_whatever_it_tries(self, house: Accounts) -> None:
+        for number in range(20):
+            with pytest.raises(RefusedLogin):
+                await house.login(f"u{number}@example.org")
+        for number in range(10):
+            with pytest.raises(TooMany):
+                await house.login(f"v{number}@example.org")
+        (line,) = await told(house, "session.throttled")
+        assert line.detail["blocked"] == f"address {SOMEBODY.address}"
+
+    async def test_a_busy_server_is_nobodys_wrong_password(self, house: Accounts) -> None:
+        await house.user()
+        with contextlib.ExitStack() as places:
+            for _ in range(64):
+                places.enter_context(house.logins.passwords.place())
+            for _ in range(20):
+                with pytest.raises(Transient) as caught:
+                    await house.login()
+                assert caught.value.reason == "logins_busy"
+        assert (await house.login()).access_token
+        async with house.store.read() as connection:
+            failures = (await connection.execute(select(login_attempts.c.failures))).scalars().all()
+        assert set(failures) <= {0}
+
     async def fail(self, house: Accounts, times: int) -> None:
         for _ in range(times):
             with pytest.raises(RefusedLogin):
                 await house.login(password="wrong horse battery")  # pragma: allowlist secret
+
+
+class TestWhatIsToldOfLogins:
+    """Every token that was given, and every one that was refused, with who asked from where."""
+
+    async def test_refused(self, house: Accounts) -> None:
+        await house.user(role=Role.VIEWER)
+        key, clear = await create_key(house.store, "k", by=ME, role=Role.VIEWER)
+        first = await house.login()
+        await house.refreshed(first.refresh_token)
+        logins = house.logins
+        asked = (
+            logins.with_password(ADA, "wrong horse battery", (), SOMEBODY),  # pragma: allowlist secret
+            logins.with_password(ADA, PASSWORD, ["users:write"], SOMEBODY),
+            logins.with_refresh_token("tdr_" + "x" * 43, (), SOMEBODY),
+            logins.with_refresh_token("x", (), SOMEBODY),
+            logins.with_refresh_token(str(first.refresh_token), (), SOMEBODY),
+            logins.with_key("0123456789ab", "x", (), SOMEBODY),
+            logins.with_key(key.prefix, clear, ["runs:write"], SOMEBODY),
+        )
+        for each in asked:
+            with pytest.raises(RefusedLogin):
+                await each
+        lines = await told(house, "session.refused")
+        assert [(line.actor, line.detail["error"]) for line in lines] == [
+            ("anonymous", "invalid_grant"),
+            (f"user:{ADA}", "invalid_scope"),
+            ("anonymous", "invalid_grant"),
+            ("anonymous", "invalid_grant"),
+            (f"user:{ADA}", "invalid_grant"),
+            ("anonymous", "invalid_client"),
+            (f"key:{key.prefix}", "invalid_scope"),
+        ]
+        assert {(line.address, line.request_id) for line in lines} == {(SOMEBODY.address, SOMEBODY.request_id)}
+        assert lines[4].target is not None, "whose session it was"
+
+    async def test_a_token_for_a_key(self, house: Accounts) -> None:
+        key, clear = await create_key(house.store, "k", by=ME, role=Role.OPERATOR)
+        await house.logins.with_key(key.prefix, clear, ["runs:read"], SOMEBODY)
+        (line,) = await told(house, "session.token")
+        assert (line.actor, line.target, line.address) == (f"key:{key.prefix}", key.prefix, SOMEBODY.address)
+        assert line.detail == {"scopes": ["runs:read"]}
+
+    async def test_nothing_is_given_to_whom_no_scope_is_left(self, house: Accounts) -> None:
+        """No scopes at all would read as all of the role's."""
+        await house.user()
+        key, clear = await create_key(house.store, "k", by=ME, role=Role.OPERATOR, scopes=["runs:write"], user=ADA)
+        session = await house.logins.with_password(ADA, PASSWORD, ["runs:write"], SOMEBODY)
+        await manage.change(house.store, ADA, ME, role=Role.VIEWER)
+        for asked in (
+            house.logins.with_key(key.prefix, clear, (), SOMEBODY),
+            house.logins.with_refresh_token(str(session.refresh_token), (), SOMEBODY),
+        ):
+            with pytest.raises(RefusedLogin) as caught:
+                await asked
+            assert caught.value.reason == "invalid_scope"
+        await manage.change(house.store, ADA, ME, role=Role.OPERATOR)
+        assert (await house.logins.with_key(key.prefix, clear, (), SOMEBODY)).scopes == ("runs:write",)
+        assert await house.refreshed(session.refresh_token) is not None, "it was not used up"
+
+
+async def told(house: Accounts, action: str) -> list[AuditLine]:
+    return [line async for line in audit.lines(house.store, audit.Wanted(action=action))]
 
 
 class TestSessions:

@@ -19,6 +19,7 @@ from tests.harness.command import Tidemill
 from tidemill.app import App
 from tidemill.manage.accounts import create_key
 from tidemill.models.account import Role
+from tidemill.store import audit
 
 SOURCES, RUNS = "/api/v1/sources", "/api/v1/runs"
 THEIRS = {"X-Api-Key": "${secret:members_key}"}
@@ -97,6 +98,35 @@ class TestProxies:
             said = " ".join((await asyncio.to_thread(serving.wait)).stderr.split())
         assert ("before you put a proxy before it, set auth.loopback_role: none" in said) is is_told
         assert ("API key, shown this once: tdm_" in said) is not is_told
+
+
+class TestStrangers:
+    async def test_they_cannot_fill_the_audit_log(self, tmp_path: Path) -> None:
+        async with house(tmp_path) as app:
+            async with served(app, "0.0.0.0") as client:
+                for _ in range(7):
+                    answers = await asyncio.gather(*(client.get(RUNS) for _ in range(100)))
+                    assert {each.status for each in answers} == {401}
+                by = await key(app, Role.VIEWER)
+                assert (await client.get("/api/v1/users", headers=by)).status == 403
+            await app.audit_writer.close()
+            denied = [line async for line in audit.lines(app.store, audit.Wanted(action="request.denied"))]
+        known = [line for line in denied if line.actor.startswith("key:")]
+        lines = [line for line in denied if line.actor == "anonymous" and line.target is not None]
+        sums = [line.detail["more"] for line in denied if line.target is None]
+        assert len(known) == 1, "what others do is told nevertheless"
+        assert 500 <= len(lines) < 700
+        assert len(lines) + sum(sums) == 700
+
+    async def test_who_asks_under_a_wrong_name_or_from_a_foreign_page_is_told(self, tmp_path: Path) -> None:
+        async with house(tmp_path) as app, served(app) as client:
+            assert (await client.get(RUNS, headers={"host": "evil.example"})).status == 421
+            assert (await client.post(RUNS, json={}, headers={"origin": "https://evil.example"})).status == 403
+            denied = [line async for line in audit.lines(app.store)]
+        assert [(line.actor, line.target, line.address, line.detail) for line in denied] == [
+            ("anonymous", RUNS, "127.0.0.1", {"method": "GET", "status": 421, "reason": "unknown_host"}),
+            ("anonymous", RUNS, "127.0.0.1", {"method": "POST", "status": 403, "reason": "foreign_origin"}),
+        ]
 
 
 async def answered(url: str) -> int:

@@ -17,10 +17,9 @@ from tidemill.http.keyring import Keyring
 from tidemill.http.keys import presented_key, refuse_key_in_query
 from tidemill.http.problems import Problem, ProblemError
 from tidemill.http.scopes import caller, client_address, request_id, state, through_a_proxy
-from tidemill.models.account import Caller, Role, caller_of
+from tidemill.models.account import STRANGER, Caller, Role, caller_of
 
 _DENIED = (401, 403, 429)
-_ANONYMOUS = Caller("anonymous", Role.VIEWER, frozenset())
 
 
 class Authentication:
@@ -56,7 +55,7 @@ class Authentication:
     async def _examined(self, scope: Scope) -> tuple[Caller, str, Problem | None]:
         """Who asks, what the route needs, and what stands against it."""
         need = self._access.need(scope.get("method", "GET"), scope["path"])
-        who, problem = _ANONYMOUS, None
+        who, problem = STRANGER, None
         try:
             refuse_key_in_query(scope)
         except ProblemError as error:
@@ -82,10 +81,10 @@ class Authentication:
             found = await self._keyring.recognise(presented)
             if found.caller is not None:
                 return found.caller, None
-            return _ANONYMOUS, _expired() if found.is_expired else _invalid()
+            return STRANGER, _expired() if found.is_expired else _invalid()
         if self._loopback is not None and not through_a_proxy(scope):
             return self._loopback, None
-        return _ANONYMOUS, _required()
+        return STRANGER, _required()
 
 
 def _at(who: Caller, scope: Scope) -> Caller:

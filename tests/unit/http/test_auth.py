@@ -15,15 +15,17 @@ from pydantic import SecretStr
 from starlette.routing import compile_path
 from tests.unit.http.asgi import Answered, ask, scope_of
 
-from tidemill.http import denials, keyring
+from tidemill.http import keyring
 from tidemill.http.access import ANY_CALLER, NOBODY, OPEN, Access, Route
 from tidemill.http.auth import Authentication
-from tidemill.http.denials import Denials
+from tidemill.http.denials import Denials, DeniedAtTheDoor
 from tidemill.http.errors import Errors
 from tidemill.http.hosts import Hosts
 from tidemill.http.keyring import Keyring
 from tidemill.http.keys import presented_key
 from tidemill.http.scopes import caller, through_a_proxy
+from tidemill.manage import audit_writer
+from tidemill.manage.audit_writer import AuditWriter
 from tidemill.models.account import Caller, Role
 from tidemill.models.audit import Note
 from tidemill.store.accounts import ApiKey
@@ -81,11 +83,15 @@ def denied(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Caller, Note]]:
     async def record(_: Store, said: list[tuple[Caller, Note]]) -> None:
         lines.extend(said)
 
-    monkeypatch.setattr(denials.audit, "record", record)
+    monkeypatch.setattr(audit_writer.audit, "record", record)
     return lines
 
 
 pytestmark = pytest.mark.usefixtures("stored", "denied")
+
+
+def denials() -> Denials:
+    return Denials(AuditWriter(NO_STORE))
 
 
 def key(prefix: str, role: Role = Role.ADMIN) -> ApiKey:
@@ -108,7 +114,7 @@ async def request(
     tokens: Tokens | None = None,
 ) -> Answered:
     ring = Keyring(NO_STORE, [SecretStr(CONFIGURED)], tokens or Tokens())
-    app = Authentication(who, ring, ACCESS, Denials(NO_STORE), loopback_role=loopback)
+    app = Authentication(who, ring, ACCESS, denials(), loopback_role=loopback)
     return await ask(Errors(app), scope_of(method=method, path=path, headers=headers, query=query))
 
 
@@ -184,7 +190,7 @@ def test_http_1_0_is_what_a_proxy_speaks_that_says_nothing_else(version: str, sh
 async def test_an_empty_credential_excuses_a_foreign_page_and_is_nobodys(empty: dict[str, str]) -> None:
     """What counts as presented for the check of origins counts as presented here."""
     ring = Keyring(NO_STORE, [SecretStr(CONFIGURED)], Tokens())
-    app = Authentication(who, ring, ACCESS, Denials(NO_STORE), loopback_role=Role.OPERATOR)
+    app = Authentication(who, ring, ACCESS, denials(), loopback_role=Role.OPERATOR)
     forged = {"origin": "https://evil.example", **empty}
     answer = await ask(Errors(Hosts(app, "127.0.0.1")), scope_of("POST", "/api", headers=forged))
     assert (answer.status, answer.json["type"]) == (401, "urn:tidemill:problem:invalid_key")
@@ -228,7 +234,7 @@ async def test_a_route_needs_its_scope(
 async def test_a_route_without_an_entry_is_nobodys() -> None:
     access = Access([Route("/new", compile_path("/new")[0], frozenset({"GET"}))], TABLE)
     assert access.need("GET", "/new") == NOBODY
-    app = Authentication(who, Keyring(NO_STORE, [SecretStr(CONFIGURED)], Tokens()), access, Denials(NO_STORE),
+    app = Authentication(who, Keyring(NO_STORE, [SecretStr(CONFIGURED)], Tokens()), access, denials(),
                          loopback_role=Role.ADMIN)  # fmt: skip
     assert (await ask(Errors(app), scope_of(path="/new", headers={"x-api-key": CONFIGURED}))).status == 403
 
@@ -264,6 +270,17 @@ async def test_every_denial_is_written_down_without_what_was_presented(denied: l
     assert "canary" not in str(denied)
 
 
+async def test_what_is_denied_at_the_door_is_written_down_too(denied: list[tuple[Caller, Note]]) -> None:
+    app = Errors(DeniedAtTheDoor(Hosts(who, "127.0.0.1"), denials()))
+    wrong = await ask(app, scope_of("M" * 99, "/api", headers={"host": "evil.example"}))
+    forged = await ask(app, scope_of("POST", "/api", headers={"origin": "https://evil.example"}))
+    assert (wrong.status, forged.status) == (421, 403)
+    assert [(by.name, note.target, dict(note.detail)) for by, note in denied] == [
+        ("anonymous", "/api", {"method": "M" * 16, "status": 421, "reason": "unknown_host"}),
+        ("anonymous", "/api", {"method": "POST", "status": 403, "reason": "foreign_origin"}),
+    ]
+
+
 async def test_a_websocket_is_closed_before_it_is_opened(denied: list[tuple[Caller, Note]]) -> None:
     sent: list[Any] = []
 
@@ -272,7 +289,7 @@ async def test_a_websocket_is_closed_before_it_is_opened(denied: list[tuple[Call
 
     scope = {**scope_of(path="/api"), "type": "websocket"}
     del scope["method"]
-    app = Authentication(who, Keyring(NO_STORE, [], Tokens()), ACCESS, Denials(NO_STORE), loopback_role=None)
+    app = Authentication(who, Keyring(NO_STORE, [], Tokens()), ACCESS, denials(), loopback_role=None)
     await app(scope, cast(Any, None), send)
     assert [each["type"] for each in sent] == ["websocket.close"]
     assert len(denied) == 1
