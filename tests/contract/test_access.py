@@ -111,10 +111,8 @@ class Place:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
     settings = {name.replace(".", "__"): value for name, value in CHEAP.items()}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            audit_writer, "_WAIT_S", 60.0
-        )  # however slow the machine is, a denial is written before it is told
+    with pytest.MonkeyPatch.context() as patch:  # however slow the machine is, a denial is written before it is told
+        patch.setattr(audit_writer, "_WAIT_S", 60.0)
         async with opened(tmp_path_factory.mktemp("access"), settings) as made:
             yield made
 
