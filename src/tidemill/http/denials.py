@@ -11,13 +11,13 @@ from dataclasses import replace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tidemill.http.problems import ProblemError
-from tidemill.http.scopes import client_address, request_id
+from tidemill.http.scopes import client_address, request_id, state
 from tidemill.manage.audit_writer import AuditWriter
 from tidemill.models.account import STRANGER, Caller
 from tidemill.models.audit import Note
 
 _LONGEST_METHOD = 16
-_AT_THE_DOOR = ("unknown_host", "foreign_origin")
+_AT_THE_DOOR = (403, 421)
 
 
 class Denials:
@@ -33,7 +33,7 @@ class Denials:
 
 
 class DeniedAtTheDoor:
-    """Notes what the application inside denies for the name it was asked under, or the page that asks."""
+    """Notes what is denied inside before anybody is known: for the name that was asked for, or the page that asks."""
 
     def __init__(self, app: ASGIApp, denials: Denials) -> None:
         self._app = app
@@ -45,7 +45,7 @@ class DeniedAtTheDoor:
             await self._app(scope, receive, send)
         except ProblemError as error:
             problem = error.problem
-            if problem.reason in _AT_THE_DOOR:
+            if problem.status in _AT_THE_DOOR and "caller" not in state(scope):
                 who = replace(STRANGER, request_id=request_id(scope), address=client_address(scope))
                 await self._denials.note(who, scope["method"], scope["path"], problem.status, problem.reason)
             raise
