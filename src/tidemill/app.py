@@ -15,6 +15,7 @@ from tidemill import __version__
 from tidemill.archive.base import Archive
 from tidemill.archive.open import open_archive
 from tidemill.manage.asked import Asked
+from tidemill.manage.audit_writer import AuditWriter
 from tidemill.manage.logins import Logins
 from tidemill.models.document import Document
 from tidemill.models.ids import new_id
@@ -56,6 +57,7 @@ class App:
     searching: Answering
     asked: Asked
     outward: Outward
+    audit_writer: AuditWriter
     logins: Logins
     metrics: Metrics
     health: Health
@@ -110,6 +112,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                         yield app
                     finally:
                         await app.asked.close()
+                        await app.audit_writer.close()
             finally:
                 await archive.close()
     finally:
@@ -166,6 +169,7 @@ def _joined(
 ) -> App:
     engine, fallback = engines
     changes = _StoreChanges(store)
+    audit_writer = AuditWriter(store)
     app = App(
         settings=settings,
         store=store,
@@ -179,7 +183,8 @@ def _joined(
         searching=Answering(engine, fallback, settings.search),
         asked=Asked(store, settings.search, store.now),
         outward=outward,
-        logins=Logins(store, settings),
+        audit_writer=audit_writer,
+        logins=Logins(store, settings, audit_writer),
         metrics=metrics,
         health=Health(),
     )

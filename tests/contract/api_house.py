@@ -112,7 +112,7 @@ async def served(app: App, host: str = "127.0.0.1") -> AsyncIterator[Client]:
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(app, stop, host=host, port=0, on_ready=ready.set_result))
     try:
-        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=60)
         base_url = ready.result().replace("0.0.0.0", "127.0.0.1")
         async with aiohttp.ClientSession() as session:
             yield Client(session, base_url)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import stat
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -20,17 +22,19 @@ from sqlalchemy import select
 from tests.contract.account_house import CHEAP, ME, PASSWORD, SOMEBODY, Accounts, opened_accounts
 from tests.contract.store_house import EPOCH
 
-from tidemill.errors import Conflict, Forbidden, Invalid, NotFound, Permanent, TooMany
+from tidemill.errors import Conflict, Forbidden, Invalid, NotFound, Permanent, TooMany, Transient
 from tidemill.manage import accounts as manage_keys
+from tidemill.manage import signing
 from tidemill.manage import users as manage
 from tidemill.manage.accounts import create_key, recognise
 from tidemill.manage.logins import Logins, RefusedLogin
 from tidemill.manage.signing import SigningKeys
 from tidemill.manage.tokens import BadToken, Tokens
 from tidemill.models.account import SCOPES, SCOPES_OF, Caller, Role, caller_of
+from tidemill.models.audit import AuditLine
 from tidemill.settings import load_settings
 from tidemill.store import accounts, audit, users
-from tidemill.store.tables import refresh_tokens
+from tidemill.store.tables import login_attempts, refresh_tokens
 from tidemill.store.tables import users as users_table
 
 ADA = "ada@example.org"
@@ -249,10 +253,109 @@ class TestThrottling:
         with pytest.raises(TooMany):
             await other.with_password(ADA, PASSWORD, (), replace(SOMEBODY, address="198.51.100.1"))
 
+    async def test_it_is_told_once_for_each_pause(self, house: Accounts) -> None:
+        await house.user()
+        for _ in range(2):
+            await self.fail(house, 1 if await told(house, "session.throttled") else 5)
+            for number in range(10):
+                with pytest.raises(TooMany):
+                    await house.login(address=f"198.51.100.{number}")
+            house.store.turn_on(2)
+        lines = await told(house, "session.throttled")
+        assert len(lines) == 2
+        assert lines[0].detail["until"] < lines[1].detail["until"]
+
+    async def test_an_address_that_waits_is_told_once_whatever_it_tries(self, house: Accounts) -> None:
+        for number in range(20):
+            with pytest.raises(RefusedLogin):
+                await house.login(f"u{number}@example.org")
+        for number in range(10):
+            with pytest.raises(TooMany):
+                await house.login(f"v{number}@example.org")
+        (line,) = await told(house, "session.throttled")
+        assert line.detail["blocked"] == f"address {SOMEBODY.address}"
+
+    async def test_a_busy_server_is_nobodys_wrong_password(self, house: Accounts) -> None:
+        await house.user()
+        with contextlib.ExitStack() as places:
+            for _ in range(64):
+                places.enter_context(house.logins.passwords.place())
+            for _ in range(20):
+                with pytest.raises(Transient) as caught:
+                    await house.login()
+                assert caught.value.reason == "logins_busy"
+        assert (await house.login()).access_token
+        async with house.store.read() as connection:
+            failures = (await connection.execute(select(login_attempts.c.failures))).scalars().all()
+        assert set(failures) <= {0}
+
     async def fail(self, house: Accounts, times: int) -> None:
         for _ in range(times):
             with pytest.raises(RefusedLogin):
                 await house.login(password="wrong horse battery")  # pragma: allowlist secret
+
+
+class TestWhatIsToldOfLogins:
+    """Every token that was given, and every one that was refused, with who asked from where."""
+
+    async def test_refused(self, house: Accounts) -> None:
+        await house.user(role=Role.VIEWER)
+        key, clear = await create_key(house.store, "k", by=ME, role=Role.VIEWER)
+        first = await house.login()
+        await house.refreshed(first.refresh_token)
+        logins = house.logins
+        asked = (
+            logins.with_password(ADA, "wrong horse battery", (), SOMEBODY),  # pragma: allowlist secret
+            logins.with_password(ADA, PASSWORD, ["users:write"], SOMEBODY),
+            logins.with_refresh_token("tdr_" + "x" * 43, (), SOMEBODY),
+            logins.with_refresh_token("x", (), SOMEBODY),
+            logins.with_refresh_token(str(first.refresh_token), (), SOMEBODY),
+            logins.with_key("0123456789ab", "x", (), SOMEBODY),
+            logins.with_key(key.prefix, clear, ["runs:write"], SOMEBODY),
+        )
+        for each in asked:
+            with pytest.raises(RefusedLogin):
+                await each
+        lines = await told(house, "session.refused")
+        assert [(line.actor, line.detail["error"]) for line in lines] == [
+            ("anonymous", "invalid_grant"),
+            (f"user:{ADA}", "invalid_scope"),
+            ("anonymous", "invalid_grant"),
+            ("anonymous", "invalid_grant"),
+            (f"user:{ADA}", "invalid_grant"),
+            ("anonymous", "invalid_client"),
+            (f"key:{key.prefix}", "invalid_scope"),
+        ]
+        assert {(line.address, line.request_id) for line in lines} == {(SOMEBODY.address, SOMEBODY.request_id)}
+        assert lines[4].target is not None, "whose session it was"
+
+    async def test_a_token_for_a_key(self, house: Accounts) -> None:
+        key, clear = await create_key(house.store, "k", by=ME, role=Role.OPERATOR)
+        await house.logins.with_key(key.prefix, clear, ["runs:read"], SOMEBODY)
+        (line,) = await told(house, "session.token")
+        assert (line.actor, line.target, line.address) == (f"key:{key.prefix}", key.prefix, SOMEBODY.address)
+        assert line.detail == {"scopes": ["runs:read"]}
+
+    async def test_nothing_is_given_to_whom_no_scope_is_left(self, house: Accounts) -> None:
+        """No scopes at all would read as all of the role's."""
+        await house.user()
+        key, clear = await create_key(house.store, "k", by=ME, role=Role.OPERATOR, scopes=["runs:write"], user=ADA)
+        session = await house.logins.with_password(ADA, PASSWORD, ["runs:write"], SOMEBODY)
+        await manage.change(house.store, ADA, ME, role=Role.VIEWER)
+        for asked in (
+            house.logins.with_key(key.prefix, clear, (), SOMEBODY),
+            house.logins.with_refresh_token(str(session.refresh_token), (), SOMEBODY),
+        ):
+            with pytest.raises(RefusedLogin) as caught:
+                await asked
+            assert caught.value.reason == "invalid_scope"
+        await manage.change(house.store, ADA, ME, role=Role.OPERATOR)
+        assert (await house.logins.with_key(key.prefix, clear, (), SOMEBODY)).scopes == ("runs:write",)
+        assert await house.refreshed(session.refresh_token) is not None, "it was not used up"
+
+
+async def told(house: Accounts, action: str) -> list[AuditLine]:
+    return [line async for line in audit.lines(house.store, audit.Wanted(action=action))]
 
 
 class TestSessions:
@@ -421,12 +524,31 @@ class TestSigningKeys:
         assert jwt.get_unverified_header(after)["kid"] == kid
         assert await house.whose(after) is not None
         self.age(house, 2000)
+        assert await house.whose(before) is None, "though no other rotation took it out of the file"
+        assert elsewhere.find(str(jwt.get_unverified_header(before)["kid"])) is None
+        assert await house.whose(after) is not None
         elsewhere.rotate()
-        assert await house.whose(before) is None
+        assert len(json.loads(self.file(house).read_text())["keys"]) == 2
         assert await house.whose(after) is not None
 
+    async def test_a_key_that_leaked_and_was_replaced_signs_for_a_short_while_only(
+        self, house: Accounts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that read the file before counts the time as well, and so does one that begins then."""
+        leaked = SigningKeys(house.settings)
+        kid = leaked.current().kid
+        SigningKeys(house.settings).rotate()
+        now, kept_s = time.time(), house.settings.auth.access_s + 120
+        for passed_s, is_known in ((0, True), (kept_s - 5, True), (kept_s + 1, False), (10 * kept_s, False)):
+            monkeypatch.setattr(signing.time, "time", lambda passed_s=passed_s: now + passed_s)
+            assert (leaked.find(kid) is not None) is is_known
+            assert (SigningKeys(house.settings).find(kid) is not None) is is_known
+
+    def file(self, house: Accounts) -> Path:
+        return house.settings.data_dir / "auth" / "signing-keys.json"
+
     def age(self, house: Accounts, seconds: float) -> None:
-        file = house.settings.data_dir / "auth" / "signing-keys.json"
+        file = self.file(house)
         kept = json.loads(file.read_text())
         for each in kept["keys"]:
             if "replaced_at" in each:
@@ -524,6 +646,21 @@ class TestKeys:
         house.store.turn_on(3600)
         assert await recognise(house.store, clear) is None
         assert await recognise(house.store, following) is not None
+
+    async def test_a_key_is_of_the_team_that_its_user_is_in_now(self, house: Accounts) -> None:
+        ada = await house.user(team="editors")
+        old, clear = await create_key(house.store, "hers", by=ME, user=ADA)
+        _, following = await manage_keys.rotate_key(house.store, old.prefix, ME, overlap=timedelta(hours=1))
+
+        async def teams() -> list[str | None]:
+            found = [await recognise(house.store, each) for each in (clear, following)]
+            return [manage_keys.caller_of_key(each).team_id for each in found if each is not None]
+
+        assert await teams() == [ada.team_id, ada.team_id]
+        await manage.change(house.store, ADA, ME, team="")
+        assert await teams() == [None, None], "though the key was rotated while she was in it"
+        moved = await manage.change(house.store, ADA, ME, team="authors")
+        assert await teams() == [moved.team_id, moved.team_id]
 
     async def test_rotation_never_makes_a_key_live_longer(self, house: Accounts) -> None:
         soon = house.store.now() + timedelta(minutes=5)

@@ -18,6 +18,7 @@ from tests.contract.api_house import Client, Reply, house, served
 from tidemill.api.schemas.account import AuditPage, KeyAnswer, KeyList, MadeKey, Me, TokenAnswer, UserAnswer, UserList
 from tidemill.app import App
 from tidemill.manage import users
+from tidemill.manage.passwords import Passwords
 from tidemill.models.account import Role
 from tidemill.store import audit
 
@@ -207,6 +208,29 @@ class TestPassword:
         assert (answer.status, answer.reason) == (403, "no_session")
 
 
+class TestHashing:
+    async def test_all_passwords_of_a_process_wait_in_one_line(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each hash takes memory by design: a second line would bound nothing."""
+        hashed: list[Passwords] = []
+        right = Passwords.hash
+
+        async def counting(self: Passwords, password: str) -> str:
+            hashed.append(self)
+            return await right(self, password)
+
+        monkeypatch.setattr(Passwords, "hash", counting)
+        new = {"email": "hal@example.org", "password": PASSWORD}
+        made = await place.client.post("/api/v1/users", json=new, headers=place.admin)
+        path = f"/api/v1/users/{made.json['id']}/password"
+        assert (await place.client.ask("PUT", path, json={"password": PASSWORD}, headers=place.admin)).status == 204
+        bearer = {"authorization": f"Bearer {(await place.login('hal@example.org')).json['access_token']}"}
+        own = {"current": PASSWORD, "new": "a good new one"}
+        assert (await place.client.post("/api/v1/auth/password", json=own, headers=bearer)).status == 204
+        assert hashed == [place.app.logins.passwords] * 3
+
+
 class TestUsers:
     async def test_made_listed_changed_and_disabled(self, place: Place) -> None:
         new = {"email": "Bob@Example.org", "password": PASSWORD, "role": "viewer", "team": "editors"}
@@ -288,6 +312,14 @@ class TestKeys:
         await asyncio.sleep(5.1)  # what a server may believe a key that it has seen
         for secret in (key["key"], following["key"]):
             assert (await place.client.get("/api/v1/runs", headers={"x-api-key": secret})).reason == "invalid_key"
+
+    async def test_whose_it_is(self, place: Place) -> None:
+        """Left out, it is one's own; `null` is nobody's, which only admins make."""
+        for given, user in (({}, ROOT), ({"user": None}, None), ({"user": ADA}, ADA)):
+            made = await place.client.post("/api/v1/keys", json={"name": "k", **given}, headers=place.admin)
+            assert (made.status, made.json["user"]) == (201, user)
+        answer = await place.client.post("/api/v1/keys", json={"name": "k", "user": None}, headers=place.ada)
+        assert (answer.status, answer.reason) == (403, "not_own_key")
 
     async def test_others_keys(self, place: Place) -> None:
         key = (await place.client.post("/api/v1/keys", json={"name": "root's"}, headers=place.admin)).json

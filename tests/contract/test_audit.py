@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -115,8 +116,26 @@ async def test_what_is_done_to_sources_and_runs_is_told(house: House) -> None:
         ("run.cancel", run.id),
         ("source.hand_over", "s"),
         ("source.delete", "s"),
+        ("source.deleted", "s"),
         ("source.purge", "s"),
+        ("source.purged", "s"),
     ]
+
+
+@pytest.mark.parametrize("what", [deletion.mark_deleted, deletion.purge])
+async def test_what_was_cut_off_is_told_too(house: House, monkeypatch: pytest.MonkeyPatch, what: Any) -> None:
+    """A deletion takes many transactions: who asked stands in the log as soon as the first has changed anything."""
+    await sources.apply(house.store, SourceSpec(name="s", start=(SITE,)))
+
+    async def cut_off(*_: Any) -> None:
+        raise asyncio.CancelledError
+
+    for step in ("_remove_documents", "_empty"):
+        monkeypatch.setattr(deletion, step, cut_off)
+    with pytest.raises(asyncio.CancelledError):
+        await what(house.store, "s", ME)
+    action = "source.delete" if what is deletion.mark_deleted else "source.purge"
+    assert [(line.action, line.target) async for line in audit.lines(house.store)] == [(action, "s")]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from tidemill.models.account import SCOPES_OF, Caller, Role, User
 from tidemill.models.ids import new_id
 from tidemill.models.run import RunOptions
 from tidemill.models.source import SourceSpec
-from tidemill.store import deletion, ownership, tables
+from tidemill.store import deletion, locks, ownership, tables
 from tidemill.store import runs as run_store
 
 
@@ -138,6 +139,34 @@ class TestQuotas:
         assert (await start(house, ada, "b", max_pages=99)).run.options.max_pages == 6
         house.store.turn_on(86_400)
         assert (await start(house, ada, "a")).run.options.max_pages == 10
+
+    async def test_pages_are_not_given_twice_to_runs_that_begin_at_once(self, house: Accounts) -> None:
+        ada = caller(await house.user())
+        await manage_users.change(house.store, str(ada.user_id), ME, quotas={"pages_per_day": 100})
+        for name in "abcd":
+            await apply(house, ada, name)
+        done = await asyncio.gather(*(start(house, ada, name, max_pages=40) for name in "abcd"), return_exceptions=True)
+        begun = [each.run.options.max_pages for each in done if isinstance(each, runs.Start)]
+        assert sorted(begun, key=str) == [20, 40, 40]
+        assert [each.reason for each in done if isinstance(each, TooMany)] == ["quota_pages"]
+        assert (await quotas.used(house.store, str(ada.user_id))).pages_per_day == 100
+
+    async def test_exports_that_are_begun_at_once_keep_to_the_quota(self, house: Accounts) -> None:
+        ada = caller(await house.user())
+        await manage_users.change(house.store, str(ada.user_id), ME, quotas={"exports_per_day": 2})
+
+        async def export() -> None:
+            check = await quotas.export_bound(house.store, house.settings.quotas, ada)
+            async with house.store.write(locks.AUDIT) as connection:
+                await check(connection)
+                row = {"id": new_id(), "kind": "export", "state": "done", "request": {}, "progress": {}}
+                await connection.execute(
+                    insert(tables.jobs).values(**row, user_id=ada.user_id, created_at=house.store.now())
+                )
+
+        done = await asyncio.gather(*(export() for _ in range(5)), return_exceptions=True)
+        assert [each.reason for each in done if isinstance(each, TooMany)] == ["quota_exports"] * 3
+        assert done.count(None) == 2
 
     async def test_the_message_says_when_the_next_day_begins(self, house: Accounts) -> None:
         ada = caller(await house.user())

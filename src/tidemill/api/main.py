@@ -57,15 +57,17 @@ _HANDLED = (TidemillError, HTTPException, RequestValidationError, Exception)
 def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     """The whole application. `host` is the address it will listen on (`api.host` if none is given).
 
-    On loopback no key is needed, but only loopback's own names are answered.
+    On loopback no key is needed, but only loopback's own names are answered. With `auth.loopback_role: none` others
+    may come through a proxy.
     """
     bound_host = host or app.settings.api.host
+    is_ours_alone = is_loopback(bound_host) and app.settings.auth.loopback_role != "none"
     has_docs = app.settings.api.docs
     routers = [
         search.routes(app),
         documents.routes(app),
         sources.routes(app),
-        runs.routes(app, may_allow_private=is_loopback(bound_host)),
+        runs.routes(app, may_allow_private=is_ours_alone),
         deadletters.routes(app),
         statistics.routes(app),
         auth.routes(app),

@@ -59,8 +59,9 @@ async def _work(app: App, signals: Interrupts, doorway: Doorway, url: str, *, ev
     from tidemill.manage.accounts import ensure_first_key
     from tidemill.telemetry.logs import get_logger
 
-    host = app.settings.api.host
-    if not is_loopback(host) and not app.settings.api.keys:
+    host, role = app.settings.api.host, app.settings.auth.loopback_role
+    is_open = is_loopback(host) and role != "none"
+    if not is_open and not app.settings.api.keys:
         key = await ensure_first_key(app.store)
         if key is not None:
             note(f"API key, shown this once: {key}")
@@ -70,6 +71,8 @@ async def _work(app: App, signals: Interrupts, doorway: Doorway, url: str, *, ev
         doorway.open(create_api(app, host=host), app.health)
         get_logger(__name__).info("serving", action="http.ready", base_url=url)
         note(f"serving {url}")
+        if is_open:
+            note(f"no key is needed there ({role}); before you put a proxy before it, set auth.loopback_role: none")
         await stop.wait()
 
     if everything:

@@ -45,7 +45,7 @@ class Access:
             known = self._find("GET" if method == "HEAD" else method, path)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            if len(path) <= _LONGEST:
+            if len(method) + len(path) <= _LONGEST:
                 self._known[method, path] = known
         return known
 

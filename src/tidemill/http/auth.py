@@ -16,16 +16,17 @@ from tidemill.http.denials import Denials
 from tidemill.http.keyring import Keyring
 from tidemill.http.keys import presented_key, refuse_key_in_query
 from tidemill.http.problems import Problem, ProblemError
-from tidemill.http.scopes import caller, client_address, header, request_id, state
-from tidemill.models.account import Caller, Role, caller_of
+from tidemill.http.scopes import caller, client_address, request_id, state, through_a_proxy
+from tidemill.models.account import STRANGER, Caller, Role, caller_of
 
-_THROUGH_A_PROXY = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 _DENIED = (401, 403, 429)
-_ANONYMOUS = Caller("anonymous", Role.VIEWER, frozenset())
 
 
 class Authentication:
-    """`loopback_role` is that of who asks without credentials, unless a proxy brought the request; `None`: nobody."""
+    """`loopback_role` is that of who asks without credentials, unless a proxy shows that it brought the request.
+
+    `None`: nobody's, as it must be if a proxy stands before the server.
+    """
 
     def __init__(
         self, app: ASGIApp, keyring: Keyring, access: Access, denials: Denials, *, loopback_role: Role | None
@@ -54,7 +55,7 @@ class Authentication:
     async def _examined(self, scope: Scope) -> tuple[Caller, str, Problem | None]:
         """Who asks, what the route needs, and what stands against it."""
         need = self._access.need(scope.get("method", "GET"), scope["path"])
-        who, problem = _ANONYMOUS, None
+        who, problem = STRANGER, None
         try:
             refuse_key_in_query(scope)
         except ProblemError as error:
@@ -76,15 +77,14 @@ class Authentication:
 
     async def _caller(self, scope: Scope) -> tuple[Caller, Problem | None]:
         presented = presented_key(scope)
-        if presented:
+        if presented is not None:  # an empty one, too, is a credential, and a wrong one
             found = await self._keyring.recognise(presented)
             if found.caller is not None:
                 return found.caller, None
-            return _ANONYMOUS, _expired() if found.is_expired else _invalid()
-        is_near = self._loopback is not None and not any(header(scope, name) for name in _THROUGH_A_PROXY)
-        if is_near and self._loopback is not None:
+            return STRANGER, _expired() if found.is_expired else _invalid()
+        if self._loopback is not None and not through_a_proxy(scope):
             return self._loopback, None
-        return _ANONYMOUS, _required()
+        return STRANGER, _required()
 
 
 def _at(who: Caller, scope: Scope) -> Caller:

@@ -1,80 +1,51 @@
-"""Writes down every request that was denied, many in one transaction, before the denial is answered.
+"""Writes down every request that was denied before the denial is answered, as far as `AuditWriter` lets strangers.
 
-One transaction is under way at a time: however many strangers knock, the database is not asked more often for it. What
-is beyond a batch's share is summed up in one line.
+In: who was denied what, and why. Out: notes for the audit log. Called by `auth.py`; `DeniedAtTheDoor` stands around the
+layer of hosts, which denies before anybody has been asked who they are.
 """
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
+from dataclasses import replace
 
-from tidemill.errors import TidemillError
-from tidemill.models.account import Caller
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tidemill.http.problems import ProblemError
+from tidemill.http.scopes import client_address, request_id, state
+from tidemill.manage.audit_writer import AuditWriter
+from tidemill.models.account import STRANGER, Caller
 from tidemill.models.audit import Note
-from tidemill.store import audit
-from tidemill.store.engine import Store
-from tidemill.telemetry.logs import get_logger
 
-_MOST_LINES = 500
-_WAIT_S = 2.0
-_log = get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Batch:
-    lines: list[tuple[Caller, Note]] = field(default_factory=list)
-    beyond: int = 0
-    is_over: asyncio.Event = field(default_factory=asyncio.Event)
+_LONGEST_METHOD = 16
+_AT_THE_DOOR = (403, 421)
 
 
 class Denials:
-    """The lines of one process that wait to be written."""
+    """Makes notes of denials."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._waiting = _Batch()
-        self._writing: asyncio.Task[None] | None = None
+    def __init__(self, writer: AuditWriter) -> None:
+        self._writer = writer
 
     async def note(self, by: Caller, method: str, path: str, status: int, reason: str) -> None:
         """Have a denial written; waits for it, but not for long for a database that does not answer."""
-        batch = self._waiting
-        if len(batch.lines) < _MOST_LINES:
-            detail = {"method": method, "status": status, "reason": reason}
-            batch.lines.append((by, Note("request.denied", path, detail)))
-        else:
-            batch.beyond += 1
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write_all(), name="denied requests")
-        try:
-            async with asyncio.timeout(_WAIT_S):
-                await batch.is_over.wait()
-        except TimeoutError:
-            return  # it is written later, or its failure logged
+        detail = {"method": method[:_LONGEST_METHOD], "status": status, "reason": reason}
+        await self._writer.note(by, Note("request.denied", path, detail))
 
-    async def _write_all(self) -> None:
-        try:
-            while self._waiting.lines:
-                batch, self._waiting = self._waiting, _Batch()
-                await self._write(batch)
-                batch.is_over.set()
-        finally:
-            self._writing = None
 
-    async def _write(self, batch: _Batch) -> None:
-        if batch.beyond:
-            batch.lines.append((batch.lines[-1][0], Note("request.denied", None, {"more": batch.beyond})))
+class DeniedAtTheDoor:
+    """Notes what is denied inside before anybody is known: for the name that was asked for, or the page that asks."""
+
+    def __init__(self, app: ASGIApp, denials: Denials) -> None:
+        self._app = app
+        self._denials = denials
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request; every error goes on to the layer outside."""
         try:
-            await audit.record(self._store, batch.lines)
-        except TidemillError as error:  # the log of the process is the second best place
-            _log.warning("denied requests not written", action="audit.unwritten", reason=error.reason, error=str(error))
-            for by, note in batch.lines:
-                about = {f"denied_{name}": value for name, value in note.detail.items()}
-                _log.warning(
-                    "request denied",
-                    action="http.denied",
-                    caller=by.name,
-                    address=by.address,
-                    path=note.target,
-                    **about,
-                )
+            await self._app(scope, receive, send)
+        except ProblemError as error:
+            problem = error.problem
+            if problem.status in _AT_THE_DOOR and "caller" not in state(scope):
+                who = replace(STRANGER, request_id=request_id(scope), address=client_address(scope))
+                await self._denials.note(who, scope["method"], scope["path"], problem.status, problem.reason)
+            raise

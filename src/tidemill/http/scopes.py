@@ -9,6 +9,12 @@ from starlette.types import Scope
 
 from tidemill.models.account import Caller
 
+_OLD_HTTP = ("1", "1.0")
+_OF_PROXIES = frozenset(
+    b"forwarded via x-real-ip x-client-ip x-cluster-client-ip x-original-forwarded-for x-original-host true-client-ip"
+    b" cf-connecting-ip fastly-client-ip x-envoy-external-address".split()
+)
+
 RawHeaders = list[tuple[bytes, bytes]]
 
 
@@ -43,6 +49,18 @@ def client_address(scope: Scope) -> str | None:
         return found
     client = scope.get("client")
     return str(client[0]) if client else None
+
+
+def through_a_proxy(scope: Scope) -> bool:
+    """Whether something says that a proxy brought the request: headers that proxies add, or HTTP/1.0, which those speak
+    that were told nothing better (nginx) and clients have not for decades.
+
+    That nothing says so proves nothing: a proxy need not show itself.
+    """
+    if str(scope.get("http_version", "1.1")) in _OLD_HTTP:
+        return True
+    names: Iterable[bytes] = (name for name, _ in scope["headers"])
+    return any(name in _OF_PROXIES or name.startswith(b"x-forwarded-") for name in names)
 
 
 def request_id(scope: Scope) -> str | None:

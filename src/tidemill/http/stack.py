@@ -10,7 +10,7 @@ from tidemill.app import App
 from tidemill.http.access import Access
 from tidemill.http.auth import Authentication
 from tidemill.http.body_limit import BodyLimit
-from tidemill.http.denials import Denials
+from tidemill.http.denials import Denials, DeniedAtTheDoor
 from tidemill.http.errors import Errors
 from tidemill.http.headers import SecurityHeaders
 from tidemill.http.hosts import Hosts, is_loopback
@@ -31,17 +31,18 @@ def surround(
     `bound_host` is the address that will be listened on: loopback needs no key, but answers to its own names only.
     `access` says what each route needs, `is_free(path)` which are answered however much is asked.
     """
+    denials = Denials(app.audit_writer)
     local = app.settings.auth.loopback_role
     layered: ASGIApp = Authentication(
         ReadYourWrites(application, app.replicas),
         Keyring(app.store, app.settings.api.keys, app.logins),
         access,
-        Denials(app.store),
+        denials,
         loopback_role=Role(local) if local != "none" and is_loopback(bound_host) else None,
     )
     layered = BodyLimit(layered, app.settings.api.max_request_bytes)
     layered = Load(layered, app.settings.api.max_in_flight, app.settings.api.timeout_s, is_free)
-    layered = Hosts(layered, bound_host)
+    layered = DeniedAtTheDoor(Hosts(layered, bound_host), denials)
     layered = SecurityHeaders(layered)
     layered = RequestMetrics(layered, app.metrics)
     return RequestId(Errors(layered))

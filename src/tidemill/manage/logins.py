@@ -12,24 +12,28 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import NoReturn
 
 from tidemill.errors import CallerError, Forbidden, TooMany
 from tidemill.manage import accounts
+from tidemill.manage.audit_writer import AuditWriter
 from tidemill.manage.passwords import Passwords
 from tidemill.manage.signing import SigningKeys
 from tidemill.manage.tokens import BadToken, Claims, Tokens
-from tidemill.models.account import SCOPES_OF, Caller, Role, User, bounded
+from tidemill.models.account import SCOPES_OF, Caller, User, bounded
 from tidemill.models.audit import Note
 from tidemill.settings import Settings
-from tidemill.store import audit, logins, sessions, users
+from tidemill.store import logins, sessions, users
 from tidemill.store.engine import Store
-from tidemill.store.logins import Throttled
+from tidemill.store.logins import Pause, Throttled
 
 _REFRESH_FORM = re.compile(r"tdr_[A-Za-z0-9_-]{43}", re.ASCII)
 _OF_KEY = "key:"
 _LONGEST_NAME = 320
+_LONGEST_CLIENT = 100
+_MOST_TOLD = 4096
 
 
 class RefusedLogin(CallerError):
@@ -51,10 +55,12 @@ class Granted:
 class Logins:
     """The logins of one process; what must be known to all of them is in the store."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, audit_writer: AuditWriter | None = None) -> None:
+        self.passwords = Passwords(settings.auth)
         self._store = store
         self._auth = settings.auth
-        self._passwords = Passwords(settings.auth)
+        self._audit = audit_writer or AuditWriter(store)
+        self._told: dict[str, datetime] = {}
         self._tokens = Tokens(settings.auth, SigningKeys(settings))
 
     async def with_password(self, name: str, password: str, scopes: Sequence[str], by: Caller) -> Granted:
@@ -65,14 +71,13 @@ class Logins:
         email = name.strip().lower()[:_LONGEST_NAME]
         user = await self._checked(email, password, by)
         if user is None:
-            await audit.record(self._store, [(by, Note("session.refused", None, {"account": _account(email)}))])
-            raise RefusedLogin("the user name or the password is wrong")
+            await self._refuse(by, RefusedLogin("the user name or the password is wrong"), account=_account(email))
         who = Caller(f"user:{user.email}", user.role, SCOPES_OF[user.role], user.id, user.team_id)
         return await self.begin_session(user, scopes, _at(who, by))
 
     async def begin_session(self, user: User, scopes: Sequence[str], who: Caller) -> Granted:
         """A session of a user who was recognised, in whatever way."""
-        granted = _narrowed(user.role, (), scopes)
+        granted = await self._narrowed(who, SCOPES_OF[user.role], scopes)
         token = _new_refresh_token()
         expires_at = self._store.now() + timedelta(seconds=self._auth.refresh_s)
         session = await sessions.begin(self._store, user, _hash(token), tuple(scopes), expires_at, who)
@@ -82,14 +87,16 @@ class Logins:
         """The next access and refresh token. A token that was used before ends its session. Raises `RefusedLogin`."""
         found = await sessions.find(self._store, _hash(token)) if _REFRESH_FORM.fullmatch(token) else None
         if found is None:
-            raise RefusedLogin("the refresh token is not valid")
+            await self._refuse(by, RefusedLogin("the refresh token is not valid"), grant="refresh_token")
         standing = await sessions.standing(self._store, found.id, self._store.now())
-        granted = _narrowed(standing.role, standing.scopes, scopes) if standing else ()
+        who = _named(by, f"user:{standing.email}") if standing else by
+        most = bounded(standing.role, standing.scopes) if standing else frozenset[str]()
+        granted = await self._narrowed(who, most, scopes) if standing else ()
         following = _new_refresh_token()
-        name = f"user:{standing.email}" if standing else by.name
-        session = await sessions.rotate(self._store, _hash(token), _hash(following), _named(by, name))
+        session = await sessions.rotate(self._store, _hash(token), _hash(following), who)
         if session is None or standing is None:
-            raise RefusedLogin("the refresh token is not valid: it has expired, was used, or its session has ended")
+            why = "the refresh token is not valid: it has expired, was used, or its session has ended"
+            await self._refuse(who, RefusedLogin(why), found.id, grant="refresh_token")
         return self._granted(session.user_id, session.id, granted if scopes else (), granted, following)
 
     async def with_key(self, client_id: str, client_secret: str, scopes: Sequence[str], by: Caller) -> Granted:
@@ -97,10 +104,11 @@ class Logins:
         clear = client_secret if client_secret.startswith("tdm_") else f"tdm_{client_id}_{client_secret}"
         key = await accounts.recognise(self._store, clear)
         if key is None or key.prefix != client_id:
-            await audit.record(self._store, [(by, Note("session.refused", None, {"client": client_id[:100]}))])
-            raise RefusedLogin("the client is unknown, or its secret is wrong", reason="invalid_client")
-        caller = accounts.caller_of_key(key)
-        granted = _narrowed(caller.role, tuple(sorted(caller.scopes)), scopes)
+            refused = RefusedLogin("the client is unknown, or its secret is wrong", reason="invalid_client")
+            await self._refuse(by, refused, client=client_id[:_LONGEST_CLIENT])
+        caller = _at(accounts.caller_of_key(key), by)
+        granted = await self._narrowed(caller, caller.scopes, scopes)
+        await self._audit.note(caller, Note("session.token", key.prefix, {"scopes": list(granted)}))
         subject = f"{_OF_KEY}{key.prefix}"
         return self._granted(subject, subject, granted if scopes else (), granted, None)
 
@@ -158,36 +166,54 @@ class Logins:
         account, places = _account(email), _places(by.address)
         throttled = [Throttled(account, self._auth.login_failures)]
         throttled += [Throttled(each, self._auth.address_failures) for each in places]
-        wait_s = await logins.enter(self._store, throttled, self._auth.login_pause_s)
-        if wait_s > 0:
-            await audit.record(self._store, [(by, Note("session.throttled", None, {"account": account}))])
-            raise TooMany(
-                f"too many failed logins; try again in {wait_s:.0f} s", reason="too_many_logins", retry_after_s=wait_s
-            )
-        found = await users.with_password(self._store, email)
-        is_right = await self._passwords.verify(password, found[1] if found else None)
+        with self.passwords.place():
+            pause = await logins.enter(self._store, throttled, self._auth.login_pause_s)
+            if pause is not None:
+                await self._tell(pause, account, by)
+                raise TooMany(
+                    f"too many failed logins; try again in {pause.wait_s:.0f} s",
+                    reason="too_many_logins",
+                    retry_after_s=pause.wait_s,
+                )
+            found = await users.with_password(self._store, email)
+            is_right = await self.passwords.verify(password, found[1] if found else None)
         if found is None or not is_right or not found[0].active:
             return None
         user, stored = found
         await logins.forgive(self._store, account, places)
-        if self._passwords.is_outdated(stored):
-            await users.rehash(self._store, user.id, stored, await self._passwords.hash(password))
+        if self.passwords.is_outdated(stored):
+            await users.rehash(self._store, user.id, stored, await self.passwords.hash(password))
         return user
+
+    async def _tell(self, pause: Pause, account: str, by: Caller) -> None:
+        """Note once for each pause that somebody has to wait, however often they ask meanwhile."""
+        if self._told.get(pause.subject) == pause.until:
+            return
+        if len(self._told) >= _MOST_TOLD:
+            self._told.clear()
+        self._told[pause.subject] = pause.until
+        detail = {"account": account, "blocked": pause.subject, "until": pause.until.isoformat()}
+        await self._audit.note(by, Note("session.throttled", None, detail))
+
+    async def _refuse(self, by: Caller, error: RefusedLogin, session: str | None = None, **detail: str) -> NoReturn:
+        """Raise it, and have it noted before."""
+        await self._audit.note(by, Note("session.refused", session, {**detail, "error": error.reason}))
+        raise error
+
+    async def _narrowed(self, who: Caller, most: frozenset[str], wanted: Sequence[str]) -> tuple[str, ...]:
+        """The scopes to grant. Raises `RefusedLogin` (`invalid_scope`) if more is wanted than there is, or if there is
+        nothing: no scopes at all would stand for all of the role's."""
+        beyond = sorted(set(wanted) - most)
+        if beyond or not most:
+            told = f"these scopes are unknown or too much: {', '.join(beyond)[:500]}" if beyond else "no scope is left"
+            await self._refuse(who, RefusedLogin(told, reason="invalid_scope"))
+        return tuple(sorted(set(wanted) or most))
 
     def _granted(
         self, subject: str, session: str, wanted: Sequence[str], granted: Sequence[str], refresh: str | None
     ) -> Granted:
         token = self._tokens.issue(subject, session, wanted, self._store.now())
         return Granted(token, self._auth.access_s, tuple(granted), refresh)
-
-
-def _narrowed(role: Role, bound: tuple[str, ...], wanted: Sequence[str]) -> tuple[str, ...]:
-    """The scopes to grant. Raises `RefusedLogin` (`invalid_scope`) if more is wanted than there is."""
-    most = bounded(role, bound)
-    beyond = sorted(set(wanted) - most)
-    if beyond:
-        raise RefusedLogin(f"these scopes are unknown or too much: {', '.join(beyond)[:500]}", reason="invalid_scope")
-    return tuple(sorted(set(wanted) or most))
 
 
 def _account(email: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,17 +17,20 @@ if TYPE_CHECKING:  # loaded when the first password comes: most commands never s
 
 _LONGEST = 1024
 _FEWEST_DIFFERENT = 5
-_AT_ONCE = 2
-_MOST_WAITING = 64
+_HASHED_AT_ONCE = 2
+_MOST_AT_ONCE = 64
 
 
 class Passwords:
-    """Hashes and verifies outside the event loop, few at a time: each hash takes memory by design."""
+    """Hashes and verifies outside the event loop, few at a time: each hash takes memory by design.
+
+    One for a process, or it bounds nothing.
+    """
 
     def __init__(self, settings: AuthSettings) -> None:
         self._settings = settings
-        self._turn = asyncio.Semaphore(_AT_ONCE)
-        self._waiting = 0
+        self._turn = asyncio.Semaphore(_HASHED_AT_ONCE)
+        self._places_taken = 0
 
     async def hash(self, password: str) -> str:
         """The hash of a new password that `check` let through."""
@@ -35,16 +40,24 @@ class Passwords:
     async def verify(self, password: str, stored: str | None) -> bool:
         """Whether it is the password of this hash. `None`, for an unknown user, takes as long and is never right.
 
-        Raises `Transient` (`logins_busy`) if too many wait for their turn.
+        Whoever asks for strangers asks inside of `place`.
         """
-        if self._waiting >= _MOST_WAITING:
+        async with self._turn:
+            return await asyncio.to_thread(self._verify, password, stored)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place among those who log in, to be had before the attempt counts, so that a busy server blames nobody.
+
+        Raises `Transient` (`logins_busy`) if there is none.
+        """
+        if self._places_taken >= _MOST_AT_ONCE:
             raise Transient("too many log in at once; try again", reason="logins_busy", retry_after_s=2)
-        self._waiting += 1
+        self._places_taken += 1
         try:
-            async with self._turn:
-                return await asyncio.to_thread(self._verify, password, stored)
+            yield
         finally:
-            self._waiting -= 1
+            self._places_taken -= 1
 
     def is_outdated(self, stored: str) -> bool:
         """Whether the hash was made with other parameters than those of today."""

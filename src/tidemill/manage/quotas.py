@@ -6,9 +6,11 @@ the command line) has none, and neither have admins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import Forbidden, TooMany
 from tidemill.models.account import QUOTAS, Caller
@@ -43,16 +45,27 @@ async def source_limit(store: Store, settings: QuotaSettings | None, by: Caller 
     return found.get("sources")
 
 
-async def check_run(store: Store, settings: QuotaSettings | None, by: Caller | None, options: RunOptions) -> RunOptions:
-    """The options of a run, which fetches no more than is left of the day's pages.
+async def run_bound(
+    store: Store, settings: QuotaSettings | None, by: Caller | None, options: RunOptions
+) -> Callable[[AsyncConnection], Awaitable[RunOptions]]:
+    """What gives, inside the transaction that makes a run, its options: it fetches no more than is left of the day.
 
-    Raises `Forbidden` (`quota_documents`) or `TooMany` (`quota_pages`).
+    That transaction must hold `locks.EVENTS`, so that of several who begin runs at once each sees those before it. The
+    function raises `Forbidden` (`quota_documents`) or `TooMany` (`quota_pages`).
     """
     found = await _limits(store, settings, by)
+
+    async def bounded(connection: AsyncConnection) -> RunOptions:
+        if by is None or by.user_id is None or (found.get("documents") is None and found.get("pages_per_day") is None):
+            return options
+        now = store.now()
+        return _bounded(found, await store_quotas.usage_in(connection, by.user_id, _day(now)), options, now)
+
+    return bounded
+
+
+def _bounded(found: Mapping[str, int | None], has: Usage, options: RunOptions, now: datetime) -> RunOptions:
     most_documents, most_pages = found.get("documents"), found.get("pages_per_day")
-    if by is None or by.user_id is None or (most_documents is None and most_pages is None):
-        return options
-    has = await used(store, by.user_id)
     if most_documents is not None and has.documents >= most_documents:
         raise Forbidden(
             f"your sources hold {has.documents} documents, and your quota is {most_documents}; delete a source, or ask"
@@ -63,18 +76,35 @@ async def check_run(store: Store, settings: QuotaSettings | None, by: Caller | N
         return options
     left = most_pages - has.pages_per_day
     if left <= 0:
-        raise _used_up("pages", has.pages_per_day, most_pages, "quota_pages", store.now())
+        raise _used_up("pages", has.pages_per_day, most_pages, "quota_pages", now)
     return replace(options, max_pages=left if options.max_pages is None else min(options.max_pages, left))
 
 
-async def check_export(store: Store, settings: QuotaSettings | None, by: Caller | None) -> None:
-    """Whether the caller may start one more export today. Raises `TooMany` (`quota_exports`)."""
+async def export_bound(
+    store: Store, settings: QuotaSettings | None, by: Caller | None
+) -> Callable[[AsyncConnection], Awaitable[None]]:
+    """What refuses, inside the transaction that makes an export, one too many. Raises `TooMany` (`quota_exports`).
+
+    That transaction must hold `locks.AUDIT` from its beginning, so that each sees those made before it.
+    """
     most = (await _limits(store, settings, by)).get("exports_per_day")
-    if most is None or by is None or by.user_id is None:
-        return
-    has = (await used(store, by.user_id)).exports_per_day
-    if has >= most:
-        raise _used_up("exports", has, most, "quota_exports", store.now())
+
+    async def check(connection: AsyncConnection) -> None:
+        if most is None or by is None or by.user_id is None:
+            return
+        now = store.now()
+        has = (await store_quotas.usage_in(connection, by.user_id, _day(now))).exports_per_day
+        if has >= most:
+            raise _used_up("exports", has, most, "quota_exports", now)
+
+    return check
+
+
+async def check_export(store: Store, settings: QuotaSettings | None, by: Caller | None) -> None:
+    """Whether the caller may start one more export as things stand. Raises `TooMany` (`quota_exports`)."""
+    check = await export_bound(store, settings, by)
+    async with store.read() as connection:
+        await check(connection)
 
 
 async def _limits(store: Store, settings: QuotaSettings | None, by: Caller | None) -> Mapping[str, int | None]:

@@ -8,7 +8,7 @@ from datetime import date
 from tidemill.crawl.local.folder import start_url
 from tidemill.crawl.scope import Scope, folder_spec
 from tidemill.errors import Invalid, NotFound
-from tidemill.manage.quotas import check_run, source_limit
+from tidemill.manage.quotas import run_bound, source_limit
 from tidemill.models.account import Caller
 from tidemill.models.run import FINISHED_RUNS, Run, RunOptions
 from tidemill.models.source import LOCAL_KINDS, Source, SourceSpec
@@ -51,13 +51,17 @@ async def start(
     """
     spec, known = await _wanted(store, target)
     begun = await runs.unfinished(store, known.id) if known is not None and not fresh else None
+    bound = await run_bound(store, quotas, by, options)
     if begun is None:
         _refuse_private(spec, net, options)
-        options = await check_run(store, quotas, by, options)
+        async with store.read() as connection:  # refused before a source is made; what counts is asked again below
+            await bound(connection)
     source = known
     if source is None or source.adhoc:
         source, _ = await sources.apply(store, spec, adhoc=True, by=by, most=await source_limit(store, quotas, by))
-    run, resumed = await runs.take_up_or_create(store, source, options, start_pages(source), fresh=fresh, by=by)
+    run, resumed = await runs.take_up_or_create(
+        store, source, options, start_pages(source), fresh=fresh, by=by, bound=bound
+    )
     return Start(run, source, resumed, ignored=_other_options(run.options, options) if resumed else ())
 
 

@@ -10,7 +10,8 @@ import base64
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,10 +30,11 @@ _SLACK_S = 120
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """An Ed25519 key under the name that tokens give it."""
+    """An Ed25519 key under the name that tokens give it. `replaced_at` is a Unix time, if another one signs since."""
 
     kid: str
     private: Ed25519PrivateKey = field(repr=False)
+    replaced_at: float | None = None
 
 
 class SigningKeys:
@@ -54,9 +56,11 @@ class SigningKeys:
         return self._keys[0]
 
     def find(self, kid: str) -> SigningKey | None:
-        """The one of that name."""
+        """The one of that name, unless it was replaced so long ago that no token of it can be good any more."""
         self._load()
-        return next((key for key in self._keys if key.kid == kid), None)
+        found = next((key for key in self._keys if key.kid == kid), None)
+        is_over = found is not None and found.replaced_at is not None and not self._is_kept(found.replaced_at)
+        return None if is_over else found
 
     def rotate(self) -> str:
         """Sign with a new key from now on; the name of it. Raises `Conflict` if the key is that of a setting."""
@@ -71,13 +75,17 @@ class SigningKeys:
         try:
             now, kept = time.time(), self._read() if self._path.exists() else []
             replaced = [each | {"replaced_at": each.get("replaced_at") or now} for each in kept]
-            live = [each for each in replaced if now - float(each["replaced_at"]) < self._keep_s]
+            live = [each for each in replaced if self._is_kept(float(each["replaced_at"]))]
             made = _new_record()
             self._write([made, *live], is_first=False)
         finally:
             lock.release()
         self._load()
         return self._keys[0].kid
+
+    def _is_kept(self, replaced_at: float) -> bool:
+        """Whether a token that was signed just before may still live."""
+        return time.time() - replaced_at < self._keep_s
 
     def _load(self) -> bool:
         """Have the keys as they are now; whether there are any."""
@@ -90,7 +98,7 @@ class SigningKeys:
             return False
         seen = (found.st_mtime_ns, found.st_ino, found.st_size)
         if seen != self._seen:
-            self._keys = [_key(base64.b64decode(str(each["seed"]))) for each in self._read()]
+            self._keys = [_key_of(each) for each in self._read()]
             self._seen = seen
         return True
 
@@ -99,6 +107,8 @@ class SigningKeys:
             found = json.loads(self._path.read_text(encoding="utf-8"))["keys"]
             if not found or not all(len(base64.b64decode(each["seed"])) == 32 for each in found):
                 raise ValueError("no keys")
+            for each in found[1:]:
+                float(each["replaced_at"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Permanent(
                 f"the signing keys in {self._path} cannot be read ({error}); correct its rights, or move it away:"
@@ -144,6 +154,12 @@ def _new_record() -> dict[str, str | float]:
 
 def _seed_of(secret: str) -> bytes:
     return sha256(_PURPOSE + secret.encode()).digest()
+
+
+def _key_of(record: Mapping[str, str | float]) -> SigningKey:
+    replaced_at = record.get("replaced_at")
+    key = _key(base64.b64decode(str(record["seed"])))
+    return key if replaced_at is None else replace(key, replaced_at=float(replaced_at))
 
 
 def _key(seed: bytes) -> SigningKey:

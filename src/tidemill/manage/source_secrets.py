@@ -6,12 +6,17 @@ In: what stands in a place. Out: what is wrong with it, in words that never repe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
 from urllib.parse import urlsplit
+
+from tidemill.models.source import RequestRules
 
 REMEDY = "write ${secret:NAME} and set secrets.NAME"
 HIDDEN = "(not shown)"
 _REFERENCE = re.compile(r"\$\{secret:[a-z0-9_]+\}")
+_NAMED = re.compile(r"\$\{secret:([^}]*)\}")
 _USER_INFO = re.compile(r"//.*@")
 _SECRET_HEADER = re.compile(
     r"cookie|x-auth|.*(?:(?:api|access|auth|private|subscription)[-_]?key|token|secret|passw|credential|authorization"
@@ -19,6 +24,22 @@ _SECRET_HEADER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _SECRET_COOKIE = re.compile(r"api[-_]?key|token|secret|passw|sess|jwt|auth(?!or)|^(?:.*\.)?sid$", re.IGNORECASE)
+
+
+def names_in(rules: RequestRules) -> frozenset[str]:
+    """The names of all secrets that requests by these rules would bear."""
+    return frozenset(name for field in fields(rules) for name in _names(getattr(rules, field.name)))
+
+
+def _names(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from _NAMED.findall(value)
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _names(each)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _names(each)
 
 
 def holds_reference(value: str) -> bool:

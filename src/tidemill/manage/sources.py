@@ -15,6 +15,7 @@ from tidemill.errors import Forbidden, NotFound
 from tidemill.manage.quotas import source_limit
 from tidemill.manage.source_files import read_files, to_yaml
 from tidemill.manage.source_mapping import read_mapping
+from tidemill.manage.source_secrets import names_in
 from tidemill.models.account import Caller
 from tidemill.models.source import LOCAL_KINDS, Source, SourceSpec, SourceVersion
 from tidemill.settings import QuotaSettings
@@ -125,6 +126,21 @@ def refuse_foreign_files(spec: SourceSpec, roots: Sequence[Path]) -> None:
                 " absolute paths below crawl.file_roots, which the operator sets",
                 reason="file_source",
             )
+
+
+def refuse_foreign_secrets(spec: SourceSpec, by: Caller, allowed: Sequence[str]) -> None:
+    """Let only admins make or change a source from outside whose requests bear secrets, but for the `allowed` ones.
+
+    Whoever says where a source points to can have what it sends. Raises `Forbidden` (`secret_source`).
+    """
+    foreign = sorted(names_in(spec.request) - set(allowed))
+    if foreign and not by.is_admin:
+        raise Forbidden(
+            f"source {spec.name!r} would send the secret {foreign[0]!r}; over the API only admins make or change"
+            " sources with secrets: ask one, apply it with `tidemill sources apply`, or name the secret in"
+            " crawl.api_secrets",
+            reason="secret_source",
+        )
 
 
 def _change(spec: SourceSpec, source: Source | None, deleted: bool) -> Change:

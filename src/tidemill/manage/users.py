@@ -29,13 +29,17 @@ async def create(
     *,
     role: Role = Role.VIEWER,
     team: str | None = None,
+    passwords: Passwords | None = None,
 ) -> User:
-    """A new user. Raises `Invalid` (`bad_email`, `bad_team`, `weak_password`) or `Conflict` (`user_exists`)."""
+    """A new user. `passwords` are those of the process, if it has any.
+
+    Raises `Invalid` (`bad_email`, `bad_team`, `weak_password`) or `Conflict` (`user_exists`).
+    """
     address = email_given(email)
     if team is not None:
         check_team(team)
     check_password(password, address, settings)
-    password_hash = await Passwords(settings).hash(password)
+    password_hash = await (passwords or Passwords(settings)).hash(password)
     return await users.add(store, address, password_hash, role, by, team=team)
 
 
@@ -60,11 +64,20 @@ async def change(
     return await users.change(store, reference, by, role=role, active=active, team=team, quotas=quotas)
 
 
-async def set_password(store: Store, settings: AuthSettings, reference: str, password: str, by: Caller) -> User:
+async def set_password(
+    store: Store,
+    settings: AuthSettings,
+    reference: str,
+    password: str,
+    by: Caller,
+    *,
+    passwords: Passwords | None = None,
+) -> User:
     """A new password; the user is logged out everywhere. Raises `NotFound` or `Invalid` (`weak_password`)."""
     user = await users.get(store, reference)
     check_password(password, user.email, settings)
-    return await users.set_password(store, user.id, await Passwords(settings).hash(password), by)
+    password_hash = await (passwords or Passwords(settings)).hash(password)
+    return await users.set_password(store, user.id, password_hash, by)
 
 
 def email_given(text: str) -> str:

@@ -113,6 +113,10 @@ def caller_of(name: str, role: Role) -> Caller:
     return Caller(name, role, SCOPES_OF[role])
 
 
+STRANGER = Caller("anonymous", Role.VIEWER, frozenset())
+"""Who has not shown who they are."""
+
+
 def lesser(one: Role, other: Role) -> Role:
     """The one of two roles that may do less."""
     return min(one, other, key=lambda role: role.rank)

@@ -180,6 +180,9 @@ class CrawlSettings(_Group):
     file_roots: tuple[Path, ...] = Field(
         (), description="Folders below which sources that come in over the API may read files"
     )
+    api_secrets: tuple[str, ...] = Field(
+        (), description="Names of `secrets.*` that sources of callers of the API who are no admins may send"
+    )
     robots: bool = Field(True, description="Obey robots.txt")
     robots_ttl_s: float = Field(3600.0, ge=1, description="How long a robots.txt is believed")
     lease_s: float = Field(120.0, ge=5, le=3600, description="How long a leased visit stays with its crawler")
@@ -275,7 +278,8 @@ class AuthSettings(_Group):
     login_pause_s: float = Field(900.0, ge=1, le=86_400, description="Longest wait after failed logins")
     key_overlap_s: float = Field(86_400.0, ge=0, description="How long a rotated API key goes on working")
     loopback_role: Literal["none", "viewer", "operator", "admin"] = Field(
-        "operator", description="Role of who asks on loopback without credentials; `none`: credentials are needed there"
+        "operator",
+        description="Role of who asks on loopback without credentials; `none`, needed behind any proxy: nobody's",
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, case, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import Conflict, NotFound
@@ -149,7 +149,8 @@ def _select() -> Select[Any]:
     of_user = (users.c.email.label("user"), users.c.role.label("user_role"))
     # Not a boolean literal: SQLite has none of its own
     active = func.coalesce(users.c.active, literal(True)).label("user_active")
-    team = func.coalesce(users.c.team_id, api_keys.c.team_id).label("team_id")
+    # Somebody's key is of their team, whichever that is now: a key keeps no team that its user has left
+    team = case((api_keys.c.user_id.is_not(None), users.c.team_id), else_=api_keys.c.team_id).label("team_id")
     own = [column for column in _COLUMNS if column.name != "team_id"]
     return select(*own, team, *of_user, active).outerjoin(users, users.c.id == api_keys.c.user_id)
 

@@ -2,12 +2,12 @@
 
 In: a source's name. Out: how much that ended and removed. Called by `manage.sources`. Work is done in bounded
 transactions and the source is marked as deleted in the last one, so that a deletion that was interrupted is completed
-by asking for it again.
+by asking for it again. Who asked is written down in the first one, what it came to in the last.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from tidemill.models.document import DocumentState
 from tidemill.models.event import RUN_FINISHED
 from tidemill.models.outcome import Outcome, VisitState
 from tidemill.models.run import RunState
+from tidemill.models.source import Source
 from tidemill.store import audit, events, locks, ownership, removal
 from tidemill.store import sources as source_store
 from tidemill.store.again import tried_again
@@ -51,7 +52,6 @@ class Deleted:
     documents_removed: int
 
 
-@tried_again
 async def mark_deleted(store: Store, name: str, by: Caller | None = None) -> Deleted:
     """Delete a source. Its history and its row stay; applying a source of that name brings it back.
 
@@ -59,32 +59,50 @@ async def mark_deleted(store: Store, name: str, by: Caller | None = None) -> Del
     (`not_owner`) unless the source is `by`'s to edit.
     """
     source = await source_store.get(store, name)
-    wanted = (locks.EVENTS, *locks.of_sources([source.id]))
-    async with store.write(*wanted) as connection:
-        await ownership.check(connection, source.id, by)
-        cancelled = await _end_runs(connection, source.id, store.now())
-    removed = 0
-    while True:
-        async with store.write(*wanted) as connection:
-            now = store.now()
-            batch = await _remove_documents(connection, source.id, now)
-            removed += batch
-            if batch < _AT_ONCE:
-                cancelled += await _end_runs(connection, source.id, now)
-                await _close(connection, source.id, now)
-                if by is not None:
-                    detail = {"runs_cancelled": cancelled, "documents_removed": removed}
-                    await audit.append(connection, by, [Note("source.delete", name, detail)], now)
-                return Deleted(cancelled, removed)
+    done = Deleted(await _begin(store, source, by), 0)
+    is_over = False
+    while not is_over:
+        done, is_over = await _go_on(store, source, by, done)
+    return done
 
 
 @tried_again
+async def _begin(store: Store, source: Source, by: Caller | None) -> int:
+    """End the runs of a source that is to be deleted; how many."""
+    async with store.write(locks.EVENTS, *locks.of_sources([source.id])) as connection:
+        now = store.now()
+        await ownership.check(connection, source.id, by)
+        cancelled = await _end_runs(connection, source.id, now)
+        if by is not None:
+            await audit.append(connection, by, [Note("source.delete", source.name)], now)
+        return cancelled
+
+
+@tried_again
+async def _go_on(store: Store, source: Source, by: Caller | None, done: Deleted) -> tuple[Deleted, bool]:
+    """Remove some documents, and with the last of them the source; what was done so far, and whether that is all."""
+    async with store.write(locks.EVENTS, *locks.of_sources([source.id])) as connection:
+        now = store.now()
+        batch = await _remove_documents(connection, source.id, now)
+        done = replace(done, documents_removed=done.documents_removed + batch)
+        if batch == _AT_ONCE:
+            return done, False
+        late = await _end_runs(connection, source.id, now)
+        done = replace(done, runs_cancelled=done.runs_cancelled + late)
+        await _close(connection, source.id, now)
+        if by is not None:
+            await audit.append(connection, by, [Note("source.deleted", source.name, asdict(done))], now)
+        return done, True
+
+
 async def purge(store: Store, name: str, by: Caller | None = None) -> None:
-    """Take everything that the store has of a deleted source out of it, for good. Raises `NotFound`.
+    """Take everything that the store has of a deleted source out of it, for good.
 
     Events stay, since readers of the feed may not have seen them, and bodies stay in the archive until it is swept.
+    Raises `NotFound`, or `Forbidden` (`not_owner`).
     """
     source = await source_store.get(store, name, with_deleted=True)
+    await _begin_purge(store, source, by)
     await _empty(store, source.id, documents.c.id, documents.c.source_id == source.id, _AT_ONCE)
     await _empty(store, source.id, dead_letters.c.id, dead_letters.c.source_id == source.id, _AT_ONCE_LIGHT)
     await _empty(store, source.id, captures.c.id, captures.c.run_id.in_(_runs_of(source.id)), _AT_ONCE_LIGHT)
@@ -93,9 +111,22 @@ async def purge(store: Store, name: str, by: Caller | None = None) -> None:
         await _empty(store, source.id, runs.c.id, runs.c.id == run_id, _AT_ONCE)
     # Few at a time: the database looks through the visits of all other sources for each page that goes.
     await _empty(store, source.id, pages.c.id, pages.c.source_id == source.id, _AT_ONCE)
+    await _end_purge(store, source, by)
+
+
+@tried_again
+async def _begin_purge(store: Store, source: Source, by: Caller | None) -> None:
+    async with store.write(locks.AUDIT) as connection:
+        await ownership.check(connection, source.id, by)
+        if by is not None:
+            await audit.append(connection, by, [Note("source.purge", source.name)], store.now())
+
+
+@tried_again
+async def _end_purge(store: Store, source: Source, by: Caller | None) -> None:
     async with store.write(locks.AUDIT) as connection:
         if by is not None:
-            await audit.append(connection, by, [Note("source.purge", name)], store.now())
+            await audit.append(connection, by, [Note("source.purged", source.name)], store.now())
         await connection.execute(delete(schedules).where(schedules.c.source_id == source.id))
         await connection.execute(delete(sources).where(sources.c.id == source.id, sources.c.deleted_at.is_not(None)))
 
@@ -153,6 +184,7 @@ async def _run_ids(store: Store, source_id: str) -> list[str]:
         return list((await connection.execute(_runs_of(source_id))).scalars())
 
 
+@tried_again
 async def _empty(store: Store, source_id: str, key: Any, condition: Any, at_once: int) -> None:
     """Delete the rows that meet a condition under which the column `key` is unique, some in each transaction."""
     while True:

@@ -30,23 +30,33 @@ class Throttled:
     free: int
 
 
-async def enter(store: Store, subjects: Sequence[Throttled], longest_s: float) -> float:
-    """Count an attempt for each subject. Returns how long to wait first, in seconds; then nothing was counted."""
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why an attempt has to wait: a subject that failed too often, until when, and how many seconds that is."""
+
+    subject: str
+    until: datetime
+    wait_s: float
+
+
+async def enter(store: Store, subjects: Sequence[Throttled], longest_s: float) -> Pause | None:
+    """Count an attempt for each subject; or the longest pause that must be over first, and nothing was counted."""
     async with store.write(locks.KEYS) as connection:
         now = store.now()
         names = [each.subject for each in subjects]
         statement = select(login_attempts).where(login_attempts.c.subject.in_(names))
         found = {row.subject: row for row in await connection.execute(statement)}
-        waits = [row.blocked_until - now for row in found.values() if row.blocked_until and row.blocked_until > now]
-        if waits:
-            return float(max(waits).total_seconds())
+        blocked = [row for row in found.values() if row.blocked_until and row.blocked_until > now]
+        if blocked:
+            last = max(blocked, key=lambda row: row.blocked_until)
+            return Pause(last.subject, last.blocked_until, (last.blocked_until - now).total_seconds())
         for each in subjects:
             row = found.get(each.subject)
             is_new = row is None or now - row.last_at > timedelta(seconds=2 * longest_s)
             before = 0 if row is None or is_new else row.failures
             await _count(connection, each, before + 1, now, longest_s)
         await connection.execute(delete(login_attempts).where(login_attempts.c.last_at < now - _FORGOTTEN))
-        return 0.0
+        return None
 
 
 async def forgive(store: Store, account: str, others: Sequence[str]) -> None:

@@ -26,12 +26,17 @@ class Usage:
 async def usage(store: Store, user_id: str, day: datetime) -> Usage:
     """What the user has used; `day` is when this day began."""
     async with store.read() as connection:
-        return Usage(
-            sources=await source_count(connection, user_id),
-            pages_per_day=await _pages(connection, user_id, day),
-            documents=await _documents(connection, user_id),
-            exports_per_day=await _exports(connection, user_id, day),
-        )
+        return await usage_in(connection, user_id, day)
+
+
+async def usage_in(connection: AsyncConnection, user_id: str, day: datetime) -> Usage:
+    """The same inside a transaction. What is counted holds to its end if nobody else may add to it meanwhile."""
+    return Usage(
+        sources=await source_count(connection, user_id),
+        pages_per_day=await _pages(connection, user_id, day),
+        documents=await _documents(connection, user_id),
+        exports_per_day=await _exports(connection, user_id, day),
+    )
 
 
 async def source_count(connection: AsyncConnection, user_id: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -53,10 +53,12 @@ async def take_up_or_create(
     *,
     fresh: bool,
     by: Caller | None = None,
+    bound: Callable[[AsyncConnection], Awaitable[RunOptions]] | None = None,
 ) -> tuple[Run, bool]:
     """The unfinished run of a source, or a new one, and whether it was begun before; with `fresh` always a new one.
 
     One transaction, so that two who start a source in the same moment get the same run. `fresh` cancels the other.
+    `bound` gives the options of a new run in place of `options`, or refuses it: nobody else begins one meanwhile.
     Raises `Forbidden` (`not_owner`) unless the source is `by`'s to edit.
     """
     async with store.write(locks.EVENTS, *locks.of_sources([source.id])) as connection:
@@ -68,6 +70,7 @@ async def take_up_or_create(
             await _cancel(connection, found, source.id, now)
         resumed = found is not None and not fresh
         if found is None or fresh:
+            options = await bound(connection) if bound is not None else options
             run_id = await _insert(connection, source, options, starts, now, by)
         else:
             run_id = found

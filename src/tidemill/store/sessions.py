@@ -60,13 +60,8 @@ async def begin(
     return session
 
 
-async def rotate(
-    store: Store, token_hash: str, new_hash: str, by: Caller, *, scopes: Sequence[str] | None = None
-) -> Session | None:
-    """Use a refresh token up for the next one; `None` if it is not valid. Used once before, it ends its family.
-
-    `scopes` is for this token's successor; they were checked to be no more than the session has.
-    """
+async def rotate(store: Store, token_hash: str, new_hash: str, by: Caller) -> Session | None:
+    """Use a refresh token up for the next one; `None` if it is not valid. Used once before, it ends its family."""
     async with store.write(locks.AUDIT, locks.KEYS) as connection:
         now = store.now()
         row = await _row(connection, token_hash)

@@ -15,14 +15,17 @@ from pydantic import SecretStr
 from starlette.routing import compile_path
 from tests.unit.http.asgi import Answered, ask, scope_of
 
-from tidemill.http import denials, keyring
+from tidemill.http import keyring
 from tidemill.http.access import ANY_CALLER, NOBODY, OPEN, Access, Route
 from tidemill.http.auth import Authentication
-from tidemill.http.denials import Denials
+from tidemill.http.denials import Denials, DeniedAtTheDoor
 from tidemill.http.errors import Errors
+from tidemill.http.hosts import Hosts
 from tidemill.http.keyring import Keyring
 from tidemill.http.keys import presented_key
-from tidemill.http.scopes import caller
+from tidemill.http.scopes import caller, through_a_proxy
+from tidemill.manage import audit_writer
+from tidemill.manage.audit_writer import AuditWriter
 from tidemill.models.account import Caller, Role
 from tidemill.models.audit import Note
 from tidemill.store.accounts import ApiKey
@@ -80,11 +83,15 @@ def denied(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Caller, Note]]:
     async def record(_: Store, said: list[tuple[Caller, Note]]) -> None:
         lines.extend(said)
 
-    monkeypatch.setattr(denials.audit, "record", record)
+    monkeypatch.setattr(audit_writer.audit, "record", record)
     return lines
 
 
 pytestmark = pytest.mark.usefixtures("stored", "denied")
+
+
+def denials() -> Denials:
+    return Denials(AuditWriter(NO_STORE))
 
 
 def key(prefix: str, role: Role = Role.ADMIN) -> ApiKey:
@@ -107,7 +114,7 @@ async def request(
     tokens: Tokens | None = None,
 ) -> Answered:
     ring = Keyring(NO_STORE, [SecretStr(CONFIGURED)], tokens or Tokens())
-    app = Authentication(who, ring, ACCESS, Denials(NO_STORE), loopback_role=loopback)
+    app = Authentication(who, ring, ACCESS, denials(), loopback_role=loopback)
     return await ask(Errors(app), scope_of(method=method, path=path, headers=headers, query=query))
 
 
@@ -115,13 +122,15 @@ async def request(
     ("headers", "status", "reason"),
     [
         ({}, 401, "key_required"),
-        ({"x-api-key": ""}, 401, "key_required"),
+        ({"x-api-key": ""}, 401, "invalid_key"),
+        ({"x-api-key": " "}, 401, "invalid_key"),
         ({"x-api-key": "wrong"}, 401, "invalid_key"),
         ({"x-api-key": CONFIGURED[:-1]}, 401, "invalid_key"),
         ({"authorization": "Bearer wrong"}, 401, "invalid_key"),
         ({"authorization": "Bearer eyJ.x.y"}, 401, "invalid_key"),
         ({"authorization": f"Basic {CONFIGURED}"}, 401, "key_required"),
-        ({"authorization": "Bearer"}, 401, "key_required"),
+        ({"authorization": "Bearer"}, 401, "invalid_key"),
+        ({"authorization": "Bearer "}, 401, "invalid_key"),
         ({"cookie": f"x-api-key={CONFIGURED}"}, 401, "key_required"),
         ({"x-forwarded-for": "127.0.0.1"}, 401, "key_required"),
         ({"x-api-key": CONFIGURED}, 200, "settings"),
@@ -153,10 +162,14 @@ async def test_open_paths_need_none() -> None:
     assert (await request({"x-api-key": "wrong"}, path="/open")).body == b"anonymous"
 
 
-@pytest.mark.parametrize("proxy", ["forwarded", "x-forwarded-for", "x-real-ip", "via"])
+@pytest.mark.parametrize(
+    "proxy",
+    ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "via", "cf-connecting-ip"],
+)
 async def test_loopback_needs_none_unless_a_proxy_stands_before_it(proxy: str) -> None:
     assert (await request({}, loopback=Role.OPERATOR)).body == b"loopback"
     assert (await request({proxy: "for=192.0.2.1"}, loopback=Role.OPERATOR)).status == 401
+    assert (await request({proxy: ""}, loopback=Role.OPERATOR)).status == 401
     named = {proxy: "for=192.0.2.1", "x-api-key": CONFIGURED}
     assert (await request(named, loopback=Role.OPERATOR)).status == 200
 
@@ -166,6 +179,29 @@ async def test_loopback_has_a_role_and_a_wrong_key_has_none() -> None:
     assert (await request({}, path="/users", loopback=Role.ADMIN)).status == 200
     assert (await request({}, method="POST", loopback=Role.VIEWER)).status == 403
     assert (await request({"x-api-key": "wrong"}, loopback=Role.ADMIN)).json["status"] == 401
+
+
+@pytest.mark.parametrize(("version", "shows"), [("1", True), ("1.0", True), ("1.1", False), ("2", False)])
+def test_http_1_0_is_what_a_proxy_speaks_that_says_nothing_else(version: str, shows: bool) -> None:
+    assert through_a_proxy({**scope_of(headers={"connection": "close"}), "http_version": version}) is shows
+
+
+@pytest.mark.parametrize("empty", [{"x-api-key": ""}, {"authorization": "Bearer "}, {"authorization": "bearer"}])
+async def test_an_empty_credential_excuses_a_foreign_page_and_is_nobodys(empty: dict[str, str]) -> None:
+    """What counts as presented for the check of origins counts as presented here."""
+    ring = Keyring(NO_STORE, [SecretStr(CONFIGURED)], Tokens())
+    app = Authentication(who, ring, ACCESS, denials(), loopback_role=Role.OPERATOR)
+    forged = {"origin": "https://evil.example", **empty}
+    answer = await ask(Errors(Hosts(app, "127.0.0.1")), scope_of("POST", "/api", headers=forged))
+    assert (answer.status, answer.json["type"]) == (401, "urn:tidemill:problem:invalid_key")
+
+
+def test_what_is_remembered_of_routes_is_bounded() -> None:
+    access = Access([Route("/api", compile_path("/api")[0], frozenset({"GET"}))], TABLE)
+    for method, path in (("GET", "/api"), ("M" * 1000, "/api"), ("GET", "/" + "p" * 1000), ("M" * 150, "/" + "p" * 60)):
+        access.need(method, path)
+    assert max(sum(map(len, each)) for each in access._known) <= 200
+    assert access.need("M" * 1000, "/api") == ANY_CALLER
 
 
 @pytest.mark.parametrize(
@@ -198,7 +234,7 @@ async def test_a_route_needs_its_scope(
 async def test_a_route_without_an_entry_is_nobodys() -> None:
     access = Access([Route("/new", compile_path("/new")[0], frozenset({"GET"}))], TABLE)
     assert access.need("GET", "/new") == NOBODY
-    app = Authentication(who, Keyring(NO_STORE, [SecretStr(CONFIGURED)], Tokens()), access, Denials(NO_STORE),
+    app = Authentication(who, Keyring(NO_STORE, [SecretStr(CONFIGURED)], Tokens()), access, denials(),
                          loopback_role=Role.ADMIN)  # fmt: skip
     assert (await ask(Errors(app), scope_of(path="/new", headers={"x-api-key": CONFIGURED}))).status == 403
 
@@ -234,6 +270,17 @@ async def test_every_denial_is_written_down_without_what_was_presented(denied: l
     assert "canary" not in str(denied)
 
 
+async def test_what_is_denied_at_the_door_is_written_down_too(denied: list[tuple[Caller, Note]]) -> None:
+    app = Errors(DeniedAtTheDoor(Hosts(who, "127.0.0.1"), denials()))
+    wrong = await ask(app, scope_of("M" * 99, "/api", headers={"host": "evil.example"}))
+    forged = await ask(app, scope_of("POST", "/api", headers={"origin": "https://evil.example"}))
+    assert (wrong.status, forged.status) == (421, 403)
+    assert [(by.name, note.target, dict(note.detail)) for by, note in denied] == [
+        ("anonymous", "/api", {"method": "M" * 16, "status": 421, "reason": "unknown_host"}),
+        ("anonymous", "/api", {"method": "POST", "status": 403, "reason": "foreign_origin"}),
+    ]
+
+
 async def test_a_websocket_is_closed_before_it_is_opened(denied: list[tuple[Caller, Note]]) -> None:
     sent: list[Any] = []
 
@@ -242,7 +289,7 @@ async def test_a_websocket_is_closed_before_it_is_opened(denied: list[tuple[Call
 
     scope = {**scope_of(path="/api"), "type": "websocket"}
     del scope["method"]
-    app = Authentication(who, Keyring(NO_STORE, [], Tokens()), ACCESS, Denials(NO_STORE), loopback_role=None)
+    app = Authentication(who, Keyring(NO_STORE, [], Tokens()), ACCESS, denials(), loopback_role=None)
     await app(scope, cast(Any, None), send)
     assert [each["type"] for each in sent] == ["websocket.close"]
     assert len(denied) == 1

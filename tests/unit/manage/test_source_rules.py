@@ -10,7 +10,8 @@ import pytest
 from tidemill.errors import Forbidden, Invalid
 from tidemill.manage.source_mapping import read_mapping
 from tidemill.manage.source_rules import faults
-from tidemill.manage.sources import refuse_foreign_files
+from tidemill.manage.sources import refuse_foreign_files, refuse_foreign_secrets
+from tidemill.models.account import Role, caller_of
 from tidemill.models.source import SourceSpec
 
 SOURCE = {"name": "a", "start": ["https://a.example/"]}
@@ -296,6 +297,36 @@ class TestFilesOverTheApi:
     def test_no_root_allows_nothing(self, spec: SourceSpec) -> None:
         with pytest.raises(Forbidden):
             refuse_foreign_files(spec, [])
+
+
+class TestSecretsOverTheApi:
+    """Who says where a source points to gets what it sends: secrets are the admins' to send."""
+
+    OPERATOR = caller_of("user:ada", Role.OPERATOR)
+
+    @pytest.mark.parametrize(
+        "request_",
+        [
+            {"headers": {"X-Api-Key": "${secret:first}"}},
+            {"headers": {"X-Own": "Token ${secret:second} of ${secret:first}"}},
+            {"cookies": {"sid": "${secret:first}"}},
+            {"username": "us", "password": "${secret:first}"},
+            {"proxies": ["http://proxy.example:1", "http://us:${secret:first}@proxy.example:1"]},
+            {"proxies": ["${secret:first}"]},
+        ],
+    )
+    def test_wherever_it_stands(self, request_: dict[str, Any]) -> None:
+        spec = read_mapping({**SOURCE, "request": request_})
+        for allowed in ([], ["second"], ["firs", "first_"]):
+            with pytest.raises(Forbidden, match=r"'(first|second)'.*crawl\.api_secrets") as caught:
+                refuse_foreign_secrets(spec, self.OPERATOR, allowed)
+            assert caught.value.reason == "secret_source"
+        refuse_foreign_secrets(spec, self.OPERATOR, ["first", "second"])
+        refuse_foreign_secrets(spec, caller_of("key:1", Role.ADMIN), [])
+
+    def test_none(self) -> None:
+        spec = read_mapping({**SOURCE, "request": {"headers": {"Accept-Language": "de"}}})
+        refuse_foreign_secrets(spec, self.OPERATOR, [])
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,8 @@ def routes(app: App) -> APIRouter:
         user = await users.by_id(app.store, by.user_id)
         await app.logins.check_own_password(user, given.current.get_secret_value(), by)
         new = given.new.get_secret_value()
-        await manage_users.set_password(app.store, app.settings.auth, user.id, new, by)
+        passwords = app.logins.passwords
+        await manage_users.set_password(app.store, app.settings.auth, user.id, new, by, passwords=passwords)
         return Response(status_code=204)
 
     return router

@@ -45,8 +45,3 @@ def routes() -> APIRouter:
         return FileResponse(_FOLDER / name, media_type=_FILES[name], headers={"cache-control": "public, max-age=86400"})
 
     return router
-
-
-def is_docs(path: str) -> bool:
-    """Whether the path belongs to the page."""
-    return path in ("/", DOCS_PATH, OPENAPI_PATH) or path.startswith(DOCS_PATH + "/")

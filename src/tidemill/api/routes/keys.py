@@ -49,7 +49,7 @@ def routes(app: App) -> APIRouter:
             role=role,
             scopes=given.scopes,
             expires_at=given.expires_at,
-            user=given.user or by.user_id,
+            user=given.user if "user" in given.model_fields_set else by.user_id,
         )
         return answer(key_body(key, clear), 201, {"Location": f"{_PREFIX}/{key.prefix}"})
 

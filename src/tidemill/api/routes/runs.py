@@ -14,7 +14,7 @@ from tidemill.api.respond import answer, require_json
 from tidemill.api.schemas.run import LedgerPage, RunAnswer, RunList, RunRequest, RunWithProgress, StartedRun, run_body
 from tidemill.app import App
 from tidemill.errors import Forbidden, Invalid
-from tidemill.http.scopes import caller
+from tidemill.http.scopes import caller, through_a_proxy
 from tidemill.manage.runs import start
 from tidemill.models.outcome import OPEN_STATES, Outcome
 from tidemill.store import ledger, runs, sources
@@ -29,7 +29,8 @@ After = Annotated[str | None, Query(max_length=8192, description="The last URL o
 
 
 def routes(app: App, *, may_allow_private: bool) -> APIRouter:
-    """Everything below /api/v1/runs. `may_allow_private`: callers may let a run visit private addresses."""
+    """Everything below /api/v1/runs. `may_allow_private`: callers may let a run visit private addresses, unless a
+    proxy brought them."""
     router = APIRouter(prefix=_PREFIX, tags=["runs"])
 
     @router.get("", response_model=RunList, responses=problems(404, 422))
@@ -50,7 +51,7 @@ def routes(app: App, *, may_allow_private: bool) -> APIRouter:
     )
     async def start_run(given: RunRequest, request: Request) -> Response:
         """Begin a run, or take up the source's unfinished one. A crawler does the work; ask `Location` how it goes."""
-        if given.allow_private and not may_allow_private:
+        if given.allow_private and (not may_allow_private or through_a_proxy(request.scope)):
             raise Forbidden(
                 "allow_private is not for callers of a server that others can reach; its operator may set"
                 " net.allow_hosts",

@@ -15,7 +15,7 @@ from tidemill.api.schemas.source import DeletedSource, SourceAnswer, SourceList,
 from tidemill.app import App
 from tidemill.http.scopes import caller
 from tidemill.manage.source_mapping import read_mapping
-from tidemill.manage.sources import apply, delete, refuse_foreign_files
+from tidemill.manage.sources import apply, delete, refuse_foreign_files, refuse_foreign_secrets
 from tidemill.store import sources
 
 _PREFIX = "/api/v1/sources"
@@ -46,11 +46,14 @@ def routes(app: App) -> APIRouter:
     async def apply_source(spec: Annotated[Any, Body()], request: Request) -> Response:
         """Make a source, or bring the one of that name to this description. The rules are those of source files.
 
-        A deleted source of that name comes back. Kinds `files` and `warc` may read below `crawl.file_roots` only.
+        A deleted source of that name comes back. Kinds `files` and `warc` may read below `crawl.file_roots` only, and
+        only admins may let a source send secrets that `crawl.api_secrets` does not name.
         """
+        by = caller(request.scope)
         read = read_mapping(spec)
         refuse_foreign_files(read, app.settings.crawl.file_roots)
-        applied = await apply(app.store, read, caller(request.scope), app.settings.quotas)
+        refuse_foreign_secrets(read, by, app.settings.crawl.api_secrets)
+        applied = await apply(app.store, read, by, app.settings.quotas)
         source, is_new = applied.source, applied.changed and applied.source.version == 1
         location = {"Location": f"{_PREFIX}/{quote(source.name)}"}
         return answer(source_body(source), 201 if is_new else 200, location)

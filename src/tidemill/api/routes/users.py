@@ -46,6 +46,7 @@ def routes(app: App) -> APIRouter:
             caller(request.scope),
             role=Role(given.role),
             team=given.team,
+            passwords=app.logins.passwords,
         )
         return answer(user_body(user), 201, {"Location": f"{_PREFIX}/{user.id}"})
 
@@ -82,7 +83,8 @@ def routes(app: App) -> APIRouter:
     async def set_user_password(user_id: UserId, given: NewPassword, request: Request) -> Response:
         """Give a user a new password; they are logged out everywhere."""
         password = given.password.get_secret_value()
-        await manage.set_password(app.store, app.settings.auth, user_id, password, caller(request.scope))
+        by, passwords = caller(request.scope), app.logins.passwords
+        await manage.set_password(app.store, app.settings.auth, user_id, password, by, passwords=passwords)
         return Response(status_code=204)
 
     return router

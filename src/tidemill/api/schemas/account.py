@@ -99,7 +99,9 @@ class NewKey(_Given):
     role: RoleName | None = Field(None, description="Default: that of who makes it; the user's role bounds it")
     scopes: list[Annotated[str, Field(max_length=50)]] = Field([], max_length=50, description="[]: all of the role's")
     expires_at: Expiry = None
-    user: str | None = Field(None, max_length=320, description="Whose it is (identifier or address); null: nobody's")
+    user: str | None = Field(
+        None, max_length=320, description="Whose it is (identifier or address). Left out: one's own; null: nobody's"
+    )
 
 
 class KeyRotation(_Given):
