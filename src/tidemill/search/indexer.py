@@ -40,11 +40,11 @@ class Changes(Protocol):
         ...
 
     async def head(self) -> int:
-        """The last event id; nothing smaller will be committed any more."""
+        """The last event about a document, also if it was let go; nothing smaller will be committed any more."""
         ...
 
     async def floor(self) -> int:
-        """Up to this event, old changes may have been let go: who has not seen it must begin anew."""
+        """Up to this event (at most `head`) old changes may have been let go: who has not seen it must begin anew."""
         ...
 
     async def epoch(self) -> str:
@@ -178,30 +178,35 @@ class Indexer:
             return batch.full
 
     async def _begun(self) -> Position:
-        """From where to go on: from the beginning, too, if removals may have been forgotten since it last went on."""
+        """From where to go on. If removals may have been forgotten since it last went on, the index is made anew first.
+
+        One that is being built for the first time is below the floor, too, until it has passed it: it is left to it.
+        """
         epoch = await self._changes.epoch()
         position = await self._engine.begin(epoch)
         floor = await self._changes.floor()
         if 0 < position.event_id < floor and not self._begins_anew:
-            _log.warning("the index slept longer than events are kept; it is made anew", action="index.overslept")
-            await self._engine.begin(f"{epoch} overslept")
-            position = await self._engine.begin(epoch)
+            _log.warning("the index slept longer than events are kept; it is built anew", action="index.overslept")
+            position = await self._built_anew(epoch)
         self._begins_anew = position.event_id < floor
         return position
 
     async def _rebuild_if_asked(self) -> None:
-        """Write all documents to a new index, then let it take the place of the old one, which answers until then."""
         request = await self._changes.rebuild_asked()
-        if request is None:
-            return
-        position, full = await self._engine.rebuild(await self._changes.epoch()), True
+        if request is not None:
+            await self._built_anew(await self._changes.epoch())
+            await self._changes.rebuild_done(request)
+
+    async def _built_anew(self, epoch: str) -> Position:
+        """Write all documents to a new index, then let it take the place of the old one, which answers until then."""
+        position, full = await self._engine.rebuild(epoch), True
         while full:
             batch = await self._next(position)
             await self._engine.apply(batch.upserts, batch.deletions, batch.position)
             position, full = batch.position, batch.full
         await self._engine.publish()
-        await self._changes.rebuild_done(request)
         _log.info("the search index was built anew", action="index.rebuilt", event_id=position.event_id)
+        return position
 
     async def _next(self, position: Position) -> _Batch:
         head = await self._changes.head()  # asked first: every change up to it is seen below

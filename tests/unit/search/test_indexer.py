@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.logs import captured_logs
@@ -31,6 +32,7 @@ class RememberingEngine:
         self.at: Position | None = None
         self.documents: dict[str, Document] = {}
         self.batches: list[tuple[int, int]] = []
+        self.aside: tuple[Position, dict[str, Document]] | None = None
 
     @property
     def writable(self) -> bool:
@@ -41,6 +43,7 @@ class RememberingEngine:
         return self.held
 
     async def begin(self, epoch: str) -> Position:
+        self.aside = None
         if self.at is None or self.at.epoch != epoch:
             self.at = Position(epoch, 0)
             self.documents.clear()
@@ -49,10 +52,14 @@ class RememberingEngine:
     async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
         if self.broken:
             raise Transient("the disk is full", reason="disk_full")
-        self.documents.update({each.id: each for each in upserts})
+        documents = self.documents if self.aside is None else self.aside[1]
+        documents.update({each.id: each for each in upserts})
         for identifier in deletions:
-            self.documents.pop(identifier, None)
-        self.at = position
+            documents.pop(identifier, None)
+        if self.aside is None:
+            self.at = position
+        else:
+            self.aside = position, documents
         self.batches.append((len(upserts), len(deletions)))
 
     async def position(self) -> Position | None:
@@ -60,6 +67,14 @@ class RememberingEngine:
 
     async def search(self, query: SearchQuery) -> SearchResult:
         raise NotImplementedError
+
+    async def rebuild(self, epoch: str) -> Position:
+        self.aside = Position(epoch, 0), {}
+        return self.aside[0]
+
+    async def publish(self) -> None:
+        if self.aside is not None:
+            (self.at, self.documents), self.aside = self.aside, None
 
     async def close(self) -> None:
         self.held = False
@@ -121,13 +136,53 @@ async def test_catching_up_takes_batches_and_each_document_once(
     assert len(engine.batches) == 3
 
 
-async def test_events_about_no_document_move_the_position(
+async def test_events_about_no_document_are_nothing_to_wait_for(
     changes: RememberedChanges, engine: RememberingEngine
 ) -> None:
     changes.put(document("a"))
     changes.other_event()
-    await Indexer(changes, engine, SLOW, Metrics()).catch_up(2)
-    assert engine.at == Position("epoch-1", 2)
+    indexer = Indexer(changes, engine, SLOW, Metrics())
+    await indexer.catch_up(await changes.head())
+    assert (engine.at, await indexer.lag()) == (Position("epoch-1", 1), 0)
+
+
+async def test_who_has_seen_what_was_forgotten_goes_on_in_every_process(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    """The last event was about a removal, and is let go: nothing that is left in the log comes after it."""
+    changes.put(document("a"), document("b"), document("c"))
+    changes.put(replace(changes.documents["c"], state=DocumentState.REMOVED))
+    await Indexer(changes, engine, SLOW, Metrics()).catch_up(await changes.head())
+    changes.forget()
+    assert [identifier for _, identifier in changes.log] == ["a", "b"]
+    written = len(engine.batches)
+    for _ in range(3):
+        indexer = Indexer(changes, engine, SLOW, Metrics())
+        await indexer.catch_up(await changes.head())
+        async with Running(indexer):
+            await asyncio.sleep(0.01)
+    assert (len(engine.batches), set(engine.documents), await indexer.lag()) == (written, {"a", "b"}, 0)
+
+
+async def test_who_overslept_what_was_forgotten_is_made_anew_without_a_gap(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    changes.put(*(document(f"d{number}") for number in range(25)))
+    await Indexer(changes, engine, SLOW, Metrics()).catch_up(25)
+    changes.put(replace(changes.documents["d3"], state=DocumentState.REMOVED))
+    changes.forget()
+    answered = []
+    apply = engine.apply
+
+    async def seen(*batch: Any) -> None:
+        answered.append(len(engine.documents))
+        await apply(*batch)
+
+    engine.apply = seen  # type: ignore[method-assign]
+    with captured_logs() as logs:
+        await Indexer(changes, engine, SLOW, Metrics()).catch_up(await changes.head())
+    assert [entry["action"] for entry in logs if entry["level"] == "warning"] == ["index.overslept"]
+    assert (answered, set(engine.documents)) == ([25, 25, 25], set(changes.documents) - {"d3"})
 
 
 async def test_another_epoch_is_begun_from_zero(changes: RememberedChanges, engine: RememberingEngine) -> None:
