@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,8 @@ from tidemill.search.base import SearchQuery
 from tidemill.search.indexer import Indexer
 from tidemill.search.open import open_engine
 from tidemill.settings import RetentionSettings, SearchSettings
-from tidemill.store import documents, events, retention, runs, schema
+from tidemill.store import documents, events, retention, runs
+from tidemill.store.changes import Changes
 from tidemill.store.engine import Store
 from tidemill.store.retention import Forgotten
 from tidemill.telemetry.metrics import Metrics
@@ -129,37 +131,6 @@ async def test_identifiers_go_on_growing(house: House) -> None:
     assert min({each.id for each in await events.after(house.store, 0, 10_000)} - left) > last
 
 
-class Changes:
-    """The store as the indexer reads it."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-
-    async def changes_after(self, event_id: int, limit: int) -> list[tuple[int, str]]:
-        return await events.document_changes(self.store, event_id, limit)
-
-    async def documents_by_ids(self, ids: list[str]) -> list[documents.Document]:
-        return await documents.by_ids(self.store, ids)
-
-    async def head(self) -> int:
-        return await events.head(self.store)
-
-    async def floor(self) -> int:
-        return await events.floor(self.store)
-
-    async def epoch(self) -> str:
-        return await schema.epoch(self.store)
-
-    async def ask_rebuild(self) -> str:
-        raise NotImplementedError
-
-    async def rebuild_asked(self) -> None:
-        return None
-
-    async def rebuild_done(self, request: str) -> None:
-        raise NotImplementedError
-
-
 async def test_an_index_that_slept_through_a_removal_shows_it_no_more(house: House, tmp_path: Path) -> None:
     """Its cursor stands before the removal, and the event of that is gone: it is made anew."""
     engine = open_engine(SearchSettings(url=f"tantivy://{tmp_path}/index"), tmp_path, house.store)
@@ -205,6 +176,13 @@ async def test_an_index_that_is_up_to_date_outlives_retention_in_every_process(h
         await engine.close()
         await retention.forget_events(house.store, house.store.now() + timedelta(days=1))
     assert len(generations) == 1
+
+
+async def test_requests_to_build_indexes_anew_are_counted(house: House) -> None:
+    changes = Changes(house.store)
+    assert await changes.rebuild_asked() == 0
+    asked = await asyncio.gather(*(changes.ask_rebuild() for _ in range(5)))
+    assert (sorted(asked), await changes.rebuild_asked()) == ([1, 2, 3, 4, 5], 5)
 
 
 async def test_by_default_nothing_goes(house: House) -> None:

@@ -229,6 +229,34 @@ async def test_a_rebuild_answers_from_the_old_index_until_the_new_one_is_whole(
     await other.close()
 
 
+async def test_who_breaks_off_a_rebuild_goes_on_with_what_is_searched(engine: SearchEngine) -> None:
+    """In the same process: what was begun beside it is no place to write to."""
+    await write(engine, document("a", "walnut"), event_id=5)
+    await engine.rebuild("e")
+    await write(engine, document("b", "walnut"), event_id=3)
+    assert await engine.begin("e") == Position("e", 5)
+    await write(engine, document("c", "walnut"), event_id=6)
+    assert sorted(await ids(engine, "walnut")) == ["a", "c"]
+    assert await engine.position() == Position("e", 6)
+
+
+async def test_an_index_knows_which_request_to_build_it_anew_it_has_fulfilled(
+    engine: SearchEngine, place: Place
+) -> None:
+    await engine.rebuild("e")
+    await engine.apply([document("a", "walnut")], [], Position("e", 5, rebuilt=3))
+    assert (await engine.position()) == Position("e", 0)
+    await engine.publish()
+    other = place.open()
+    for opened in (engine, other):
+        assert await opened.position() == Position("e", 5, rebuilt=3)
+    await engine.apply([], [], Position("e", 6, rebuilt=3))
+    await engine.close()
+    assert await other.try_lock()
+    assert await other.begin("e") == Position("e", 6, rebuilt=3)
+    await other.close()
+
+
 async def test_a_rebuild_that_never_ended_changes_nothing(engine: SearchEngine, place: Place) -> None:
     await write(engine, document("a", "walnut"), event_id=5)
     await engine.rebuild("e")

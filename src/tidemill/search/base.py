@@ -30,10 +30,14 @@ RECENCY_CANDIDATES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far an index has come: every change up to `event_id` of the database `epoch` is searchable."""
+    """How far an index has come: every change up to `event_id` of the database `epoch` is searchable.
+
+    `rebuilt` is the last request to build it anew that it has fulfilled, 0 if none.
+    """
 
     epoch: str
     event_id: int
+    rebuilt: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class RememberedChanges:
         self.last = 0
         self.forgotten = 0
         self.name = "epoch-1"
-        self.request: str | None = None
+        self.request = 0
 
     def put(self, *documents: Document) -> None:
         """Store each document, with an event."""
@@ -104,12 +104,9 @@ class RememberedChanges:
     async def epoch(self) -> str:
         return self.name
 
-    async def ask_rebuild(self) -> str:
-        self.request = "request"
+    async def ask_rebuild(self) -> int:
+        self.request += 1
         return self.request
 
-    async def rebuild_asked(self) -> str | None:
+    async def rebuild_asked(self) -> int:
         return self.request
-
-    async def rebuild_done(self, request: str) -> None:
-        self.request = None

@@ -197,6 +197,75 @@ async def test_another_epoch_is_begun_from_zero(changes: RememberedChanges, engi
     assert engine.at == Position("epoch-2", 2)
 
 
+async def test_one_request_has_every_index_built_anew(changes: RememberedChanges, engine: RememberingEngine) -> None:
+    """Those of other machines, and the one that answers in a cluster's place, too; each of them once."""
+    changes.put(*(document(f"d{number}") for number in range(25)))
+    engines = (engine, RememberingEngine())
+    indexers = [Indexer(changes, each, SLOW, Metrics()) for each in engines]
+    for each in indexers:
+        await each.catch_up(25)
+    await indexers[1].rebuild()
+    assert [len(each.batches) for each in engines] == [3, 6]
+    for _ in range(2):
+        for each in indexers:
+            await each.catch_up(25)
+            await each._write_batch()
+    assert [len(each.batches) for each in engines] == [6, 6]
+    assert {each.at for each in engines} == {Position("epoch-1", 25, rebuilt=1)}
+
+
+async def test_a_rebuild_that_breaks_off_holds_up_nothing_and_is_begun_again(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    changes.put(*(document(f"d{number}") for number in range(25)))
+    indexer = Indexer(changes, engine, SLOW, Metrics())
+    await indexer.catch_up(25)
+    await changes.ask_rebuild()
+    engine.broken = True
+    with pytest.raises(Transient):
+        await indexer._write_batch()
+    engine.broken = False
+    changes.put(document("new"))
+    async with asyncio.timeout(1):
+        await indexer.catch_up(26)
+    assert "new" in engine.documents
+    assert engine.at == Position("epoch-1", 26, rebuilt=1)
+
+
+async def test_an_index_that_is_empty_when_it_is_asked_for_is_built_once(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    changes.put(*(document(f"d{number}") for number in range(25)))
+    await Indexer(changes, engine, SLOW, Metrics()).rebuild()
+    assert (len(engine.batches), engine.at) == (3, Position("epoch-1", 25, rebuilt=1))
+
+
+async def test_a_second_request_does_not_end_the_waiting_for_the_first(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    engine.free = False
+    changes.put(document("a"))
+    engine.at = Position("epoch-1", 1)
+    waiting = [asyncio.create_task(Indexer(changes, engine, SLOW, Metrics()).rebuild()) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    assert not any(each.done() for each in waiting)
+    engine.at = Position("epoch-1", 1, rebuilt=1)
+    await until(lambda: waiting[0].done())
+    assert not waiting[1].done()
+    engine.at = Position("epoch-1", 1, rebuilt=2)
+    await until(lambda: waiting[1].done())
+    await asyncio.gather(*waiting)
+
+
+async def test_an_index_of_before_the_database_was_restored_has_fulfilled_nothing(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    changes.put(document("a"))
+    engine.at = Position("epoch-1", 1, rebuilt=7)
+    await Indexer(changes, engine, SLOW, Metrics()).rebuild()
+    assert (set(engine.documents), engine.at) == ({"a"}, Position("epoch-1", 1, rebuilt=1))
+
+
 async def test_who_has_no_lock_waits_for_the_one_who_has(changes: RememberedChanges, engine: RememberingEngine) -> None:
     engine.free = False
     changes.put(document("a"))

@@ -75,7 +75,7 @@ class Writer:
 
     async def begin(self, epoch: str) -> Position:
         """See `SearchEngine.begin`."""
-        if self._state is not None and self._state.epoch == epoch:
+        if self._state is not None and self._state.epoch == epoch and not self._unpublished:
             return self._state.position
         async with self._transaction() as connection:
             state = await read_state(connection)
@@ -91,7 +91,7 @@ class Writer:
         """See `SearchEngine.apply`: one transaction."""
         state = self._begun(position)
         rows = await asyncio.to_thread(lambda: [row_of(document, self._analysis) for document in upserts])
-        after = State(VERSION, position.epoch, position.event_id, state.generation)
+        after = State(VERSION, position.epoch, position.event_id, state.generation, position.rebuilt)
         async with self._transaction() as connection:
             if deletions:
                 await connection.execute(_DELETE, {"generation": state.generation, "ids": list(deletions)})

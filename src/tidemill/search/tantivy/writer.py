@@ -53,12 +53,12 @@ class Writer:
     def begin(self, epoch: str) -> Position:
         """See `SearchEngine.begin`."""
         cursor = self._cursor
-        if self._tantivy is None or cursor is None or cursor.epoch != epoch or self.damage:
+        if self._tantivy is None or cursor is None or cursor.epoch != epoch or self._unpublished or self.damage:
             self._abandon()
             cursor = self._resume(epoch)
             self._cursor = cursor
             self.damage = None
-        return Position(cursor.epoch, cursor.event_id)
+        return cursor.position
 
     def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
         """See `SearchEngine.apply`."""
@@ -74,7 +74,8 @@ class Writer:
             with explained("writing", self._root):
                 opstamp = self._commit(self._tantivy, upserts, deletions) if upserts or deletions else cursor.opstamp
                 reached("index.committed")
-                after = Cursor(SCHEMA_VERSION, position.epoch, position.event_id, cursor.folder, opstamp)
+                at = position.event_id
+                after = Cursor(SCHEMA_VERSION, position.epoch, at, cursor.folder, opstamp, position.rebuilt)
                 if not self._unpublished:
                     write_cursor(self._root, after)
                 reached("index.moved_on")
