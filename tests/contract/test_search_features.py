@@ -229,6 +229,17 @@ async def test_a_rebuild_answers_from_the_old_index_until_the_new_one_is_whole(
     await other.close()
 
 
+@pytest.mark.parametrize("name", ["\u0915" * 700, "n" * 5000, "short"])
+async def test_long_names_and_values_of_own_fields_are_taken_in(engine: SearchEngine, name: str) -> None:
+    """A server takes words of some two thousand bytes."""
+    value = "\u0928" * 180
+    long = {name: value, "many": [f"{number} {value}" for number in range(300)]}
+    await write(engine, document("a", "walnut shell", fields=long), document("b", "walnut", fields={"c": 1}))
+    assert sorted(await ids(engine, "walnut")) == ["a", "b"]
+    assert await ids(engine, "shell") == ["a"]
+    assert await ids(engine, "walnut", fields=(f"{name}:{value}",)) == ["a"]
+
+
 async def test_who_breaks_off_a_rebuild_goes_on_with_what_is_searched(engine: SearchEngine) -> None:
     """In the same process: what was begun beside it is no place to write to."""
     await write(engine, document("a", "walnut"), event_id=5)

@@ -83,6 +83,12 @@ async def test_a_very_long_document_is_taken_in(house: House) -> None:
     assert await ids(house.engine, "walnut longish000010") == ["long"]
 
 
+async def test_more_tags_than_the_server_takes_leave_room_for_the_words(house: House) -> None:
+    tags = tuple(f"tag {number} {'x' * 300}" for number in range(4000))
+    await write(house.engine, document("a", "walnut shell", tags=tags))
+    assert await ids(house.engine, "shell") == ["a"]
+
+
 @pytest.mark.parametrize("question", ["walnut", "walnut shell", '"walnut shell"', "source:site"])
 async def test_with_rum_it_finds_the_same(tmp_path: Path, postgres: Server, question: str) -> None:
     url = await postgres.empty()

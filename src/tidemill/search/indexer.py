@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tidemill.errors import NoSpace, Transient
+from tidemill.errors import NoSpace, TidemillError, Transient
 from tidemill.models.document import Document, DocumentState
 from tidemill.search.base import Position, SearchEngine
 from tidemill.settings.tree import SearchSettings
@@ -87,7 +87,11 @@ class Indexer:
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write changes until `stop` is set. What the engine cannot do now is tried again, ever less often."""
+        """Write changes until `stop` is set. What the engine cannot do now is tried again, ever less often.
+
+        What it will not do at all is tried again, too: other documents may be all that it needs, and who ran this would
+        run it again.
+        """
         failures = 0
         while not stop.is_set():
             try:
@@ -99,6 +103,9 @@ class Indexer:
                 failures += 1
                 _log.warning("indexing failed", action="index.retry", reason=error.reason, error=str(error))
                 await self._rest(stop, min(self._settings.commit_interval_s * 2**failures, LONGEST_RETRY_S))
+            except TidemillError as error:
+                _log.error("the engine refuses", action="index.refusing", reason=error.reason, error=str(error))
+                await self._rest(stop, LONGEST_RETRY_S)
 
     async def keep_pace(self, stop: asyncio.Event) -> None:
         """Write while others work, until `stop` is set: whenever so much waits that a commit costs little.
@@ -111,7 +118,7 @@ class Indexer:
                 try:
                     if await self.lag() >= min(self._settings.batch_size, WORTH_A_COMMIT):
                         await self._write_batch()
-                except Transient as error:
+                except TidemillError as error:  # who catches up at the end meets it again
                     _log.warning("indexing failed", action="index.retry", reason=error.reason, error=str(error))
 
     async def catch_up(self, until: int) -> None:

@@ -11,8 +11,9 @@ import pytest
 from tests.logs import captured_logs
 from tests.unit.search.making import RememberedChanges, document
 
-from tidemill.errors import Transient
+from tidemill.errors import Conflict, Invalid, NoSpace, Permanent, TidemillError, Transient
 from tidemill.models.document import Document, DocumentState
+from tidemill.search import indexer as indexer_module
 from tidemill.search.base import Position, SearchQuery, SearchResult
 from tidemill.search.indexer import Indexer
 from tidemill.settings.tree import SearchSettings
@@ -29,6 +30,7 @@ class RememberingEngine:
         self.held = False
         self.free = True
         self.broken = False
+        self.trouble: TidemillError | None = None
         self.at: Position | None = None
         self.documents: dict[str, Document] = {}
         self.batches: list[tuple[int, int]] = []
@@ -52,6 +54,8 @@ class RememberingEngine:
     async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
         if self.broken:
             raise Transient("the disk is full", reason="disk_full")
+        if self.trouble is not None:
+            raise self.trouble
         documents = self.documents if self.aside is None else self.aside[1]
         documents.update({each.id: each for each in upserts})
         for identifier in deletions:
@@ -341,6 +345,36 @@ async def test_keeping_pace_survives_trouble(changes: RememberedChanges, engine:
     stop.set()
     async with asyncio.timeout(1):
         await task
+
+
+async def test_keeping_pace_survives_a_full_disk_of_the_database(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    indexer, stop = Indexer(changes, engine, SLOW, Metrics()), asyncio.Event()
+    engine.trouble = NoSpace("the disk of the database is full", reason="disk_full")
+    changes.put(*(document(str(number)) for number in range(10)))
+    task = asyncio.create_task(indexer.keep_pace(stop))
+    with captured_logs() as logs:
+        indexer.notify()
+        await until(lambda: "index.retry" in str(logs))
+    assert not task.done()
+    stop.set()
+    await task
+
+
+@pytest.mark.parametrize("trouble", [Permanent("a word is too long"), Conflict("begin first"), Invalid("what")])
+async def test_an_engine_that_refuses_ends_nothing_and_is_asked_again(
+    changes: RememberedChanges, engine: RememberingEngine, trouble: TidemillError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer_module, "LONGEST_RETRY_S", 0.02)
+    engine.trouble = trouble
+    changes.put(document("a"))
+    with captured_logs() as logs:
+        async with Running(Indexer(changes, engine, SLOW, Metrics())):
+            await until(lambda: len(logs) >= 2)
+            engine.trouble = None
+            await until(lambda: "a" in engine.documents)
+    assert {(entry["action"], entry["level"]) for entry in logs} == {("index.refusing", "error")}
 
 
 async def test_catching_up_beside_a_resting_run_writes_at_once(
