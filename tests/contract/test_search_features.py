@@ -80,6 +80,45 @@ async def test_own_fields_and_dates_are_compared(shop: SearchEngine, text: str, 
     assert set(await ids(shop, text)) == expected
 
 
+@pytest.fixture
+async def orchard(engine: SearchEngine) -> SearchEngine:
+    """Enough words that no candidate of the others stands in for one that is forgotten."""
+    at = datetime(2024, 5, 3, tzinfo=UTC)
+    await write(
+        engine,
+        document("apple", "an apple", fields={"price": 50}),
+        document("pear", "a pear", fields={"price": 60}),
+        document("cheap", "a plum", fields={"price": 5}),
+        document("recent", "a quince", published_at=at),
+        document("both", "an apple and a pear", published_at=at, fields={"price": 7}),
+        document("kiwi", "a kiwi and an apple", published_at=at),
+    )
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("zzz OR fields.price:<20", {"cheap", "both"}),
+        ("zzz OR fields.price:>1000", set()),
+        ("apple pear OR date:2024", {"apple", "pear", "recent", "both", "kiwi"}),
+        ("apple -kiwi OR date:2024", {"apple", "recent", "both"}),
+        ("plum quince OR fields.price:50 OR date:2019", {"cheap", "recent", "apple"}),
+        ('"an apple" zzz OR date:2024', {"apple", "both", "kiwi"}),
+        ("date:2024 OR fields.price:5", {"cheap", "recent", "both", "kiwi"}),
+        ("source:site OR fields.price:5 OR zzz", {"apple", "pear", "cheap", "recent", "both", "kiwi"}),
+    ],
+)
+@pytest.mark.parametrize("sort", ["relevance", "date"])
+async def test_a_word_or_a_number_is_either(orchard: SearchEngine, text: str, expected: set[str], sort: str) -> None:
+    found = await ask(orchard, text, sort=sort)
+    assert (found.total, {hit.id for hit in found.hits}) == (len(expected), expected)
+
+
+async def test_documents_that_fulfil_every_wish_come_first_numbers_among_them(orchard: SearchEngine) -> None:
+    assert (await ids(orchard, "apple pear OR date:2024"))[0] == "both"
+
+
 async def test_filters_on_own_fields_stand_beside_the_question(shop: SearchEngine) -> None:
     assert set(await ids(shop, "harbour", fields=("price:<20",))) == {"lamp", "bell"}
     assert await ids(shop, "", fields=("price:<20", "city:porto")) == ["lamp"]
