@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.contract.search_house import Place, ask, ids, write
-from tests.unit.search.making import document
+from tests.unit.search.making import RememberedChanges, document
 
 from tidemill.errors import Invalid, NotFound
 from tidemill.search.base import Count, Position, SearchEngine
+from tidemill.search.indexer import Indexer
+from tidemill.settings.tree import SearchSettings
+from tidemill.telemetry.metrics import Metrics
 
 
 def day(text: str) -> datetime:
@@ -277,6 +281,34 @@ async def test_long_names_and_values_of_own_fields_are_taken_in(engine: SearchEn
     assert sorted(await ids(engine, "walnut")) == ["a", "b"]
     assert await ids(engine, "shell") == ["a"]
     assert await ids(engine, "walnut", fields=(f"{name}:{value}",)) == ["a"]
+
+
+async def test_an_index_that_is_taken_away_beneath_its_writer_is_begun_again(
+    engine: SearchEngine, place: Place
+) -> None:
+    await write(engine, document("a", "walnut"), event_id=5)
+    assert await engine.begin("e") == Position("e", 5)
+    await place.take_away()
+    if not engine.writable:  # the lock lay there, too
+        assert await engine.try_lock()
+    assert await engine.begin("e") == Position("e", 0)
+    await write(engine, document("b", "walnut"), event_id=6)
+    assert await engine.position() == Position("e", 6)
+    assert await ids(engine, "walnut") == ["b"]
+
+
+async def test_whoever_waits_for_an_index_that_was_taken_away_waits_until_it_is_whole_again(
+    engine: SearchEngine, place: Place
+) -> None:
+    changes = RememberedChanges()
+    changes.name = "e"
+    changes.put(*(document(f"d{number}", "walnut") for number in range(9)))
+    indexer = Indexer(changes, engine, SearchSettings(batch_size=4), Metrics())
+    await indexer.catch_up(9)
+    await place.take_away()
+    async with asyncio.timeout(20):
+        await indexer.catch_up(9)
+    assert (await ask(engine, "walnut")).total == 9
 
 
 async def test_who_breaks_off_a_rebuild_goes_on_with_what_is_searched(engine: SearchEngine) -> None:

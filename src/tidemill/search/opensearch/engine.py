@@ -83,14 +83,15 @@ class OpenSearchEngine:
     async def begin(self, epoch: str) -> Position:
         """Go on where the index behind the alias ends, or begin a new one. Raises `Conflict`, `Transient`."""
         self._require_lock()
-        if self._writing is None or self._writing[1].epoch != epoch or self._unpublished:
-            with self._cluster.explained("opening"):
-                index = await self._current()
-                state = await self._state(index) if index else None
+        with self._cluster.explained("opening"):
+            index = await self._current()
+            state = await self._state(index) if index else None
+            known = (index, state) == self._writing and state is not None and state.epoch == epoch
+            if not known or self._unpublished or self._writing is None:
                 if index is None or state is None or state.version != VERSION or state.epoch != epoch:
                     index, state = await self._start_anew(state, epoch, known=index is not None)
                 await self._sweep(index)
-            self._writing, self._unpublished = (index, state), False
+                self._writing, self._unpublished = (index, state), False
         return self._writing[1].position
 
     async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:

@@ -53,7 +53,13 @@ class Writer:
     def begin(self, epoch: str) -> Position:
         """See `SearchEngine.begin`."""
         cursor = self._cursor
-        if self._tantivy is None or cursor is None or cursor.epoch != epoch or self._unpublished or self.damage:
+        if (
+            self._tantivy is None
+            or cursor is None
+            or cursor.epoch != epoch
+            or self.damage
+            or not self._is_there(cursor)
+        ):
             self._abandon()
             cursor = self._resume(epoch)
             self._cursor = cursor
@@ -116,6 +122,13 @@ class Writer:
             writer.add_document(self._convert(document))
         reached("index.added")
         return writer.commit()
+
+    def _is_there(self, cursor: Cursor) -> bool:
+        """Whether what is being written is what is searched: somebody may have deleted or replaced it meanwhile."""
+        try:
+            return read_cursor(self._root) == cursor and (self._root / cursor.folder / "meta.json").exists()
+        except (IndexDamaged, OSError):
+            return False  # `_resume` meets the same, and says so
 
     def _abandon(self) -> None:
         """Drop what is not committed.
