@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,8 +17,6 @@ from tidemill.archive.open import open_archive
 from tidemill.manage.asked import Asked
 from tidemill.manage.audit_writer import AuditWriter
 from tidemill.manage.logins import Logins
-from tidemill.models.document import Document
-from tidemill.models.ids import new_id
 from tidemill.queue.base import Queue
 from tidemill.queue.open import open_queue
 from tidemill.queue.pressure import BackPressure
@@ -27,7 +25,8 @@ from tidemill.search.base import SearchEngine
 from tidemill.search.indexer import Indexer
 from tidemill.search.open import open_engine, open_fallback
 from tidemill.settings import CrawlSettings, Settings
-from tidemill.store import documents, events, hosts, notes, schema
+from tidemill.store import hosts, schema
+from tidemill.store.changes import Changes
 from tidemill.store.engine import Store, check_capacity, open_store
 from tidemill.store.pool import pool_states
 from tidemill.store.replicas import Replicas, open_replicas
@@ -168,7 +167,7 @@ def _joined(
     metrics: Metrics,
 ) -> App:
     engine, fallback = engines
-    changes = _StoreChanges(store)
+    changes = Changes(store)
     audit_writer = AuditWriter(store)
     app = App(
         settings=settings,
@@ -198,37 +197,6 @@ def _joined(
         app.health.register("replicas", lambda: _replicas(app), is_hard=False)
         app.metrics.add_refresh("replicas", lambda: _refresh_replicas(app))
     return app
-
-
-class _StoreChanges:
-    """The store as the indexer reads it."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def changes_after(self, event_id: int, limit: int) -> list[tuple[int, str]]:
-        return await events.document_changes(self._store, event_id, limit)
-
-    async def documents_by_ids(self, ids: Sequence[str]) -> list[Document]:
-        return await documents.searched(self._store, ids)
-
-    async def head(self) -> int:
-        return await events.head(self._store)
-
-    async def floor(self) -> int:
-        return await events.floor(self._store)
-
-    async def epoch(self) -> str:
-        return await schema.epoch(self._store)
-
-    async def ask_rebuild(self) -> str:
-        return await notes.put(self._store, notes.REBUILD_INDEX, new_id())
-
-    async def rebuild_asked(self) -> str | None:
-        return await notes.get(self._store, notes.REBUILD_INDEX)
-
-    async def rebuild_done(self, request: str) -> None:
-        await notes.drop(self._store, notes.REBUILD_INDEX, request)
 
 
 async def _database(app: App) -> Finding:

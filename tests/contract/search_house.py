@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +49,18 @@ class Place:
             lock = LocalLock(Path(self.folder) / "search.lock")
             return OpenSearchEngine(Cluster(url, ca=None, timeout_s=30.0), lock, alias=alias, replicas=0)
         return TantivyEngine(Path(self.where), writer_memory_mb=16)
+
+    async def take_away(self) -> None:
+        """Delete the index, as an operator may, whoever writes it."""
+        if self.kind == "postgresql":
+            await need_postgres().run("TRUNCATE search_documents, search_terms, search_state", self.where)
+        elif self.kind == "opensearch":
+            url, _, alias = self.where.rpartition("#")
+            cluster = Cluster(url, ca=None, timeout_s=30.0)
+            await cluster.client.indices.delete(index=f"{alias}-docs-*")
+            await cluster.close()
+        else:
+            shutil.rmtree(self.where)
 
 
 class _OnItsOwn(PostgresEngine):

@@ -81,6 +81,36 @@ async def test_lines_that_are_no_documents_are_told_and_harm_no_other(tmp_path: 
         assert (await app.searching.search(SearchQuery("ebb"))).total == 1
 
 
+@pytest.mark.parametrize("at_once", [500, 1])
+async def test_the_first_line_about_a_url_counts_and_others_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """In a batch as well as in a later one: by then the document may be stored already."""
+    monkeypatch.setattr(importing, "BATCH_LINES", at_once)
+    other = MILL | {"content": "They stand still now, says the almanac."}
+    async with house(tmp_path, process__workers=1) as app:
+        run, tally = await take_in(app, MILL, {"url": "doc:7", "title": "Heron"}, MILL, other, other)
+        assert (tally.lines, tally.refused, dict(run.outcomes)) == (5, 2, {"stored": 2})
+        assert [problem.split(":")[0] for problem in tally.problems] == ["line 4", "line 5"]
+        assert MILL["url"] in tally.problems[0]
+        assert (await app.searching.search(SearchQuery("ebb"))).total == 1
+        assert (await app.searching.search(SearchQuery("almanac"))).total == 0
+        run, tally = await take_in(app, MILL, other)
+        assert (tally.refused, dict(run.outcomes)) == (1, {"unchanged": 1})
+        run, tally = await take_in(app, other)
+        assert (tally.refused, dict(run.outcomes)) == (0, {"changed": 1})
+        assert (await app.searching.search(SearchQuery("almanac"))).total == 1
+
+
+async def test_a_line_that_is_nested_too_deep_is_told_and_harms_no_other(tmp_path: Path) -> None:
+    deep = '{"url": "doc:deep", "title": "t", "x": ' + "[" * 300 + "]" * 300 + "}"
+    deeper = '{"url": "doc:deeper", "title": "t", "x": ' + "[" * 3000 + "]" * 3000 + "}"
+    async with house(tmp_path, process__workers=1) as app:
+        run, tally = await take_in(app, deep, MILL, deeper)
+        assert (tally.lines, tally.refused, dict(run.outcomes)) == (3, 2, {"stored": 1})
+        assert [problem.split(":")[0] for problem in tally.problems] == ["line 1", "line 3"]
+
+
 async def test_a_source_that_is_crawled_takes_no_imports(tmp_path: Path) -> None:
     async with house(tmp_path) as app:
         await sources.apply(app.store, SourceSpec(name="site", start=("https://a.example/",)))

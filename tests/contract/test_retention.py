@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,8 @@ from tidemill.search.base import SearchQuery
 from tidemill.search.indexer import Indexer
 from tidemill.search.open import open_engine
 from tidemill.settings import RetentionSettings, SearchSettings
-from tidemill.store import documents, events, retention, runs, schema
+from tidemill.store import documents, events, retention, runs
+from tidemill.store.changes import Changes
 from tidemill.store.engine import Store
 from tidemill.store.retention import Forgotten
 from tidemill.telemetry.metrics import Metrics
@@ -124,39 +126,9 @@ async def test_identifiers_go_on_growing(house: House) -> None:
     await a_history(house)
     last = (await events.after(house.store, 0, 10_000))[-1].id
     await retention.forget_events(house.store, house.store.now() + timedelta(days=1))
+    left = {each.id for each in await events.after(house.store, 0, 10_000)}
     await house.run({"z": [draft("new")]})
-    assert {each.id > last for each in await events.after(house.store, await events.floor(house.store), 100)} == {True}
-
-
-class Changes:
-    """The store as the indexer reads it."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-
-    async def changes_after(self, event_id: int, limit: int) -> list[tuple[int, str]]:
-        return await events.document_changes(self.store, event_id, limit)
-
-    async def documents_by_ids(self, ids: list[str]) -> list[documents.Document]:
-        return await documents.by_ids(self.store, ids)
-
-    async def head(self) -> int:
-        return await events.head(self.store)
-
-    async def floor(self) -> int:
-        return await events.floor(self.store)
-
-    async def epoch(self) -> str:
-        return await schema.epoch(self.store)
-
-    async def ask_rebuild(self) -> str:
-        raise NotImplementedError
-
-    async def rebuild_asked(self) -> None:
-        return None
-
-    async def rebuild_done(self, request: str) -> None:
-        raise NotImplementedError
+    assert min({each.id for each in await events.after(house.store, 0, 10_000)} - left) > last
 
 
 async def test_an_index_that_slept_through_a_removal_shows_it_no_more(house: House, tmp_path: Path) -> None:
@@ -175,6 +147,42 @@ async def test_an_index_that_slept_through_a_removal_shows_it_no_more(house: Hou
     found = await engine.search(SearchQuery("mill"))
     assert {hit.url.removeprefix(SITE) for hit in found.hits} == set("bcdefg")
     await engine.close()
+
+
+async def test_the_floor_tells_only_of_documents_and_the_head_is_never_below_it(house: House, tmp_path: Path) -> None:
+    """Runs have the last word in the events, and a source that does not change says nothing after them."""
+    await house.run({"a": [draft("one")], "b": [draft("two")]})
+    await house.run({"b": 410})
+    told = await events.document_changes(house.store, 0, 100)
+    every = await events.after(house.store, 0, 100)
+    assert every[-1].id > told[-1][0], "an event of the run comes last"
+    await retention.forget_events(house.store, house.store.now() + timedelta(days=1))
+    assert await events.floor(house.store) == told[-1][0] == await events.head(house.store)
+    await retention.forget_events(house.store, house.store.now() + timedelta(days=1))
+    assert await events.floor(house.store) == told[-1][0]
+
+
+async def test_an_index_that_is_up_to_date_outlives_retention_in_every_process(house: House, tmp_path: Path) -> None:
+    settings = SearchSettings(url=f"tantivy://{tmp_path}/index", batch_size=2)
+    await house.run({each: [draft(f"mill {each}")] for each in "abcde"})
+    await house.run({"a": 410, "b": [draft("mill b")]})
+    generations = set()
+    for _ in range(3):
+        engine = open_engine(settings, tmp_path, house.store)
+        indexer = Indexer(Changes(house.store), engine, settings, Metrics())
+        await indexer.catch_up(await events.head(house.store))
+        assert (await engine.search(SearchQuery("mill"))).total == 4
+        generations.add(next((tmp_path / "index").glob("generation-*")).name)
+        await engine.close()
+        await retention.forget_events(house.store, house.store.now() + timedelta(days=1))
+    assert len(generations) == 1
+
+
+async def test_requests_to_build_indexes_anew_are_counted(house: House) -> None:
+    changes = Changes(house.store)
+    assert await changes.rebuild_asked() == 0
+    asked = await asyncio.gather(*(changes.ask_rebuild() for _ in range(5)))
+    assert (sorted(asked), await changes.rebuild_asked()) == ([1, 2, 3, 4, 5], 5)
 
 
 async def test_by_default_nothing_goes(house: House) -> None:

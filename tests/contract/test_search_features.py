@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.contract.search_house import Place, ask, ids, write
-from tests.unit.search.making import document
+from tests.unit.search.making import RememberedChanges, document
 
 from tidemill.errors import Invalid, NotFound
 from tidemill.search.base import Count, Position, SearchEngine
+from tidemill.search.indexer import Indexer
+from tidemill.settings.tree import SearchSettings
+from tidemill.telemetry.metrics import Metrics
 
 
 def day(text: str) -> datetime:
@@ -78,6 +82,45 @@ async def shop(engine: SearchEngine) -> SearchEngine:
 )
 async def test_own_fields_and_dates_are_compared(shop: SearchEngine, text: str, expected: set[str]) -> None:
     assert set(await ids(shop, text)) == expected
+
+
+@pytest.fixture
+async def orchard(engine: SearchEngine) -> SearchEngine:
+    """Enough words that no candidate of the others stands in for one that is forgotten."""
+    at = datetime(2024, 5, 3, tzinfo=UTC)
+    await write(
+        engine,
+        document("apple", "an apple", fields={"price": 50}),
+        document("pear", "a pear", fields={"price": 60}),
+        document("cheap", "a plum", fields={"price": 5}),
+        document("recent", "a quince", published_at=at),
+        document("both", "an apple and a pear", published_at=at, fields={"price": 7}),
+        document("kiwi", "a kiwi and an apple", published_at=at),
+    )
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("zzz OR fields.price:<20", {"cheap", "both"}),
+        ("zzz OR fields.price:>1000", set()),
+        ("apple pear OR date:2024", {"apple", "pear", "recent", "both", "kiwi"}),
+        ("apple -kiwi OR date:2024", {"apple", "recent", "both"}),
+        ("plum quince OR fields.price:50 OR date:2019", {"cheap", "recent", "apple"}),
+        ('"an apple" zzz OR date:2024', {"apple", "both", "kiwi"}),
+        ("date:2024 OR fields.price:5", {"cheap", "recent", "both", "kiwi"}),
+        ("source:site OR fields.price:5 OR zzz", {"apple", "pear", "cheap", "recent", "both", "kiwi"}),
+    ],
+)
+@pytest.mark.parametrize("sort", ["relevance", "date"])
+async def test_a_word_or_a_number_is_either(orchard: SearchEngine, text: str, expected: set[str], sort: str) -> None:
+    found = await ask(orchard, text, sort=sort)
+    assert (found.total, {hit.id for hit in found.hits}) == (len(expected), expected)
+
+
+async def test_documents_that_fulfil_every_wish_come_first_numbers_among_them(orchard: SearchEngine) -> None:
+    assert (await ids(orchard, "apple pear OR date:2024"))[0] == "both"
 
 
 async def test_filters_on_own_fields_stand_beside_the_question(shop: SearchEngine) -> None:
@@ -226,6 +269,73 @@ async def test_a_rebuild_answers_from_the_old_index_until_the_new_one_is_whole(
         assert await opened.position() == Position("e", 6)
     await write(engine, document("d", "walnut"), event_id=7)
     assert sorted(await ids(other, "walnut")) == ["b", "c", "d"]
+    await other.close()
+
+
+@pytest.mark.parametrize("name", ["\u0915" * 700, "n" * 5000, "short"])
+async def test_long_names_and_values_of_own_fields_are_taken_in(engine: SearchEngine, name: str) -> None:
+    """A server takes words of some two thousand bytes."""
+    value = "\u0928" * 180
+    long = {name: value, "many": [f"{number} {value}" for number in range(300)]}
+    await write(engine, document("a", "walnut shell", fields=long), document("b", "walnut", fields={"c": 1}))
+    assert sorted(await ids(engine, "walnut")) == ["a", "b"]
+    assert await ids(engine, "shell") == ["a"]
+    assert await ids(engine, "walnut", fields=(f"{name}:{value}",)) == ["a"]
+
+
+async def test_an_index_that_is_taken_away_beneath_its_writer_is_begun_again(
+    engine: SearchEngine, place: Place
+) -> None:
+    await write(engine, document("a", "walnut"), event_id=5)
+    assert await engine.begin("e") == Position("e", 5)
+    await place.take_away()
+    if not engine.writable:  # the lock lay there, too
+        assert await engine.try_lock()
+    assert await engine.begin("e") == Position("e", 0)
+    await write(engine, document("b", "walnut"), event_id=6)
+    assert await engine.position() == Position("e", 6)
+    assert await ids(engine, "walnut") == ["b"]
+
+
+async def test_whoever_waits_for_an_index_that_was_taken_away_waits_until_it_is_whole_again(
+    engine: SearchEngine, place: Place
+) -> None:
+    changes = RememberedChanges()
+    changes.name = "e"
+    changes.put(*(document(f"d{number}", "walnut") for number in range(9)))
+    indexer = Indexer(changes, engine, SearchSettings(batch_size=4), Metrics())
+    await indexer.catch_up(9)
+    await place.take_away()
+    async with asyncio.timeout(20):
+        await indexer.catch_up(9)
+    assert (await ask(engine, "walnut")).total == 9
+
+
+async def test_who_breaks_off_a_rebuild_goes_on_with_what_is_searched(engine: SearchEngine) -> None:
+    """In the same process: what was begun beside it is no place to write to."""
+    await write(engine, document("a", "walnut"), event_id=5)
+    await engine.rebuild("e")
+    await write(engine, document("b", "walnut"), event_id=3)
+    assert await engine.begin("e") == Position("e", 5)
+    await write(engine, document("c", "walnut"), event_id=6)
+    assert sorted(await ids(engine, "walnut")) == ["a", "c"]
+    assert await engine.position() == Position("e", 6)
+
+
+async def test_an_index_knows_which_request_to_build_it_anew_it_has_fulfilled(
+    engine: SearchEngine, place: Place
+) -> None:
+    await engine.rebuild("e")
+    await engine.apply([document("a", "walnut")], [], Position("e", 5, rebuilt=3))
+    assert (await engine.position()) == Position("e", 0)
+    await engine.publish()
+    other = place.open()
+    for opened in (engine, other):
+        assert await opened.position() == Position("e", 5, rebuilt=3)
+    await engine.apply([], [], Position("e", 6, rebuilt=3))
+    await engine.close()
+    assert await other.try_lock()
+    assert await other.begin("e") == Position("e", 6, rebuilt=3)
     await other.close()
 
 

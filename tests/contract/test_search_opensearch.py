@@ -15,6 +15,7 @@ import orjson
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from opensearchpy import NotFoundError
 from tests.contract.search_house import ids, place_of, write
 from tests.logs import captured_logs
 from tests.unit.search.making import document
@@ -90,6 +91,39 @@ async def test_a_refused_document_is_told_and_holds_up_nothing() -> None:
     assert [(entry["action"], entry["document_id"], entry["status"]) for entry in logs] == [
         ("index.refused", "bad", 400)
     ]
+
+
+async def test_a_document_that_is_too_large_by_itself_is_told_and_the_others_go_in_smaller_pieces() -> None:
+    sent: list[list[str]] = []
+
+    def answer(given: list[dict[str, Any]]) -> web.Response:
+        names = [action["index"]["_id"] for action in given]
+        if "large" in names or len(names) > 2:
+            return web.json_response({"error": "too large"}, status=413)
+        sent.append(names)
+        return said(given, lambda _: 201)
+
+    with captured_logs() as logs:
+        async with cluster(answer) as opened:
+            await opened.write("docs", actions("a", "b", "c", "large", "d"))
+    assert sorted(name for names in sent for name in names) == ["a", "b", "c", "d"]
+    assert [(entry["action"], entry["document_id"], entry["status"]) for entry in logs] == [
+        ("index.refused", "large", 413)
+    ]
+
+
+async def test_an_index_that_is_gone_is_an_outage_and_what_is_not_there_need_not_be_removed() -> None:
+    async with cluster(lambda given: said(given, lambda _: 404)) as opened:
+        await opened.write("docs", [Action("a", 1, None)])
+        with pytest.raises(Transient, match="index"):
+            await opened.write("docs", actions("a"))
+
+
+async def test_what_is_not_there_and_was_not_asked_for_is_an_outage() -> None:
+    async with cluster(lambda given: said(given, lambda _: 201)) as opened:
+        with pytest.raises(Transient) as failed, opened.explained("writing to"):
+            raise NotFoundError(404, "index_not_found_exception", {})
+        assert failed.value.reason == "search_unavailable"
 
 
 async def test_many_documents_go_in_pieces() -> None:

@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import text
 from tests.contract.search_house import Place, ids, place_of, write
 from tests.harness.postgres import Server
+from tests.logs import captured_logs
 from tests.unit.search.making import document
 
 from tidemill.errors import TidemillError
 from tidemill.search.base import SearchEngine
-from tidemill.search.postgres import PostgresEngine
+from tidemill.search.postgres import PostgresEngine, writing
 from tidemill.settings import DatabaseSettings
 from tidemill.store.engine import Store, open_store
 
@@ -81,6 +82,51 @@ async def test_a_very_long_document_is_taken_in(house: House) -> None:
     content = " ".join(f"longish{number:06d}" for number in range(120_000))
     await write(house.engine, document("long", "walnut " + content))
     assert await ids(house.engine, "walnut longish000010") == ["long"]
+
+
+async def test_more_tags_than_the_server_takes_leave_room_for_the_words(house: House) -> None:
+    tags = tuple(f"tag {number} {'x' * 300}" for number in range(4000))
+    await write(house.engine, document("a", "walnut shell", tags=tags))
+    assert await ids(house.engine, "shell") == ["a"]
+
+
+async def rows_by_generation(house: House) -> list[int]:
+    return [
+        int(str(row[1])) for row in await house.rows("SELECT generation, count(*) FROM search_documents GROUP BY 1")
+    ]
+
+
+async def test_an_old_generation_goes_a_few_rows_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "DROPPED_AT_ONCE", 3)
+    for generation in range(3):
+        await house.engine.rebuild("e")
+        await write(house.engine, *(document(f"d{number}", f"walnut {generation}") for number in range(7)))
+        await house.engine.publish()
+        assert await rows_by_generation(house) == [7]
+
+
+async def test_rows_that_cannot_be_dropped_hold_up_nothing_and_go_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor are they taken for rows of the next generation."""
+    await write(house.engine, document("a", "walnut"), document("b", "walnut"), event_id=3)
+    with monkeypatch.context() as broken:
+        broken.setattr(writing, "_DROPS", (text("SELECT pg_sleep(0), 1 / 0, :generation, :most"),))
+        with captured_logs() as logs:
+            await house.engine.rebuild("e")
+            await write(house.engine, document("c", "walnut"), event_id=3)
+            assert (await house.engine.begin("e")).event_id == 3
+            await house.engine.rebuild("e")
+            await write(house.engine, document("d", "walnut"), event_id=3)
+            await house.engine.publish()
+        assert {entry["action"] for entry in logs} == {"index.left"}
+        assert await ids(house.engine, "walnut") == ["d"]
+        await write(house.engine, document("e", "walnut"), event_id=4)
+        assert sorted(await rows_by_generation(house)) == [1, 2, 2]
+    await house.engine.close()
+    assert await house.engine.try_lock()
+    assert (await house.engine.begin("e")).event_id == 4
+    assert await rows_by_generation(house) == [2]
 
 
 @pytest.mark.parametrize("question", ["walnut", "walnut shell", '"walnut shell"', "source:site"])

@@ -7,7 +7,7 @@ in the archive first, like everything that is fetched. What becomes of them is t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import BinaryIO
@@ -42,19 +42,25 @@ class Tally:
     refused: int = 0
     problems: list[str] = field(default_factory=list)
 
-    def refuse(self, why: str) -> None:
-        """A line is no document."""
+    def refuse(self, why: str, number: int | None = None) -> None:
+        """A line, the last one read or that of the number, becomes no document."""
         self.refused += 1
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(f"line {self.lines}: {why}")
+            self.problems.append(f"line {number or self.lines}: {why}")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A document to be: where it says that it is from, and its bytes."""
+    """A document to be: where it says that it is from, its bytes, and which line of the file it is."""
 
     url: str
     body: bytes
+    number: int = 0
+
+    @property
+    def body_hash(self) -> str:
+        """The SHA-256 of the bytes, in hexadecimal."""
+        return sha256(self.body).hexdigest()
 
 
 async def begin(store: Store, name: str, worker_id: str, most_pages: int) -> Run:
@@ -91,7 +97,7 @@ def read_lines(file: BinaryIO, tally: Tally) -> Iterator[list[Line]]:
         if not raw.strip():
             continue
         try:
-            batch.append(read_line(raw))
+            batch.append(replace(read_line(raw), number=tally.lines))
         except Invalid as error:
             tally.refuse(str(error))
             continue
@@ -116,20 +122,42 @@ def read_line(raw: bytes) -> Line:
         raise Invalid("it has no url", reason="bad_line")
     if not any(isinstance(given.get(name), str) and given[name].strip() for name in ("title", "content")):
         raise Invalid("it has neither a title nor a content", reason="bad_line")
-    return Line(_key(url.strip()), orjson.dumps(given, option=orjson.OPT_SORT_KEYS))
+    try:
+        return Line(_key(url.strip()), orjson.dumps(given, option=orjson.OPT_SORT_KEYS))
+    except orjson.JSONEncodeError as error:
+        raise Invalid(f"its values cannot be kept ({error})", reason="bad_line") from error
 
 
-async def take_in(store: Store, archive: Archive, source: Source, run: Run, batch: Sequence[Line]) -> list[str]:
+async def take_in(
+    store: Store, archive: Archive, source: Source, run: Run, batch: Sequence[Line], tally: Tally
+) -> list[str]:
     """Archive a batch and enter it in the ledger of the run; gives the captures that wait to be processed now.
 
-    A line that says the same as before about its URL is `unchanged` and waits for nothing.
+    A line that says the same as before about its URL is `unchanged` and waits for nothing. In one file the first line
+    about a URL counts, since by the second one the document may be stored already; another one is told in `tally`.
     """
     now = store.now()
-    captures = {line.url: _capture(source, run, line, now) for line in batch}
-    bodies = {captures[line.url].body_hash: line.body for line in batch if line.url in captures}
-    await archive.put(bodies)
-    found = [Found(url=url, origin="/".join(url.split("/")[:3]), item=capture) for url, capture in captures.items()]
+    lines = await _first_ones(store, source, run, batch, tally)
+    await archive.put({line.body_hash: line.body for line in lines})
+    captures = [_capture(source, run, line, now) for line in lines]
+    found = [Found(url=each.url, origin="/".join(each.url.split("/")[:3]), item=each) for each in captures]
     return await ledger.give(store, runs.entry_of(run.id, source, run.options), found)
+
+
+async def _first_ones(store: Store, source: Source, run: Run, batch: Sequence[Line], tally: Tally) -> list[Line]:
+    """The lines that are the first about their URL in the file; one that says the same again needs no word."""
+    pages = {line.url: page_id(source.id, line.url) for line in batch}
+    known = await ledger.given(store, run.id, list(pages.values()))
+    lines = []
+    for line in batch:
+        before = known.get(pages[line.url])
+        if before is None:
+            known[pages[line.url]] = line.body_hash
+            lines.append(line)
+        elif before != line.body_hash:
+            why = f"the file has another line about {line.url} before it, which counts; import this one afterwards"
+            tally.refuse(why, line.number)
+    return lines
 
 
 def _capture(source: Source, run: Run, line: Line, now: datetime) -> Capture:
@@ -144,7 +172,7 @@ def _capture(source: Source, run: Run, line: Line, now: datetime) -> Capture:
         status_code=200,
         media_type=media_type,
         content_type=media_type,
-        body_hash=sha256(line.body).hexdigest(),
+        body_hash=line.body_hash,
         size_bytes=len(line.body),
         priority=source.spec.priority,
     )

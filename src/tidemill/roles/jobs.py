@@ -71,7 +71,7 @@ async def import_lines(app: App, source_name: str, file: BinaryIO, tally: Tally,
         async def taking_in(captured: Callable[[], None]) -> None:
             batches = importing.read_lines(file, tally)
             while not stop.is_set() and (batch := await asyncio.to_thread(next, batches, None)):
-                await app.queue.announce(await importing.take_in(app.store, app.archive, source, run, batch))
+                await app.queue.announce(await importing.take_in(app.store, app.archive, source, run, batch, tally))
                 captured()
             await runs.finish(app.store, run.id, most_pages)
 

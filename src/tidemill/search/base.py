@@ -30,10 +30,14 @@ RECENCY_CANDIDATES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far an index has come: every change up to `event_id` of the database `epoch` is searchable."""
+    """How far an index has come: every change up to `event_id` of the database `epoch` is searchable.
+
+    `rebuilt` is the last request to build it anew that it has fulfilled, 0 if none.
+    """
 
     epoch: str
     event_id: int
+    rebuilt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +159,9 @@ class SearchEngine(Protocol):
     async def begin(self, epoch: str) -> Position:
         """Make ready to write the changes of the database `epoch` and say from where to go on.
 
-        Begins from zero, and logs why, if what is there is of another epoch or version, damaged or missing. Calling it
-        again is cheap. Raises `Conflict` unless `writable`.
+        Begins from zero, and logs why, if what is there is of another epoch or version, damaged or missing, also if it
+        became so since the last time. What was begun by `rebuild` and not published is given up. Calling it again is
+        cheap. Raises `Conflict` unless `writable`.
         """
         ...
 

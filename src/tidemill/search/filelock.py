@@ -23,13 +23,14 @@ class FileLock:
 
     @property
     def held(self) -> bool:
-        """Whether this process holds it through this object."""
-        return self._descriptor is not None
+        """Whether this process holds it through this object. Not if somebody deleted the file: others find another."""
+        return self._descriptor is not None and os.fstat(self._descriptor).st_nlink > 0
 
     def acquire(self) -> bool:
         """Take it if it is free; says whether it is held now. Never waits."""
         if self.held:
             return True
+        self._forget()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tidemill.errors import NoSpace, Transient
+from tidemill.errors import NoSpace, TidemillError, Transient
 from tidemill.models.document import Document, DocumentState
 from tidemill.search.base import Position, SearchEngine
 from tidemill.settings.tree import SearchSettings
@@ -40,27 +40,23 @@ class Changes(Protocol):
         ...
 
     async def head(self) -> int:
-        """The last event id; nothing smaller will be committed any more."""
+        """The last event about a document, also if it was let go; nothing smaller will be committed any more."""
         ...
 
     async def floor(self) -> int:
-        """Up to this event, old changes may have been let go: who has not seen it must begin anew."""
+        """Up to this event (at most `head`) old changes may have been let go: who has not seen it must begin anew."""
         ...
 
     async def epoch(self) -> str:
         """What changes when the database is restored or replaced."""
         ...
 
-    async def ask_rebuild(self) -> str:
-        """Ask whoever writes the index to build it anew; gives what tells this request from others."""
+    async def ask_rebuild(self) -> int:
+        """Ask whoever writes an index to build it anew; gives the number of this request, one more than the last."""
         ...
 
-    async def rebuild_asked(self) -> str | None:
-        """The request to build the index anew that nobody has fulfilled yet."""
-        ...
-
-    async def rebuild_done(self, request: str) -> None:
-        """That request is fulfilled."""
+    async def rebuild_asked(self) -> int:
+        """The last request to build every index anew, 0 if there was none. Each index knows which one it fulfilled."""
         ...
 
 
@@ -91,7 +87,11 @@ class Indexer:
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write changes until `stop` is set. What the engine cannot do now is tried again, ever less often."""
+        """Write changes until `stop` is set. What the engine cannot do now is tried again, ever less often.
+
+        What it will not do at all is tried again, too: other documents may be all that it needs, and who ran this would
+        run it again.
+        """
         failures = 0
         while not stop.is_set():
             try:
@@ -103,6 +103,9 @@ class Indexer:
                 failures += 1
                 _log.warning("indexing failed", action="index.retry", reason=error.reason, error=str(error))
                 await self._rest(stop, min(self._settings.commit_interval_s * 2**failures, LONGEST_RETRY_S))
+            except TidemillError as error:
+                _log.error("the engine refuses", action="index.refusing", reason=error.reason, error=str(error))
+                await self._rest(stop, LONGEST_RETRY_S)
 
     async def keep_pace(self, stop: asyncio.Event) -> None:
         """Write while others work, until `stop` is set: whenever so much waits that a commit costs little.
@@ -115,7 +118,7 @@ class Indexer:
                 try:
                     if await self.lag() >= min(self._settings.batch_size, WORTH_A_COMMIT):
                         await self._write_batch()
-                except Transient as error:
+                except TidemillError as error:  # who catches up at the end meets it again
                     _log.warning("indexing failed", action="index.retry", reason=error.reason, error=str(error))
 
     async def catch_up(self, until: int) -> None:
@@ -133,13 +136,14 @@ class Indexer:
         """Build the index anew beside the one that is searched; return when the new one has taken its place.
 
         Whichever process writes the index does it; this one if it can. Raises `Transient` if the engine cannot, or if
-        nobody has done it in `most_s` seconds; the request stands until somebody does.
+        nobody has done it in `most_s` seconds; the request stands until somebody does. Other indexes of the same
+        changes (of other machines, the one that answers in its place) are built anew by those who write them.
         """
-        request = await self._changes.ask_rebuild()
+        request, head = await self._changes.ask_rebuild(), await self._changes.head()
         until = time.monotonic() + most_s if most_s is not None else None
-        while await self._changes.rebuild_asked() == request:
+        while not await self._is_rebuilt(request, head):
             await self._write_batch()
-            if await self._changes.rebuild_asked() == request:
+            if not await self._is_rebuilt(request, head):
                 if until is not None and time.monotonic() > until:
                     raise Transient(
                         "no process has built the search index anew yet; see that one that writes it (`tidemill up`,"
@@ -161,15 +165,20 @@ class Indexer:
             return False
         return position.epoch == await self._changes.epoch()
 
+    async def _is_rebuilt(self, request: int, head: int) -> bool:
+        """Whether the index fulfilled this request or a later one; one of before the database was restored is none."""
+        position = await self._engine.position()
+        fulfilled = position.rebuilt if position is not None else 0
+        return request <= fulfilled <= await self._changes.rebuild_asked() and await self._reached(head)
+
     async def _write_batch(self) -> bool:
         """Write the next changes if this process holds the lock or can get it; says whether there is probably more."""
         async with self._turn:
             if not self._engine.writable and not await self._engine.try_lock():
                 return False
-            await self._rebuild_if_asked()
-            position = await self._begun()
+            begun, position = await self._begun()
             batch = await self._next(position)
-            if batch.position != position:
+            if batch.position != begun:
                 reached("index.read")
                 started = time.perf_counter()
                 await self._engine.apply(batch.upserts, batch.deletions, batch.position)
@@ -177,31 +186,37 @@ class Indexer:
                 self._metrics.observe_index(seconds=time.perf_counter() - started, documents=written)
             return batch.full
 
-    async def _begun(self) -> Position:
-        """From where to go on: from the beginning, too, if removals may have been forgotten since it last went on."""
+    async def _begun(self) -> tuple[Position, Position]:
+        """Where the index stands, and what to go on from.
+
+        It is built anew first if somebody asked for that, or if removals may have been forgotten since it last went on.
+        One that is being built for the first time is below the floor, too, until it has passed it: it is left to it.
+        """
         epoch = await self._changes.epoch()
         position = await self._engine.begin(epoch)
-        floor = await self._changes.floor()
-        if 0 < position.event_id < floor and not self._begins_anew:
-            _log.warning("the index slept longer than events are kept; it is made anew", action="index.overslept")
-            await self._engine.begin(f"{epoch} overslept")
-            position = await self._engine.begin(epoch)
+        request, floor = await self._changes.rebuild_asked(), await self._changes.floor()
+        is_asked = request not in (0, position.rebuilt)
+        if not position.event_id:
+            self._begins_anew = floor > 0
+            return position, replace(position, rebuilt=request)
+        if position.event_id < floor and not self._begins_anew:
+            _log.warning("the index slept longer than events are kept; it is built anew", action="index.overslept")
+            is_asked = True
+        if is_asked:
+            position = await self._built_anew(epoch, request)
         self._begins_anew = position.event_id < floor
-        return position
+        return position, position
 
-    async def _rebuild_if_asked(self) -> None:
+    async def _built_anew(self, epoch: str, request: int) -> Position:
         """Write all documents to a new index, then let it take the place of the old one, which answers until then."""
-        request = await self._changes.rebuild_asked()
-        if request is None:
-            return
-        position, full = await self._engine.rebuild(await self._changes.epoch()), True
+        position, full = replace(await self._engine.rebuild(epoch), rebuilt=request), True
         while full:
             batch = await self._next(position)
             await self._engine.apply(batch.upserts, batch.deletions, batch.position)
             position, full = batch.position, batch.full
         await self._engine.publish()
-        await self._changes.rebuild_done(request)
         _log.info("the search index was built anew", action="index.rebuilt", event_id=position.event_id)
+        return position
 
     async def _next(self, position: Position) -> _Batch:
         head = await self._changes.head()  # asked first: every change up to it is seen below
@@ -209,7 +224,7 @@ class Indexer:
         changes = await self._changes.changes_after(position.event_id, limit)
         full = len(changes) == limit
         last = changes[-1][0] if changes else position.event_id
-        after = Position(position.epoch, last if full else max(last, head))
+        after = replace(position, event_id=last if full else max(last, head))
         ids = list(dict.fromkeys(document_id for _, document_id in changes))
         documents = await self._changes.documents_by_ids(ids) if ids else []
         current = {document.id: document for document in documents if document.state is DocumentState.CURRENT}

@@ -98,6 +98,7 @@ async def _moved(store: Store, name: str, low: int, high: int) -> bool:
         async with store.alter(locks.EVENTS, locks.SCHEMA) as connection:
             await connection.execute(_BRIEF)
             kept = list((await connection.execute(needed)).scalars())
+            told = await connection.scalar(text(f"SELECT max(id) FROM {name} WHERE document_id IS NOT NULL"))
             for statement in (
                 "ALTER TABLE events DETACH PARTITION events_before",
                 f"ALTER TABLE events DETACH PARTITION {name}",
@@ -108,7 +109,7 @@ async def _moved(store: Store, name: str, low: int, high: int) -> bool:
             attach = f"ALTER TABLE events ATTACH PARTITION events_before FOR VALUES FROM (MINVALUE) TO ({high})"
             await connection.execute(text(attach))
             await connection.execute(text(f"DROP TABLE {name}"))
-            await retention.note_floor(connection, high - 1)
+            await retention.note_floor(connection, told or 0)
     except Transient as error:
         return _left(name, error)
     return True

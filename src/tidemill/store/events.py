@@ -16,7 +16,7 @@ from tidemill.store.many import execute_many
 from tidemill.store.tables import events, meta
 
 FLOOR = "events_floor"
-"""The row of `meta` that says up to which event not everything is told any more."""
+"""The row of `meta` that says up to which event not everything is told of documents any more."""
 
 _APPEND = insert(events)
 
@@ -66,16 +66,16 @@ async def document_changes(store: Store, after: int, limit: int) -> list[tuple[i
 
 
 async def head(store: Store) -> int:
-    """The identifier of the last event about a document; 0 if there is none."""
+    """The identifier of the last event about a document, also if that one was let go; 0 if there was none."""
     async with store.read() as connection:
         found = await connection.scalar(select(func.max(events.c.id)).where(events.c.document_id.is_not(None)))
-        return int(found or 0)
+        return max(int(found or 0), await _floor(connection))
 
 
 async def floor(store: Store) -> int:
-    """Up to this event old ones may have been let go; 0 if none was."""
+    """Up to this event, old ones about documents may have been let go; 0 if none was."""
     async with store.read() as connection:
-        return int(await connection.scalar(select(meta.c.value).where(meta.c.key == FLOOR)) or 0)
+        return await _floor(connection)
 
 
 async def after(store: Store, cursor: int, limit: int) -> list[Event]:
@@ -83,3 +83,7 @@ async def after(store: Store, cursor: int, limit: int) -> list[Event]:
     statement = select(events).where(events.c.id > cursor).order_by(events.c.id).limit(limit)
     async with store.read() as connection:
         return [Event(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def _floor(connection: AsyncConnection) -> int:
+    return int(await connection.scalar(select(meta.c.value).where(meta.c.key == FLOOR)) or 0)

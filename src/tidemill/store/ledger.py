@@ -144,6 +144,20 @@ async def give(store: Store, entry: Entry, found: Sequence[Found]) -> list[str]:
         return list(waiting.scalars())
 
 
+async def given(store: Store, run_id: str, page_ids: Sequence[str]) -> dict[str, str]:
+    """Which of these pages were given to the run, and the hash of the bytes that they came with."""
+    found: dict[str, str] = {}
+    came_with = func.coalesce(captures.c.body_hash, pages.c.body_hash, "")
+    of_run = and_(captures.c.run_id == visits.c.run_id, captures.c.page_id == visits.c.page_id)
+    async with store.read() as connection:
+        for start in range(0, len(page_ids), _MOST_FOUND):
+            some = and_(visits.c.run_id == run_id, visits.c.page_id.in_(page_ids[start : start + _MOST_FOUND]))
+            chosen = select(visits.c.page_id, came_with).join(pages, pages.c.id == visits.c.page_id)
+            rows = await connection.execute(chosen.outerjoin(captures, of_run).where(some))
+            found |= {row[0]: row[1] for row in rows}
+    return found
+
+
 async def _entered_ahead(store: Store, entry: Entry, fetched: Fetched) -> Fetched:
     """Enter what a long listing found piece by piece, so that nobody waits long for the database.
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from sqlalchemy import BigInteger, String, cast, select
 
 from tidemill.store.engine import Store
 from tidemill.store.engine import insert as upsert
 from tidemill.store.tables import meta
 
-REBUILD_INDEX = "search.rebuild"
-"""The search index is to be built anew by whoever writes it; the value tells one request from another."""
-
-
-async def put(store: Store, key: str, value: str) -> str:
-    """Leave a note; gives its value."""
-    statement = upsert(meta).values(key=key, value=value)
-    async with store.write() as connection:
-        await connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
-    return value
+REBUILDS_ASKED = "search.rebuilds_asked"
+"""How often it was asked that search indexes be built anew; each index knows which request it fulfilled last."""
 
 
 async def get(store: Store, key: str) -> str | None:
@@ -27,7 +19,10 @@ async def get(store: Store, key: str) -> str | None:
         return None if found is None else str(found)
 
 
-async def drop(store: Store, key: str, value: str) -> None:
-    """Take a note away, unless another was left in its place."""
+async def count_up(store: Store, key: str) -> int:
+    """Make the number that a note is one more, from none to 1; gives the new one, and no two callers the same."""
+    statement = upsert(meta).values(key=key, value="1")
+    more = cast(cast(meta.c.value, BigInteger) + 1, String)
+    counted = statement.on_conflict_do_update(index_elements=["key"], set_={"value": more}).returning(meta.c.value)
     async with store.write() as connection:
-        await connection.execute(delete(meta).where(meta.c.key == key, meta.c.value == value))
+        return int((await connection.execute(counted)).scalar_one())

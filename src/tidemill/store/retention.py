@@ -80,7 +80,10 @@ def still_told(of: ColumnElement[bool]) -> Any:
 
 
 async def note_floor(connection: AsyncConnection, event_id: int) -> None:
-    """Up to this event, not everything is told any more. Only ever raised."""
+    """Up to this event, which is of a document, not everything is told of documents any more. Only ever raised.
+
+    Events about nothing but runs do not count: indexes, which compare their position with this, never see them.
+    """
     before = await connection.scalar(select(meta.c.value).where(meta.c.key == FLOOR))
     if event_id > int(before or 0):
         row = insert(meta).values(key=FLOOR, value=str(event_id))
@@ -120,17 +123,18 @@ async def _delete_visits(store: Store, run_id: str, at_once: int) -> int:
 async def _forget_some(store: Store, cursor: int, before: datetime, at_once: int) -> tuple[int, int, bool]:
     """The next events behind the cursor: the new cursor, how many went, and whether the rest is younger."""
     async with store.write(locks.EVENTS) as connection:
-        following = select(events.c.id, events.c.created_at).where(events.c.id > cursor).order_by(events.c.id)
+        following = select(events.c.id, events.c.created_at, events.c.document_id).where(events.c.id > cursor)
+        following = following.order_by(events.c.id)
         rows = (await connection.execute(following.limit(at_once))).all()
-        old = [row.id for row in rows if row.created_at < before]
+        old = {row.id: row.document_id for row in rows if row.created_at < before}
         if not old:
             return cursor, 0, True
         kept = set((await connection.execute(still_told(events.c.id.in_(old)))).scalars())
         gone = [each for each in old if each not in kept]
         if gone:
             await connection.execute(delete(events).where(events.c.id.in_(gone)))
-            await note_floor(connection, old[-1])
-        return old[-1], len(gone), len(old) < at_once
+            await note_floor(connection, max((each for each in gone if old[each] is not None), default=0))
+        return max(old), len(gone), len(old) < at_once
 
 
 async def count_forgettable(store: Store, visits_before: datetime | None, events_before: datetime | None) -> Forgotten:

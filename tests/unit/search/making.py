@@ -62,8 +62,9 @@ class RememberedChanges:
         self.documents: dict[str, Document] = {}
         self.log: list[tuple[int, str]] = []
         self.last = 0
+        self.forgotten = 0
         self.name = "epoch-1"
-        self.request: str | None = None
+        self.request = 0
 
     def put(self, *documents: Document) -> None:
         """Store each document, with an event."""
@@ -86,21 +87,26 @@ class RememberedChanges:
     async def documents_by_ids(self, ids: Sequence[str]) -> list[Document]:
         return [self.documents[identifier] for identifier in ids if identifier in self.documents]
 
+    def forget(self) -> None:
+        """All events are too old: of each current document the last one stays."""
+        kept = {identifier: number for number, identifier in self.log}
+        current = {each.id for each in self.documents.values() if each.state is DocumentState.CURRENT}
+        gone = [each for each in self.log if each[1] not in current or kept[each[1]] != each[0]]
+        self.log = [each for each in self.log if each not in gone]
+        self.forgotten = max([self.forgotten, *(number for number, _ in gone)])
+
     async def floor(self) -> int:
-        return 0
+        return self.forgotten
 
     async def head(self) -> int:
-        return self.last
+        return max([self.forgotten, *(number for number, _ in self.log)])
 
     async def epoch(self) -> str:
         return self.name
 
-    async def ask_rebuild(self) -> str:
-        self.request = "request"
+    async def ask_rebuild(self) -> int:
+        self.request += 1
         return self.request
 
-    async def rebuild_asked(self) -> str | None:
+    async def rebuild_asked(self) -> int:
         return self.request
-
-    async def rebuild_done(self, request: str) -> None:
-        self.request = None

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.logs import captured_logs
 from tests.unit.search.making import RememberedChanges, document
 
-from tidemill.errors import Transient
+from tidemill.errors import Conflict, Invalid, NoSpace, Permanent, TidemillError, Transient
 from tidemill.models.document import Document, DocumentState
+from tidemill.search import indexer as indexer_module
 from tidemill.search.base import Position, SearchQuery, SearchResult
 from tidemill.search.indexer import Indexer
 from tidemill.settings.tree import SearchSettings
@@ -28,9 +30,11 @@ class RememberingEngine:
         self.held = False
         self.free = True
         self.broken = False
+        self.trouble: TidemillError | None = None
         self.at: Position | None = None
         self.documents: dict[str, Document] = {}
         self.batches: list[tuple[int, int]] = []
+        self.aside: tuple[Position, dict[str, Document]] | None = None
 
     @property
     def writable(self) -> bool:
@@ -41,6 +45,7 @@ class RememberingEngine:
         return self.held
 
     async def begin(self, epoch: str) -> Position:
+        self.aside = None
         if self.at is None or self.at.epoch != epoch:
             self.at = Position(epoch, 0)
             self.documents.clear()
@@ -49,10 +54,16 @@ class RememberingEngine:
     async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
         if self.broken:
             raise Transient("the disk is full", reason="disk_full")
-        self.documents.update({each.id: each for each in upserts})
+        if self.trouble is not None:
+            raise self.trouble
+        documents = self.documents if self.aside is None else self.aside[1]
+        documents.update({each.id: each for each in upserts})
         for identifier in deletions:
-            self.documents.pop(identifier, None)
-        self.at = position
+            documents.pop(identifier, None)
+        if self.aside is None:
+            self.at = position
+        else:
+            self.aside = position, documents
         self.batches.append((len(upserts), len(deletions)))
 
     async def position(self) -> Position | None:
@@ -60,6 +71,14 @@ class RememberingEngine:
 
     async def search(self, query: SearchQuery) -> SearchResult:
         raise NotImplementedError
+
+    async def rebuild(self, epoch: str) -> Position:
+        self.aside = Position(epoch, 0), {}
+        return self.aside[0]
+
+    async def publish(self) -> None:
+        if self.aside is not None:
+            (self.at, self.documents), self.aside = self.aside, None
 
     async def close(self) -> None:
         self.held = False
@@ -121,13 +140,53 @@ async def test_catching_up_takes_batches_and_each_document_once(
     assert len(engine.batches) == 3
 
 
-async def test_events_about_no_document_move_the_position(
+async def test_events_about_no_document_are_nothing_to_wait_for(
     changes: RememberedChanges, engine: RememberingEngine
 ) -> None:
     changes.put(document("a"))
     changes.other_event()
-    await Indexer(changes, engine, SLOW, Metrics()).catch_up(2)
-    assert engine.at == Position("epoch-1", 2)
+    indexer = Indexer(changes, engine, SLOW, Metrics())
+    await indexer.catch_up(await changes.head())
+    assert (engine.at, await indexer.lag()) == (Position("epoch-1", 1), 0)
+
+
+async def test_who_has_seen_what_was_forgotten_goes_on_in_every_process(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    """The last event was about a removal, and is let go: nothing that is left in the log comes after it."""
+    changes.put(document("a"), document("b"), document("c"))
+    changes.put(replace(changes.documents["c"], state=DocumentState.REMOVED))
+    await Indexer(changes, engine, SLOW, Metrics()).catch_up(await changes.head())
+    changes.forget()
+    assert [identifier for _, identifier in changes.log] == ["a", "b"]
+    written = len(engine.batches)
+    for _ in range(3):
+        indexer = Indexer(changes, engine, SLOW, Metrics())
+        await indexer.catch_up(await changes.head())
+        async with Running(indexer):
+            await asyncio.sleep(0.01)
+    assert (len(engine.batches), set(engine.documents), await indexer.lag()) == (written, {"a", "b"}, 0)
+
+
+async def test_who_overslept_what_was_forgotten_is_made_anew_without_a_gap(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    changes.put(*(document(f"d{number}") for number in range(25)))
+    await Indexer(changes, engine, SLOW, Metrics()).catch_up(25)
+    changes.put(replace(changes.documents["d3"], state=DocumentState.REMOVED))
+    changes.forget()
+    answered = []
+    apply = engine.apply
+
+    async def seen(*batch: Any) -> None:
+        answered.append(len(engine.documents))
+        await apply(*batch)
+
+    engine.apply = seen  # type: ignore[method-assign]
+    with captured_logs() as logs:
+        await Indexer(changes, engine, SLOW, Metrics()).catch_up(await changes.head())
+    assert [entry["action"] for entry in logs if entry["level"] == "warning"] == ["index.overslept"]
+    assert (answered, set(engine.documents)) == ([25, 25, 25], set(changes.documents) - {"d3"})
 
 
 async def test_another_epoch_is_begun_from_zero(changes: RememberedChanges, engine: RememberingEngine) -> None:
@@ -140,6 +199,75 @@ async def test_another_epoch_is_begun_from_zero(changes: RememberedChanges, engi
     await indexer.catch_up(2)
     assert set(engine.documents) == {"a"}
     assert engine.at == Position("epoch-2", 2)
+
+
+async def test_one_request_has_every_index_built_anew(changes: RememberedChanges, engine: RememberingEngine) -> None:
+    """Those of other machines, and the one that answers in a cluster's place, too; each of them once."""
+    changes.put(*(document(f"d{number}") for number in range(25)))
+    engines = (engine, RememberingEngine())
+    indexers = [Indexer(changes, each, SLOW, Metrics()) for each in engines]
+    for each in indexers:
+        await each.catch_up(25)
+    await indexers[1].rebuild()
+    assert [len(each.batches) for each in engines] == [3, 6]
+    for _ in range(2):
+        for each in indexers:
+            await each.catch_up(25)
+            await each._write_batch()
+    assert [len(each.batches) for each in engines] == [6, 6]
+    assert {each.at for each in engines} == {Position("epoch-1", 25, rebuilt=1)}
+
+
+async def test_a_rebuild_that_breaks_off_holds_up_nothing_and_is_begun_again(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    changes.put(*(document(f"d{number}") for number in range(25)))
+    indexer = Indexer(changes, engine, SLOW, Metrics())
+    await indexer.catch_up(25)
+    await changes.ask_rebuild()
+    engine.broken = True
+    with pytest.raises(Transient):
+        await indexer._write_batch()
+    engine.broken = False
+    changes.put(document("new"))
+    async with asyncio.timeout(1):
+        await indexer.catch_up(26)
+    assert "new" in engine.documents
+    assert engine.at == Position("epoch-1", 26, rebuilt=1)
+
+
+async def test_an_index_that_is_empty_when_it_is_asked_for_is_built_once(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    changes.put(*(document(f"d{number}") for number in range(25)))
+    await Indexer(changes, engine, SLOW, Metrics()).rebuild()
+    assert (len(engine.batches), engine.at) == (3, Position("epoch-1", 25, rebuilt=1))
+
+
+async def test_a_second_request_does_not_end_the_waiting_for_the_first(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    engine.free = False
+    changes.put(document("a"))
+    engine.at = Position("epoch-1", 1)
+    waiting = [asyncio.create_task(Indexer(changes, engine, SLOW, Metrics()).rebuild()) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    assert not any(each.done() for each in waiting)
+    engine.at = Position("epoch-1", 1, rebuilt=1)
+    await until(lambda: waiting[0].done())
+    assert not waiting[1].done()
+    engine.at = Position("epoch-1", 1, rebuilt=2)
+    await until(lambda: waiting[1].done())
+    await asyncio.gather(*waiting)
+
+
+async def test_an_index_of_before_the_database_was_restored_has_fulfilled_nothing(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    changes.put(document("a"))
+    engine.at = Position("epoch-1", 1, rebuilt=7)
+    await Indexer(changes, engine, SLOW, Metrics()).rebuild()
+    assert (set(engine.documents), engine.at) == ({"a"}, Position("epoch-1", 1, rebuilt=1))
 
 
 async def test_who_has_no_lock_waits_for_the_one_who_has(changes: RememberedChanges, engine: RememberingEngine) -> None:
@@ -217,6 +345,36 @@ async def test_keeping_pace_survives_trouble(changes: RememberedChanges, engine:
     stop.set()
     async with asyncio.timeout(1):
         await task
+
+
+async def test_keeping_pace_survives_a_full_disk_of_the_database(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    indexer, stop = Indexer(changes, engine, SLOW, Metrics()), asyncio.Event()
+    engine.trouble = NoSpace("the disk of the database is full", reason="disk_full")
+    changes.put(*(document(str(number)) for number in range(10)))
+    task = asyncio.create_task(indexer.keep_pace(stop))
+    with captured_logs() as logs:
+        indexer.notify()
+        await until(lambda: "index.retry" in str(logs))
+    assert not task.done()
+    stop.set()
+    await task
+
+
+@pytest.mark.parametrize("trouble", [Permanent("a word is too long"), Conflict("begin first"), Invalid("what")])
+async def test_an_engine_that_refuses_ends_nothing_and_is_asked_again(
+    changes: RememberedChanges, engine: RememberingEngine, trouble: TidemillError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer_module, "LONGEST_RETRY_S", 0.02)
+    engine.trouble = trouble
+    changes.put(document("a"))
+    with captured_logs() as logs:
+        async with Running(Indexer(changes, engine, SLOW, Metrics())):
+            await until(lambda: len(logs) >= 2)
+            engine.trouble = None
+            await until(lambda: "a" in engine.documents)
+    assert {(entry["action"], entry["level"]) for entry in logs} == {("index.refusing", "error")}
 
 
 async def test_catching_up_beside_a_resting_run_writes_at_once(

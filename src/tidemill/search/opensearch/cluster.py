@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from opensearchpy import AsyncOpenSearch, NotFoundError, OpenSearchException
+from opensearchpy import AsyncOpenSearch, OpenSearchException
 from opensearchpy import ConnectionError as Unreachable
 from opensearchpy import TransportError as ClusterError
 
@@ -29,7 +29,7 @@ TRIES = 6
 FIRST_PAUSE_S = 0.25
 
 _BUSY = frozenset((429, 502, 503, 504))
-_NEWER_IS_THERE = 409
+_NOT_THERE, _NEWER_IS_THERE, _TOO_LARGE = 404, 409, 413
 _log = get_logger(__name__)
 
 
@@ -67,11 +67,13 @@ class Cluster:
 
     @contextmanager
     def explained(self, doing: str) -> Iterator[None]:
-        """What the client raises inside becomes `Transient` (`search_unavailable`, say) or `Permanent`."""
+        """What the client raises inside becomes `Transient` (`search_unavailable`, say) or `Permanent`.
+
+        Who can do without what is asked for catches `NotFoundError` inside. Elsewhere it means that somebody took an
+        index away that was written or read just now.
+        """
         try:
             yield
-        except NotFoundError:
-            raise
         except OpenSearchException as error:
             raise self._known(doing, error) from error
 
@@ -100,27 +102,41 @@ class Cluster:
         body = b"".join(line for line, _ in lines)
         try:
             with self.explained("writing to"):
-                answer = await self.client.bulk(body=body.decode())
+                try:
+                    answer = await self.client.bulk(body=body.decode())
+                except ClusterError as error:
+                    if error.status_code != _TOO_LARGE:
+                        raise
+                    return await self._sent_smaller(lines, error)
         except Transient as error:
             if error.reason == "search_busy":
                 return lines
             raise
-        if not answer["errors"]:
+        return self._waiting(lines, answer["items"]) if answer["errors"] else []
+
+    async def _sent_smaller(self, lines: list[tuple[bytes, str]], error: ClusterError) -> list[tuple[bytes, str]]:
+        """A request was too large: send it in halves, and leave out a document that is too large by itself."""
+        if len(lines) == 1:
+            _refused(lines[0][1], _TOO_LARGE, _brief(error))
             return []
+        half = len(lines) // 2
+        return [*await self._sent(lines[:half]), *await self._sent(lines[half:])]
+
+    def _waiting(self, lines: list[tuple[bytes, str]], items: list[dict[str, Any]]) -> list[tuple[bytes, str]]:
+        """The lines that the cluster was too busy for. What it refused for good is told."""
         again = []
-        for line, item in zip(lines, answer["items"], strict=True):
-            ((_, said),) = item.items()
+        for line, item in zip(lines, items, strict=True):
+            ((kind, said),) = item.items()
             status = int(said.get("status", 500))
             if status in _BUSY:
                 again.append(line)
-            elif status >= 400 and status not in (_NEWER_IS_THERE, 404):
-                _log.error(
-                    "the search cluster refused a document",
-                    action="index.refused",
-                    document_id=line[1],
-                    status=status,
-                    error=str(said.get("error"))[:500],
+            elif status == _NOT_THERE and kind != "delete":
+                raise Transient(
+                    f"the search cluster {self.name} has not the index that is written any more: {said.get('error')}",
+                    reason="search_unavailable",
                 )
+            elif status >= 400 and status not in (_NEWER_IS_THERE, _NOT_THERE):
+                _refused(line[1], status, str(said.get("error")))
         return again
 
     def _known(self, doing: str, error: OpenSearchException) -> TidemillError:
@@ -132,9 +148,21 @@ class Cluster:
             return Transient(said, reason="search_busy" if status == 429 else "search_unavailable")
         if status in (401, 403):
             return Transient(f"{said}; see the user and password in search.url", reason="search_forbidden")
+        if status == _NOT_THERE:
+            return Transient(said, reason="search_unavailable")
         if status < 500:
             return Permanent(said, reason="search_refused")
         return Transient(said, reason="search_unavailable")
+
+
+def _refused(document_id: str, status: int, error: str) -> None:
+    _log.error(
+        "the search cluster refused a document",
+        action="index.refused",
+        document_id=document_id,
+        status=status,
+        error=error[:500],
+    )
 
 
 def _chunks(index: str, actions: Sequence[Action]) -> Iterator[list[tuple[bytes, str]]]:

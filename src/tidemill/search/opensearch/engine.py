@@ -47,6 +47,12 @@ class State:
     version: int
     epoch: str
     event_id: int
+    rebuilt: int = 0
+
+    @property
+    def position(self) -> Position:
+        """As the port has it."""
+        return Position(self.epoch, self.event_id, self.rebuilt)
 
 
 class OpenSearchEngine:
@@ -77,15 +83,16 @@ class OpenSearchEngine:
     async def begin(self, epoch: str) -> Position:
         """Go on where the index behind the alias ends, or begin a new one. Raises `Conflict`, `Transient`."""
         self._require_lock()
-        if self._writing is None or self._writing[1].epoch != epoch:
-            with self._cluster.explained("opening"):
-                index = await self._current()
-                state = await self._state(index) if index else None
+        with self._cluster.explained("opening"):
+            index = await self._current()
+            state = await self._state(index) if index else None
+            known = (index, state) == self._writing and state is not None and state.epoch == epoch
+            if not known or self._unpublished or self._writing is None:
                 if index is None or state is None or state.version != VERSION or state.epoch != epoch:
                     index, state = await self._start_anew(state, epoch, known=index is not None)
                 await self._sweep(index)
-            self._writing, self._unpublished = (index, state), False
-        return Position(epoch, self._writing[1].event_id)
+                self._writing, self._unpublished = (index, state), False
+        return self._writing[1].position
 
     async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
         """Write the batch, make it searchable, then record the position. After any error `begin` must be called."""
@@ -100,7 +107,7 @@ class OpenSearchEngine:
                 if actions:
                     await self._cluster.write(index, actions)
                     await self._client.indices.refresh(index=index)
-                after = replace(state, event_id=position.event_id)
+                after = replace(state, event_id=position.event_id, rebuilt=position.rebuilt)
                 await self._record(index, after)
         except BaseException:
             self._writing, self._unpublished = None, False
@@ -134,7 +141,7 @@ class OpenSearchEngine:
         with self._cluster.explained("reading"):
             index = await self._current()
             state = await self._state(index) if index else None
-        return Position(state.epoch, state.event_id) if state and state.version == VERSION else None
+        return state.position if state and state.version == VERSION else None
 
     async def search(self, query: SearchQuery) -> SearchResult:
         """The answer from what the cluster has made searchable."""

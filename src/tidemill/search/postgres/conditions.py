@@ -82,19 +82,50 @@ def condition(atom: Atom, near: dict[str, tuple[str, ...]], parameters: Paramete
     if query is not None:
         return f"{VECTOR} @@ {parameters.query(query)}"
     if isinstance(atom, AnyOf):
-        return f"({' OR '.join(condition(part, near, parameters) for part in atom.parts)})"
+        return one_of(atom.parts, near, parameters)
     assert isinstance(atom, Within)  # noqa: S101 - everything else is a tsquery
     return _within(atom.name, atom.bounds, parameters)
+
+
+def one_of(atoms: Sequence[Atom], near: dict[str, tuple[str, ...]], parameters: Parameters) -> str:
+    """Documents that fulfil one of these, as an SQL expression: a single tsquery, and what is none beside it."""
+    queries, others = parted(atoms, near)
+    parts = [f"{VECTOR} @@ {parameters.query(any_of(queries))}"] if queries or not others else []
+    parts += [condition(atom, near, parameters) for atom in others]
+    return f"({' OR '.join(parts)})"
+
+
+def every(atoms: Sequence[Atom], near: dict[str, tuple[str, ...]], parameters: Parameters) -> str:
+    """Documents that fulfil all of these, which are at least one, as an SQL expression."""
+    queries = [(atom, tsquery(atom, near)) for atom in atoms]
+    together = [query for _, query in queries if query is not None]
+    parts = [f"{VECTOR} @@ {parameters.query(all_of(together))}"] if together else []
+    parts += [condition(atom, near, parameters) for atom, query in queries if query is None]
+    return f"({' AND '.join(parts)})"
+
+
+def parted(atoms: Sequence[Atom], near: dict[str, tuple[str, ...]]) -> tuple[list[str], list[Atom]]:
+    """Of conditions of which one will do: those that are tsqueries, as such, and those that compare numbers."""
+    queries: list[str] = []
+    others: list[Atom] = []
+    for atom in atoms:
+        query = tsquery(atom, near)
+        if query is not None:
+            queries.append(query)
+        elif isinstance(atom, AnyOf):
+            more, numbers = parted(atom.parts, near)
+            queries += more
+            others += numbers
+        else:
+            others.append(atom)
+    return queries, others
 
 
 def where(plan: Plan, near: dict[str, tuple[str, ...]], parameters: Parameters, generation: int) -> str:
     """What every document found fulfils, but for the wishes."""
     parts = [f"d.generation = {parameters.put(generation)}"]
-    demanded = [(atom, tsquery(atom, near)) for atom in (*plan.phrases, *plan.filters)]
-    together = [query for _, query in demanded if query is not None]
-    if together:
-        parts.append(f"{VECTOR} @@ {parameters.query(all_of(together))}")
-    parts += [condition(atom, near, parameters) for atom, query in demanded if query is None]
+    demanded = (*plan.phrases, *plan.filters)
+    parts += [every(demanded, near, parameters)] if demanded else []
     parts += [f"({condition(atom, near, parameters)}) IS NOT TRUE" for atom in plan.excluded]
     return " AND ".join(parts)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import log
 
-from tidemill.search.plan import AnyOf, Atom, Beginning, Misspelt, OneWord, Plan, Tokens
-from tidemill.search.postgres.conditions import VECTOR, Parameters, in_a_row, tsquery
+from tidemill.search.plan import AnyOf, Atom, Beginning, Misspelt, OneWord, Plan, Tokens, Within
+from tidemill.search.postgres.conditions import VECTOR, Parameters, condition, every, in_a_row
 from tidemill.search.postgres.vector import EXACT, TITLE, quoted
 from tidemill.search.weights import (
     ALL_WORDS_WEIGHT,
@@ -49,8 +49,7 @@ class Ranking:
         parts = [self._worth(atom, near) for atom in (*plan.phrases, *plan.wishes)]
         score = f"({' + '.join(part for part in parts if part) or '0'})"
         if len(plan.wishes) > 1:
-            every = [query for atom in plan.wishes if (query := tsquery(atom, near)) is not None]
-            has_all = f"{VECTOR} @@ {self._parameters.query(' & '.join(every))}"
+            has_all = every(plan.wishes, near, self._parameters)
             score = f"({score} * CASE WHEN {has_all} THEN {1 + ALL_WORDS_WEIGHT} ELSE 1 END{self._closeness(plan)})"
         return score
 
@@ -69,6 +68,8 @@ class Ranking:
                 return f"0{self._flat(in_a_row(EXACT, tokens, begun=True), 1.0)}"
             case AnyOf(parts):
                 return " + ".join(worth for part in parts if (worth := self._worth(part, near)))
+            case Within():
+                return f"CASE WHEN {condition(atom, near, self._parameters)} THEN 1 ELSE 0 END"
             case _:
                 return ""
 

@@ -21,7 +21,17 @@ from tidemill.search.analysis import STEMMERS, Analysis
 from tidemill.search.base import Hit, SearchQuery, SearchResult
 from tidemill.search.highlight import highlight
 from tidemill.search.plan import Misspelt, Plan, Planner
-from tidemill.search.postgres.conditions import VECTOR, Parameters, all_of, any_of, tsquery, where
+from tidemill.search.postgres.conditions import (
+    VECTOR,
+    Parameters,
+    all_of,
+    any_of,
+    condition,
+    every,
+    one_of,
+    parted,
+    where,
+)
 from tidemill.search.postgres.counting import counts
 from tidemill.search.postgres.ranking import Ranking, lexemes_of
 from tidemill.search.postgres.state import State
@@ -132,16 +142,11 @@ class _Found:
     demanded: str
     parameters: Parameters
 
-    def wishes(self) -> list[str]:
-        """A tsquery for each wish."""
-        return [query for atom in self.plan.wishes if (query := tsquery(atom, self.near)) is not None]
-
     def matching(self) -> str:
         """The whole condition."""
-        wishes = self.wishes()
-        if not wishes or self.plan.phrases:
+        if not self.plan.wishes or self.plan.phrases:
             return self.demanded
-        return f"{self.demanded} AND {VECTOR} @@ {self.parameters.query(any_of(wishes))}"
+        return f"{self.demanded} AND {one_of(self.plan.wishes, self.near, self.parameters)}"
 
 
 async def _page(connection: AsyncConnection, view: View, found: _Found, query: SearchQuery) -> list[tuple[str, float]]:
@@ -168,26 +173,30 @@ async def _page(connection: AsyncConnection, view: View, found: _Found, query: S
 
 def _kinds(view: View, found: _Found, query: SearchQuery, known: dict[str, int]) -> str:
     """The sub-selects of the candidates: documents with all words, with a word in the title, with each word."""
-    wishes = found.wishes()
-    kinds = [all_of(wishes)] if len(wishes) > 1 else []
+    plan, parameters = found.plan, found.parameters
+    queries, others = parted(plan.wishes, found.near)
+    kinds = []
+    if len(plan.wishes) > 1:
+        is_text = not others  # then each wish is one tsquery
+        kinds.append(
+            _nearest(view, parameters, all_of(queries)) if is_text else every(plan.wishes, found.near, parameters)
+        )
     titles = [quoted(lexeme) for lexeme in known if lexeme.startswith(TITLE) and known[lexeme]]
-    kinds += [any_of(titles)] if titles else []
-    rare = sorted(wishes, key=lambda wish: max((known[one] for one in known if quoted(one) in wish), default=0))
-    kinds += rare
-    if found.plan.phrases or not kinds:
-        kinds.append("")
+    rare = sorted(queries, key=lambda wish: max((known[one] for one in known if quoted(one) in wish), default=0))
+    kinds += [condition(atom, found.near, parameters) for atom in others]
+    kinds += [_nearest(view, parameters, each) for each in ([any_of(titles)] if titles else []) + rare]
+    if plan.phrases or not kinds:
+        kinds.append("TRUE")
     kinds = kinds[:_MOST_KINDS]
-    each = max(_LEAST_OF_A_KIND, CANDIDATES // len(kinds), query.offset + query.limit)
-    most = found.parameters.put(each)
-    return " UNION ALL ".join(_kind(view, found, kind, most) for kind in kinds)
+    most = parameters.put(max(_LEAST_OF_A_KIND, CANDIDATES // len(kinds), query.offset + query.limit))
+    selected = f"SELECT d.id FROM search_documents d WHERE {found.demanded} AND"
+    return " UNION ALL ".join(f"({selected} {kind} LIMIT {most})" for kind in kinds)
 
 
-def _kind(view: View, found: _Found, kind: str, most: str) -> str:
-    if not kind:
-        return f"(SELECT d.id FROM search_documents d WHERE {found.demanded} LIMIT {most})"
-    asked = found.parameters.query(kind)
-    nearest = f" ORDER BY {VECTOR} <=> {asked}" if view.has_rum else ""
-    return f"(SELECT d.id FROM search_documents d WHERE {found.demanded} AND {VECTOR} @@ {asked}{nearest} LIMIT {most})"
+def _nearest(view: View, parameters: Parameters, query: str) -> str:
+    """What matches a tsquery, the best first if the index knows which these are."""
+    asked = parameters.query(query)
+    return f"{VECTOR} @@ {asked}" + (f" ORDER BY {VECTOR} <=> {asked}" if view.has_rum else "")
 
 
 def _recency(parameters: Parameters, days: float) -> str:

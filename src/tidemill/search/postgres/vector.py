@@ -27,7 +27,11 @@ _MOST_TOKENS = 50_000
 _MOST_POSITIONS = 255
 _LAST_POSITION = 16_383
 _MOST_BYTES = 900_000
+_MOST_BYTES_OF_VALUES = 300_000
 _LONGEST_VALUE = 400
+_LONGEST_LEXEME_BYTES = 2000
+"""The server takes 2,046 bytes, and refuses the whole document for one that is longer."""
+
 _COUNTED = frozenset(("source", "kind", "language", "author_name", "host", "tag"))
 
 
@@ -51,8 +55,7 @@ class _Vector:
             lexeme = prefix + token
             held = self.positions.get(lexeme)
             if held is None:
-                self.size_bytes += 4 * len(lexeme) if not lexeme.isascii() else len(lexeme) + 8
-                if self.size_bytes > _MOST_BYTES:
+                if not self._has_room(lexeme):
                     return
                 held = self.positions[lexeme] = []
             if len(held) < _MOST_POSITIONS:
@@ -60,7 +63,17 @@ class _Vector:
                 held.append(f"{min(position, _LAST_POSITION)}{weight}")
 
     def value(self, name: str, value: str) -> None:
-        self.positions.setdefault(value_lexeme(name, value), [])
+        lexeme = value_lexeme(name, value)
+        if lexeme not in self.positions and self._has_room(lexeme, _MOST_BYTES_OF_VALUES):
+            self.positions[lexeme] = []
+
+    def _has_room(self, lexeme: str, most_bytes: int = _MOST_BYTES) -> bool:
+        """Make room for a lexeme, if there is."""
+        after = self.size_bytes + (len(lexeme) + 8 if lexeme.isascii() else 4 * len(lexeme))
+        if after > most_bytes:
+            return False
+        self.size_bytes = after
+        return True
 
     def __str__(self) -> str:
         return " ".join(
@@ -109,8 +122,9 @@ def row_of(document: Document, analysis: Analysis) -> Row:
 
 
 def value_lexeme(name: str, value: str) -> str:
-    """The lexeme of an exact value."""
-    return f"{name}:{value[:_LONGEST_VALUE]}"
+    """The lexeme of an exact value, cut where the server would not take more."""
+    lexeme = f"{name}:{value[:_LONGEST_VALUE]}"
+    return lexeme.encode()[:_LONGEST_LEXEME_BYTES].decode(errors="ignore")
 
 
 def quoted(lexeme: str) -> str:

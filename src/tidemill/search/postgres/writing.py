@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidemill.errors import Conflict
+from tidemill.errors import Conflict, TidemillError
 from tidemill.models.document import Document
 from tidemill.search.analysis import Analysis
 from tidemill.search.base import Position
@@ -28,8 +28,18 @@ _log = get_logger(__name__)
 
 _MOST_KNOWN_TERMS = 1_000_000
 _LONGEST_TERM = 60
-_DROP = text("DELETE FROM search_documents WHERE generation <> :generation")
-_DROP_TERMS = text("DELETE FROM search_terms WHERE generation <> :generation")
+DROPPED_AT_ONCE = 2000
+_DROPS = tuple(
+    text(
+        f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("
+        f"SELECT ctid FROM {table} WHERE generation {side} :generation LIMIT :most))"
+    )
+    for table in ("search_documents", "search_terms")
+    for side in ("<", ">")  # each of them is a range of the key; together they were none
+)
+_LAST = text(
+    "SELECT GREATEST((SELECT max(generation) FROM search_documents), (SELECT max(generation) FROM search_terms))"
+)
 _DELETE = text("DELETE FROM search_documents WHERE generation = :generation AND id = ANY(:ids)")
 _TERMS = text(
     "INSERT INTO search_terms (generation, term) SELECT :generation, term"
@@ -75,14 +85,14 @@ class Writer:
 
     async def begin(self, epoch: str) -> Position:
         """See `SearchEngine.begin`."""
-        if self._state is not None and self._state.epoch == epoch:
-            return self._state.position
         async with self._transaction() as connection:
             state = await read_state(connection)
+            if state is not None and state == self._state and state.epoch == epoch and not self._unpublished:
+                return state.position
             self._unpublished = False
             if state is None or state.version != VERSION or state.epoch != epoch:
                 state = await self._start_anew(connection, state, epoch)
-            await self._drop_others(connection, state)
+        await self._drop_others(state)
         self._state = state
         self._known_terms.clear()
         return state.position
@@ -91,7 +101,7 @@ class Writer:
         """See `SearchEngine.apply`: one transaction."""
         state = self._begun(position)
         rows = await asyncio.to_thread(lambda: [row_of(document, self._analysis) for document in upserts])
-        after = State(VERSION, position.epoch, position.event_id, state.generation)
+        after = State(VERSION, position.epoch, position.event_id, state.generation, position.rebuilt)
         async with self._transaction() as connection:
             if deletions:
                 await connection.execute(_DELETE, {"generation": state.generation, "ids": list(deletions)})
@@ -108,23 +118,25 @@ class Writer:
         """See `SearchEngine.rebuild`: rows of another generation, which nobody looks at yet."""
         async with self._transaction() as connection:
             state = await read_state(connection)
-            if state is not None:
-                await self._drop_others(connection, state)
-        self._state = State(VERSION, epoch, 0, (state.generation if state else 0) + 1)
+        if state is not None:
+            await self._drop_others(state)
+        async with self._transaction() as connection:
+            generation = await self._unused(connection, state)
+        self._state = State(VERSION, epoch, 0, generation)
         self._unpublished = True
         self._known_terms.clear()
         return self._state.position
 
     async def publish(self) -> None:
-        """See `SearchEngine.publish`: one transaction lets the new rows be searched, another drops the old ones."""
+        """See `SearchEngine.publish`: one transaction lets the new rows be searched, others drop the old ones."""
         state = self._state
         if not self._unpublished or state is None:
             return
         async with self._transaction() as connection:
             await write_state(connection, state)
         self._unpublished = False
-        async with self._transaction() as connection:
-            await self._drop_others(connection, state)
+        await self._drop_others(state)
+        self._state = state
 
     async def close(self) -> None:
         """Give the lock back."""
@@ -139,13 +151,34 @@ class Writer:
             why = f"it is of database epoch {before.epoch}, the database is now {epoch}"
         log = _log.warning if before else _log.info
         log("the search index is built from zero", action="index.rebuild", index=self._store.name, why=why, epoch=epoch)
-        state = State(VERSION, epoch, 0, (before.generation if before else 0) + 1)
+        state = State(VERSION, epoch, 0, await self._unused(connection, before))
         await write_state(connection, state)
         return state
 
-    async def _drop_others(self, connection: AsyncConnection, state: State) -> None:
-        for statement in (_DROP, _DROP_TERMS):
-            await connection.execute(statement, {"generation": state.generation})
+    async def _unused(self, connection: AsyncConnection, before: State | None) -> int:
+        """A generation of which no row is left, whatever could not be dropped."""
+        last = int(await connection.scalar(_LAST) or 0)
+        return max(last, before.generation if before else 0) + 1
+
+    async def _drop_others(self, state: State) -> None:
+        """Drop the rows of other generations, some at a time. Nobody looks at them: what is left goes the next time."""
+        given = {"generation": state.generation, "most": DROPPED_AT_ONCE}
+        try:
+            for statement in _DROPS:
+                dropped = DROPPED_AT_ONCE
+                while dropped == DROPPED_AT_ONCE:
+                    async with self._transaction() as connection:
+                        dropped = (await connection.execute(statement, given)).rowcount
+        except TidemillError as error:
+            if not self.writable:  # the lock went with the connection
+                raise
+            _log.warning(
+                "rows of an old search index were not dropped",
+                action="index.left",
+                index=self._store.name,
+                reason=error.reason,
+                error=str(error),
+            )
 
     async def _write_terms(self, connection: AsyncConnection, rows: Sequence[Row], generation: int) -> set[str]:
         terms = {term for row in rows for term in row.terms if len(term) <= _LONGEST_TERM} - self._known_terms

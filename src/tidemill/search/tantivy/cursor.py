@@ -13,6 +13,7 @@ from pathlib import Path
 
 import orjson
 
+from tidemill.search.base import Position
 from tidemill.search.tantivy.failures import IndexDamaged
 
 CURSOR_FILE = "cursor.json"
@@ -22,13 +23,22 @@ _GENERATION_FOLDER = re.compile(f"{GENERATION}[0-9a-f]+")
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """`folder` is a name inside the index folder; `opstamp` is tantivy's count of operations at the commit."""
+    """`folder` is a name inside the index folder; `opstamp` is tantivy's count of operations at the commit.
+
+    `rebuilt` is the last request to build the index anew that it has fulfilled; cursors of before know none.
+    """
 
     version: int
     epoch: str
     event_id: int
     folder: str
     opstamp: int
+    rebuilt: int = 0
+
+    @property
+    def position(self) -> Position:
+        """As the port has it."""
+        return Position(self.epoch, self.event_id, self.rebuilt)
 
 
 def read_cursor(root: Path) -> Cursor | None:
@@ -41,7 +51,7 @@ def read_cursor(root: Path) -> Cursor | None:
         return None
     except (ValueError, TypeError) as error:
         raise IndexDamaged(f"{path} cannot be read: {error}") from error
-    types = {"version": int, "epoch": str, "event_id": int, "folder": str, "opstamp": int}
+    types = {"version": int, "epoch": str, "event_id": int, "folder": str, "opstamp": int, "rebuilt": int}
     wrong = [name for name, kind in types.items() if type(getattr(cursor, name)) is not kind]
     if wrong or not _GENERATION_FOLDER.fullmatch(cursor.folder):
         raise IndexDamaged(f"{path} has wrong values for {', '.join(wrong) or 'folder'}")

@@ -65,7 +65,7 @@ class Reader:
             if error.reason in _NO_POSITION:
                 return None
             raise
-        return Position(cursor.epoch, cursor.event_id) if cursor else None
+        return cursor.position if cursor else None
 
     def search(self, query: SearchQuery) -> SearchResult:
         """The answer; an empty one if there is no index yet. Raises `IndexDamaged`."""

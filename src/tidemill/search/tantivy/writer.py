@@ -53,12 +53,18 @@ class Writer:
     def begin(self, epoch: str) -> Position:
         """See `SearchEngine.begin`."""
         cursor = self._cursor
-        if self._tantivy is None or cursor is None or cursor.epoch != epoch or self.damage:
+        if (
+            self._tantivy is None
+            or cursor is None
+            or cursor.epoch != epoch
+            or self.damage
+            or not self._is_there(cursor)
+        ):
             self._abandon()
             cursor = self._resume(epoch)
             self._cursor = cursor
             self.damage = None
-        return Position(cursor.epoch, cursor.event_id)
+        return cursor.position
 
     def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
         """See `SearchEngine.apply`."""
@@ -74,7 +80,8 @@ class Writer:
             with explained("writing", self._root):
                 opstamp = self._commit(self._tantivy, upserts, deletions) if upserts or deletions else cursor.opstamp
                 reached("index.committed")
-                after = Cursor(SCHEMA_VERSION, position.epoch, position.event_id, cursor.folder, opstamp)
+                at = position.event_id
+                after = Cursor(SCHEMA_VERSION, position.epoch, at, cursor.folder, opstamp, position.rebuilt)
                 if not self._unpublished:
                     write_cursor(self._root, after)
                 reached("index.moved_on")
@@ -115,6 +122,13 @@ class Writer:
             writer.add_document(self._convert(document))
         reached("index.added")
         return writer.commit()
+
+    def _is_there(self, cursor: Cursor) -> bool:
+        """Whether what is being written is what is searched: somebody may have deleted or replaced it meanwhile."""
+        try:
+            return read_cursor(self._root) == cursor and (self._root / cursor.folder / "meta.json").exists()
+        except (IndexDamaged, OSError):
+            return False  # `_resume` meets the same, and says so
 
     def _abandon(self) -> None:
         """Drop what is not committed.
