@@ -52,16 +52,20 @@ class Deleted:
 
 
 @tried_again
-async def mark_deleted(store: Store, name: str, by: Caller | None = None) -> Deleted:
+async def mark_deleted(
+    store: Store, name: str, by: Caller | None = None, check: source_store.Check | None = None
+) -> Deleted:
     """Delete a source. Its history and its row stay; applying a source of that name brings it back.
 
     Runs end as cancelled, what they still had to do as `skipped (source_deleted)`. Raises `NotFound`, or `Forbidden`
-    (`not_owner`) unless the source is `by`'s to edit.
+    (`not_owner`) unless the source is `by`'s to edit, and what `check` raises, who sees it as it stands.
     """
     source = await source_store.get(store, name)
     wanted = (locks.EVENTS, *locks.of_sources([source.id]))
     async with store.write(*wanted) as connection:
         await ownership.check(connection, source.id, by)
+        if check is not None:
+            check(await source_store.standing_now(connection, name))
         cancelled = await _end_runs(connection, source.id, store.now())
     removed = 0
     while True:
