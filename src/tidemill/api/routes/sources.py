@@ -89,7 +89,7 @@ class _Sources:
     async def list_source_versions(
         self, name: str, request: Request, cursor: Cursor = None, limit: Limit = 100
     ) -> Response:
-        """Every version of a source, the newest first, even if the source was deleted. Follow `next` until it is null."""
+        """Every version of a source, the newest first, even if the source was deleted."""
         key = position(request, cursor, int)
         below = key[0] if key and isinstance(key[0], int) else None
         found = await history(self._app.store, name, below=below, limit=limit + 1)
