@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 
-from tidemill.api.routes import docs, documents, probes, runs, search
+from tidemill.api.routes import docs, documents, keys, probes, runs, search
 from tidemill.http.access import ANY_CALLER, OPEN, Access, Route
 
 TABLE: Mapping[str, str] = MappingProxyType(
@@ -92,3 +92,11 @@ def access_to(routers: Sequence[APIRouter]) -> Access:
     ]
     document = Route(docs.OPENAPI_PATH, compile_path(docs.OPENAPI_PATH)[0], frozenset({"GET"}))
     return Access([*routes, document], TABLE)
+
+
+_SECRETS = ("/api/v1/auth/", keys.PREFIX)
+
+
+def is_kept(path: str) -> bool:
+    """Whether answers to a POST may be kept for an `Idempotency-Key`: not those that bear a secret."""
+    return not path.startswith(_SECRETS)

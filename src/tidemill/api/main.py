@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from tidemill import __version__
-from tidemill.api.access import access_to
+from tidemill.api.access import access_to, is_kept
 from tidemill.api.openapi import describe
 from tidemill.api.routes import (
     audit,
@@ -90,8 +90,9 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     )
     for router in routers:
         api.include_router(router)
-    api.openapi = describe(api, access)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    return surround(api, app, bound_host=bound_host, access=access, is_free=probes.OPEN_PROBES.__contains__)
+    api.openapi = describe(api, access, is_kept)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    free = probes.OPEN_PROBES.__contains__
+    return surround(api, app, bound_host=bound_host, access=access, is_free=free, is_kept=is_kept)
 
 
 def _refuse_method(routers: Sequence[APIRouter]) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:

@@ -43,7 +43,7 @@ Source = Annotated[str | None, Query(max_length=4096, description="Only of this 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Lines on this page")]
 
 
-def _wanted(
+async def _wanted(
     state: Annotated[DocumentState, Query(description="Only these")] = DocumentState.CURRENT,
     kind: Annotated[str | None, Query(max_length=32, description="Only of this kind", examples=["article"])] = None,
     language: Annotated[str | None, Query(max_length=16, description="ISO 639-1 code", examples=["en"])] = None,
