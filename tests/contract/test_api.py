@@ -574,6 +574,7 @@ class TestDescription:
     async def test_document_is_consistent(self, client: Client) -> None:
         document = (await client.get("/api/openapi.json")).json
         assert document["openapi"].startswith("3.1")
+        assert {"title", "version", "description", "contact", "license"} <= document["info"].keys()
         tags = {tag["name"] for tag in document["tags"]}
         for _, path, operation in operations(document):
             assert set(operation["tags"]) <= tags

@@ -60,7 +60,7 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     On loopback no key is needed, but only loopback's own names are answered.
     """
     bound_host = host or app.settings.api.host
-    has_docs = app.settings.api.docs
+    has_docs, contact_url = app.settings.api.docs, app.settings.crawl.contact_url
     routers = [
         search.routes(app),
         documents.routes(app),
@@ -81,6 +81,7 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
         version=__version__,
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
+        contact={"name": "Who runs this server", **({"url": contact_url} if contact_url else {})},
         openapi_url=docs.OPENAPI_PATH if has_docs else None,
         docs_url=None,
         redoc_url=None,

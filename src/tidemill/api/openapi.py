@@ -71,6 +71,7 @@ def describe(api: FastAPI, access: Access, is_kept: Callable[[str], bool]) -> Ca
                 routes=api.routes,
                 tags=api.openapi_tags,
                 license_info=_LICENSE,
+                contact=api.contact,
             )
             _complete(made, access, is_kept)
             api.openapi_schema = made
