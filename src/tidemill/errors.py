@@ -8,6 +8,7 @@ TidemillError
 └── CallerError    whoever asked must change something
     ├── NotFound   there is no such thing
     ├── Conflict   it cannot be done in the present state
+    │   └── Changed    it is not any more what the caller has seen
     ├── Forbidden  it is not allowed
     ├── TooMany    it was asked for too often, or a day's share is used up
     └── Invalid    what was given is wrong
@@ -78,6 +79,12 @@ class Conflict(CallerError):
     """The present state does not allow it."""
 
     default_reason = "conflict"
+
+
+class Changed(Conflict):
+    """It was changed since the caller has read it, who said that it must not have been."""
+
+    default_reason = "changed"
 
 
 class Forbidden(CallerError):

@@ -30,6 +30,8 @@ GET /
 GET /api/docs
 GET /api/docs/{name}
 GET /api/openapi.json
+GET /api/redoc
+GET /docs
 GET /health/live
 GET /health/liveness
 GET /health/readiness
@@ -46,8 +48,12 @@ POST /api/v1/auth/token
 """
 VIEWERS = """
 DELETE /api/v1/keys/{prefix}
+GET /api/content
 GET /api/v1/auth/me
+GET /api/v1/documents
 GET /api/v1/documents/{document_id}
+GET /api/v1/documents/{document_id}/diff
+GET /api/v1/documents/{document_id}/provenance
 GET /api/v1/documents/{document_id}/similar
 GET /api/v1/documents/{document_id}/versions
 GET /api/v1/documents/{document_id}/versions/{number}
@@ -63,6 +69,8 @@ GET /api/v1/sources
 GET /api/v1/sources/{name:path}
 GET /api/v1/sources/{name:path}/versions
 GET /api/v1/stats
+GET /search
+GET /search/
 POST /api/v1/auth/password
 POST /api/v1/keys
 POST /api/v1/keys/{prefix}/rotate
@@ -73,7 +81,10 @@ GET /api/v1/dead-letters
 GET /api/v1/dead-letters/groups
 GET /api/v1/dead-letters/{letter_id}
 GET /health
+GET /health/detailed
 GET /metrics
+GET /status
+POST /api/scraping/trigger
 POST /api/v1/dead-letters/discard
 POST /api/v1/dead-letters/replay
 POST /api/v1/dead-letters/{letter_id}/discard
@@ -81,6 +92,8 @@ POST /api/v1/dead-letters/{letter_id}/replay
 POST /api/v1/runs
 POST /api/v1/runs/{run_id}/cancel
 POST /api/v1/sources
+POST /api/v1/sources/check
+PUT /api/v1/sources/{name:path}
 """
 ADMINS = """
 GET /api/v1/audit

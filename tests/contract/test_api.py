@@ -35,7 +35,10 @@ OPERATIONS = {
     "GET /api/v1/dead-letters": "list_dead_letters",
     "GET /api/v1/dead-letters/groups": "list_dead_letter_groups",
     "GET /api/v1/dead-letters/{letter_id}": "get_dead_letter",
+    "GET /api/v1/documents": "list_documents",
     "GET /api/v1/documents/{document_id}": "get_document",
+    "GET /api/v1/documents/{document_id}/diff": "compare_document_versions",
+    "GET /api/v1/documents/{document_id}/provenance": "get_document_provenance",
     "GET /api/v1/documents/{document_id}/similar": "find_similar_documents",
     "GET /api/v1/documents/{document_id}/versions": "list_document_versions",
     "GET /api/v1/documents/{document_id}/versions/{number}": "get_document_version",
@@ -72,7 +75,9 @@ OPERATIONS = {
     "POST /api/v1/runs": "start_run",
     "POST /api/v1/runs/{run_id}/cancel": "cancel_run",
     "POST /api/v1/sources": "apply_source",
+    "POST /api/v1/sources/check": "check_source",
     "POST /api/v1/users": "create_user",
+    "PUT /api/v1/sources/{name}": "put_source",
     "PUT /api/v1/users/{user_id}/password": "set_user_password",
 }
 """Names in generated clients: they may be added to, not changed."""
@@ -569,6 +574,7 @@ class TestDescription:
     async def test_document_is_consistent(self, client: Client) -> None:
         document = (await client.get("/api/openapi.json")).json
         assert document["openapi"].startswith("3.1")
+        assert {"title", "version", "description", "contact", "license"} <= document["info"].keys()
         tags = {tag["name"] for tag in document["tags"]}
         for _, path, operation in operations(document):
             assert set(operation["tags"]) <= tags

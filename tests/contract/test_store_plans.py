@@ -14,7 +14,7 @@ from tidemill.models.document import Draft
 from tidemill.models.failure import Failure
 from tidemill.models.run import RunOptions
 from tidemill.models.visit import Fetched, Visit
-from tidemill.store import admission, captures, events, leases, runs, workers
+from tidemill.store import admission, captures, events, idempotency, leases, listing, runs, workers
 from tidemill.store.processed import store_batch
 
 DERIVED = ("(subquery", "ranked", "wanted", "json_each")
@@ -192,3 +192,22 @@ async def test_the_change_feed_reads_on_from_its_cursor(house: House) -> None:
     lines = await plans(house, lambda: events.document_changes(house.store, 5, 10))
     lines += await plans(house, lambda: events.after(house.store, 5, 10))
     assert used(lines).count("events USING INTEGER PRIMARY KEY (rowid>?)") == 2
+
+
+async def test_pages_of_documents_are_read_by_an_index_in_their_order(house: House) -> None:
+    of_source = listing.Wanted(source_id=house.source.id)
+    key = ("https://a.example/", "", "01900000-0000-7000-8000-000000000000")
+    for wanted, index in (
+        (of_source, "ix_documents_source_state_url"),
+        (listing.Wanted(), "sqlite_autoindex_documents"),
+    ):
+        lines = await plans(house, lambda: listing.listed(house.store, wanted, key, 10))  # noqa: B023
+        assert scans(lines) == []
+        assert index in used(lines)
+        assert "TEMP B-TREE FOR ORDER BY" not in "".join(lines)
+
+
+async def test_old_answers_are_found_by_their_age(house: House) -> None:
+    lines = await plans(house, lambda: idempotency.sweep(house.store, house.store.now()))
+    assert "ix_idempotency_keys_created" in used(lines)
+    assert scans(lines) == []

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 
-from tidemill.api.routes import docs, probes
+from tidemill.api.routes import docs, documents, keys, probes, runs, search
 from tidemill.http.access import ANY_CALLER, OPEN, Access, Route
 
 TABLE: Mapping[str, str] = MappingProxyType(
@@ -21,26 +21,35 @@ TABLE: Mapping[str, str] = MappingProxyType(
         f"GET {docs.DOCS_PATH}": OPEN,
         f"GET {docs.DOCS_PATH}/{{name}}": OPEN,
         f"GET {docs.OPENAPI_PATH}": OPEN,
+        **{f"GET {path}": OPEN for path in docs.OTHER_PATHS},
         **{f"GET {path}": OPEN for path in sorted(probes.OPEN_PROBES)},
-        "GET /health": "metrics:read",
+        **{f"GET {path}": "metrics:read" for path in probes.REPORTS},
         "GET /metrics": "metrics:read",
         "GET /api/v1/stats": "statistics:read",
         # documents
         "GET /api/v1/search": "documents:read",
+        **{f"GET {path}": "documents:read" for path in search.OTHER_PATHS},
         "GET /api/v1/search/suggest": "documents:read",
         "GET /api/v1/search/queries": "statistics:read",
+        "GET /api/v1/documents": "documents:read",
+        f"GET {documents.CONTENT}": "documents:read",
         "GET /api/v1/documents/{document_id}": "documents:read",
+        "GET /api/v1/documents/{document_id}/diff": "documents:read",
+        "GET /api/v1/documents/{document_id}/provenance": "documents:read",
         "GET /api/v1/documents/{document_id}/similar": "documents:read",
         "GET /api/v1/documents/{document_id}/versions": "documents:read",
         "GET /api/v1/documents/{document_id}/versions/{number}": "documents:read",
         # sources and runs
         "GET /api/v1/sources": "sources:read",
         "POST /api/v1/sources": "sources:write",
+        "POST /api/v1/sources/check": "sources:write",
+        "PUT /api/v1/sources/{name:path}": "sources:write",
         "GET /api/v1/sources/{name:path}/versions": "sources:read",
         "GET /api/v1/sources/{name:path}": "sources:read",
         "DELETE /api/v1/sources/{name:path}": "sources:write",
         "GET /api/v1/runs": "runs:read",
         "POST /api/v1/runs": "runs:write",
+        f"POST {runs.TRIGGER}": "runs:write",
         "GET /api/v1/runs/{run_id}": "runs:read",
         "POST /api/v1/runs/{run_id}/cancel": "runs:write",
         "GET /api/v1/runs/{run_id}/ledger": "runs:read",
@@ -83,3 +92,11 @@ def access_to(routers: Sequence[APIRouter]) -> Access:
     ]
     document = Route(docs.OPENAPI_PATH, compile_path(docs.OPENAPI_PATH)[0], frozenset({"GET"}))
     return Access([*routes, document], TABLE)
+
+
+_SECRETS = ("/api/v1/auth/", keys.PREFIX)
+
+
+def is_kept(path: str) -> bool:
+    """Whether answers to a POST may be kept for an `Idempotency-Key`: not those that bear a secret."""
+    return not path.startswith(_SECRETS)

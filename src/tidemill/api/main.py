@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from tidemill import __version__
-from tidemill.api.access import access_to
+from tidemill.api.access import access_to, is_kept
 from tidemill.api.openapi import describe
 from tidemill.api.routes import (
     audit,
@@ -62,7 +62,7 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     """
     bound_host = host or app.settings.api.host
     is_ours_alone = is_loopback(bound_host) and app.settings.auth.loopback_role != "none"
-    has_docs = app.settings.api.docs
+    has_docs, contact_url = app.settings.api.docs, app.settings.crawl.contact_url
     routers = [
         search.routes(app),
         documents.routes(app),
@@ -83,6 +83,7 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
         version=__version__,
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
+        contact={"name": "Who runs this server", **({"url": contact_url} if contact_url else {})},
         openapi_url=docs.OPENAPI_PATH if has_docs else None,
         docs_url=None,
         redoc_url=None,
@@ -92,8 +93,9 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     )
     for router in routers:
         api.include_router(router)
-    api.openapi = describe(api, access)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    return surround(api, app, bound_host=bound_host, access=access, is_free=probes.OPEN_PROBES.__contains__)
+    api.openapi = describe(api, access, is_kept)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    free = probes.OPEN_PROBES.__contains__
+    return surround(api, app, bound_host=bound_host, access=access, is_free=free, is_kept=is_kept)
 
 
 def _refuse_method(routers: Sequence[APIRouter]) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:

@@ -24,6 +24,7 @@ _MEANINGS = {
     403: "Not allowed: the role, the scopes or the quotas of the caller, or who owns it, stand against it",
     404: "There is no such thing",
     409: "The present state does not allow it",
+    412: "It is not what `If-Match` or `If-None-Match` demands; nothing was done",
     413: "The request body is too large",
     415: "The body is not application/json",
     422: "Something given is not acceptable; `errors` names each",
@@ -34,6 +35,15 @@ _MEANINGS = {
 _ALWAYS = (400, 401, 500, 503)
 _KIND = re.compile(r":\w+}")
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A text of your own for this one thing, such as a random UUID: asked again, it is not done again",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "example": "5f0c6a4e-6f0d-4a6b-9b0a-8a4f8d1f0c11",
+}
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -47,8 +57,9 @@ def problems(*statuses: int) -> Responses:
     }
 
 
-def describe(api: FastAPI, access: Access) -> Callable[[], dict[str, Any]]:
-    """The function that gives `api`'s document, made once. `access` says what each operation needs."""
+def describe(api: FastAPI, access: Access, is_kept: Callable[[str], bool]) -> Callable[[], dict[str, Any]]:
+    """The function that gives `api`'s document, made once. `access` says what each operation needs, `is_kept(path)`
+    whether its POST takes an `Idempotency-Key`."""
 
     def document() -> dict[str, Any]:
         if api.openapi_schema is None:
@@ -60,15 +71,16 @@ def describe(api: FastAPI, access: Access) -> Callable[[], dict[str, Any]]:
                 routes=api.routes,
                 tags=api.openapi_tags,
                 license_info=_LICENSE,
+                contact=api.contact,
             )
-            _complete(made, access)
+            _complete(made, access, is_kept)
             api.openapi_schema = made
         return api.openapi_schema
 
     return document
 
 
-def _complete(document: dict[str, Any], access: Access) -> None:
+def _complete(document: dict[str, Any], access: Access, is_kept: Callable[[str], bool]) -> None:
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for of_fastapi in ("HTTPValidationError", "ValidationError"):
@@ -85,6 +97,8 @@ def _complete(document: dict[str, Any], access: Access) -> None:
             if "HTTPValidationError" in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]  # FastAPI adds it to every route with a parameter
             _secure(operation, needs[f"{method.upper()} {path}"])
+            if method == "post" and is_kept(path):
+                _keep(operation)
 
 
 def _secure(operation: dict[str, Any], need: str) -> None:
@@ -97,6 +111,13 @@ def _secure(operation: dict[str, Any], need: str) -> None:
     if scopes:
         operation["responses"].setdefault("403", problems(403)[403])
         operation["description"] = f"{operation.get('description', '')}\n\nScope: `{need}`.".strip()
+
+
+def _keep(operation: dict[str, Any]) -> None:
+    """Say that an operation is done once for each `Idempotency-Key`."""
+    operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+    for status in ("409", "422"):
+        operation["responses"].setdefault(status, problems(int(status))[int(status)])
 
 
 def _schemes() -> dict[str, Any]:

@@ -19,7 +19,7 @@ def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     return Response(_dumps(body), status, headers, media_type="application/json")
 
 
-def require_json(request: Request) -> None:
+async def require_json(request: Request) -> None:
     """A dependency of routes with a body: raises a 415 unless the request says that it is JSON."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":

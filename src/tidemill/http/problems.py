@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from tidemill.errors import (
     CallerError,
+    Changed,
     Conflict,
     Forbidden,
     Invalid,
@@ -39,6 +40,7 @@ _TITLES: Mapping[int, str] = MappingProxyType(
         404: "Not found",
         405: "Method not allowed",
         409: "Conflict",
+        412: "Precondition failed",
         413: "Request too large",
         415: "Unsupported media type",
         421: "Misdirected request",
@@ -50,6 +52,7 @@ _TITLES: Mapping[int, str] = MappingProxyType(
 )
 _STATUS: Sequence[tuple[type[CallerError], int]] = (
     (NotFound, 404),
+    (Changed, 412),
     (Conflict, 409),
     (Forbidden, 403),
     (TooMany, 429),

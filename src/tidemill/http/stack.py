@@ -14,6 +14,7 @@ from tidemill.http.denials import Denials, DeniedAtTheDoor
 from tidemill.http.errors import Errors
 from tidemill.http.headers import SecurityHeaders
 from tidemill.http.hosts import Hosts, is_loopback
+from tidemill.http.idempotency import Idempotency
 from tidemill.http.keyring import Keyring
 from tidemill.http.load import Load
 from tidemill.http.metrics import RequestMetrics
@@ -23,18 +24,25 @@ from tidemill.models.account import Role
 
 
 def surround(
-    application: ASGIApp, app: App, *, bound_host: str, access: Access, is_free: Callable[[str], bool]
+    application: ASGIApp,
+    app: App,
+    *,
+    bound_host: str,
+    access: Access,
+    is_free: Callable[[str], bool],
+    is_kept: Callable[[str], bool],
 ) -> ASGIApp:
     """`application` behind request id → errors → metrics → security headers → hosts → load → body limit →
-    authentication → read-your-writes.
+    authentication → read-your-writes → idempotency.
 
     `bound_host` is the address that will be listened on: loopback needs no key, but answers to its own names only.
-    `access` says what each route needs, `is_free(path)` which are answered however much is asked.
+    `access` says what each route needs, `is_free(path)` which are answered however much is asked,
+    `is_kept(path)` whose answers may be kept for an `Idempotency-Key`.
     """
     denials = Denials(app.audit_writer)
     local = app.settings.auth.loopback_role
     layered: ASGIApp = Authentication(
-        ReadYourWrites(application, app.replicas),
+        ReadYourWrites(Idempotency(application, app.store, is_kept), app.replicas),
         Keyring(app.store, app.settings.api.keys, app.logins),
         access,
         denials,

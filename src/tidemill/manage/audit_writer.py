@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -68,7 +69,7 @@ class AuditWriter:
         if not self._allowance(by, note).take(self._clock()):
             self._beyond[note.action] += 1
             if self._summing is None:
-                self._summing = asyncio.get_running_loop().call_later(_SUM_EVERY_S, self._sum_up)
+                self._summing = asyncio.get_running_loop().call_later(_SUM_EVERY_S, self._sum_up, context=Context())
             return
         batch = self._waiting
         batch.lines.append((by, note))
@@ -99,7 +100,8 @@ class AuditWriter:
 
     def _write_soon(self) -> None:
         if self._writing is None:
-            self._writing = asyncio.create_task(self._write_all(), name="audit log")
+            # In a context of its own: it is no part of what the request that came first does in one transaction.
+            self._writing = asyncio.create_task(self._write_all(), name="audit log", context=Context())
 
     async def _write_all(self) -> None:
         try:

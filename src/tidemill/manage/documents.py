@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +14,9 @@ from tidemill.archive.warc import WarcEntry
 from tidemill.errors import Conflict, Invalid, NotFound
 from tidemill.models.document import Document, DocumentState
 from tidemill.models.url import url_key
-from tidemill.store import captures, documents, sources, versions
+from tidemill.store import captures, documents, listing, sources, versions
 from tidemill.store.engine import Store
+from tidemill.store.listing import Wanted
 
 _SHORTEST_PREFIX = 6
 _MOST_NAMED = 10
@@ -35,6 +37,14 @@ async def listed(store: Store, source: str | None, state: str, limit: int) -> li
         raise Invalid(f"{state!r} is no state; use one of {', '.join(DocumentState)}", reason="bad_state")
     source_id = (await sources.get(store, source)).id if source is not None else None
     return await versions.brief(store, source_id, DocumentState(state), limit)
+
+
+async def browsed(
+    store: Store, source: str | None, wanted: Wanted, after: listing.Key | None, limit: int
+) -> list[dict[str, Any]]:
+    """Some of each of these documents, of one source or of all, behind a key. Raises `NotFound` (`no_such_source`)."""
+    source_id = (await sources.get(store, source)).id if source is not None else None
+    return await listing.listed(store, replace(wanted, source_id=source_id), after, limit)
 
 
 async def archived(store: Store, archive: Archive, source: str | None = None) -> AsyncGenerator[WarcEntry]:

@@ -54,6 +54,19 @@ async def history(store: Store, document_id: str) -> list[HistoryEntry]:
     return entries
 
 
+async def recent(store: Store, document_id: str, below: int | None, limit: int) -> list[HistoryEntry]:
+    """The last `limit` versions of a document (of those `below` a number), the newest first. Raises `NotFound`."""
+    found = await versions.newest(store, document_id, below, limit + 1)
+    if not found:
+        raise NotFound(f"no document {document_id!r}", reason="no_such_document")
+    befores = [*found[1:], None]
+    entries = []
+    for version, before in list(zip(found, befores, strict=True))[:limit]:
+        differing = changes(before, version) if before is not None else []
+        entries.append(HistoryEntry(replace(version, values={}), tuple(change.field for change in differing)))
+    return entries
+
+
 async def diff(
     store: Store, document: Document, old: int | None, new: int | None
 ) -> tuple[Version, Version, list[FieldChange]]:

@@ -55,6 +55,7 @@ class HistoryEntry:
     version: int
     created_at: datetime
     diff: str
+    spec: SourceSpec
 
 
 async def apply_files(store: Store, paths: Sequence[Path], by: Caller | None = None) -> list[Applied]:
@@ -62,10 +63,22 @@ async def apply_files(store: Store, paths: Sequence[Path], by: Caller | None = N
     return [Applied(source, changed) for source, changed in await sources.apply_all(store, read_files(paths), by=by)]
 
 
-async def apply(store: Store, spec: SourceSpec, by: Caller, quotas: QuotaSettings) -> Applied:
-    """Make a source, which is the caller's then, or change it. Raises `Forbidden` (`not_owner`, `quota_sources`)."""
-    source, is_changed = await sources.apply(store, spec, by=by, most=await source_limit(store, quotas, by))
+async def apply(
+    store: Store, spec: SourceSpec, by: Caller, quotas: QuotaSettings, check: sources.Check | None = None
+) -> Applied:
+    """Make a source, which is the caller's then, or change it. `check` sees it as it stands, and may refuse.
+
+    Raises `Forbidden` (`not_owner`, `quota_sources`), and what `check` raises.
+    """
+    most = await source_limit(store, quotas, by)
+    source, is_changed = await sources.apply(store, spec, by=by, most=most, check=check)
     return Applied(source, is_changed)
+
+
+async def compare(store: Store, spec: SourceSpec) -> Change:
+    """What applying this source would change."""
+    standing = await sources.standing(store, [spec.name])
+    return _change(spec, *standing.get(spec.name, (None, False)))
 
 
 async def compare_files(store: Store, paths: Sequence[Path]) -> list[Change]:
@@ -75,15 +88,18 @@ async def compare_files(store: Store, paths: Sequence[Path]) -> list[Change]:
     return [_change(spec, *standing.get(spec.name, (None, False))) for spec in specs]
 
 
-async def history(store: Store, name: str) -> list[HistoryEntry]:
-    """The versions of a source, the newest first, even if it was deleted. Raises `NotFound`."""
-    found = await sources.versions(store, name)
+async def history(store: Store, name: str, *, below: int | None = None, limit: int | None = None) -> list[HistoryEntry]:
+    """The versions of a source, the newest first, even if it was deleted; or `limit` of those `below` a number.
+
+    Raises `NotFound`.
+    """
+    found = await sources.versions(store, name, below=below, limit=None if limit is None else limit + 1)
     before = [None, *(each.spec for each in found)]
     entries = [
-        HistoryEntry(each.version, each.created_at, _diff(old, each.spec, f"version {each.version}"))
+        HistoryEntry(each.version, each.created_at, _diff(old, each.spec, f"version {each.version}"), each.spec)
         for old, each in zip(before, found, strict=False)
     ]
-    return entries[::-1]
+    return entries[::-1][:limit]
 
 
 async def version(store: Store, name: str, number: int) -> SourceVersion:
@@ -98,13 +114,16 @@ async def version(store: Store, name: str, number: int) -> SourceVersion:
     )
 
 
-async def delete(store: Store, name: str, by: Caller | None = None, *, purged: bool = False) -> Deleted:
+async def delete(
+    store: Store, name: str, by: Caller | None = None, *, purged: bool = False, check: sources.Check | None = None
+) -> Deleted:
     """Delete a source: its runs end, its documents are removed. With `purged` nothing of it is kept in the store.
 
-    A source that was deleted before can still be purged. Raises `NotFound`, or `Forbidden` (`not_owner`).
+    A source that was deleted before can still be purged. `check` sees the source as it stands, and may refuse. Raises
+    `NotFound`, or `Forbidden` (`not_owner`).
     """
     was_deleted = (await sources.standing(store, [name])).get(name, (None, False))[1]
-    done = Deleted(0, 0) if purged and was_deleted else await deletion.mark_deleted(store, name, by)
+    done = Deleted(0, 0) if purged and was_deleted else await deletion.mark_deleted(store, name, by, check)
     if purged:
         await deletion.purge(store, name, by)
     return done

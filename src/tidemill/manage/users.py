@@ -6,7 +6,7 @@ Called by the command line and the API.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tidemill.errors import Invalid
 from tidemill.manage.passwords import Passwords, check_password
@@ -52,16 +52,18 @@ async def change(
     active: bool | None = None,
     team: str | None = None,
     quotas: Mapping[str, int | None] | None = None,
+    check: Callable[[User], None] | None = None,
 ) -> User:
     """Change what is given of a user (identifier or address); an empty `team` means none, `quotas` replace all.
 
-    Raises `NotFound` (`no_such_user`), `Conflict` (`last_admin`), `Invalid` (`bad_team`, `bad_quota`).
+    `check` sees the user as they stand and may refuse. Raises `NotFound` (`no_such_user`), `Conflict` (`last_admin`),
+    `Invalid` (`bad_team`, `bad_quota`).
     """
     if team:
         check_team(team)
     if quotas is not None:
         _check_quotas(quotas)
-    return await users.change(store, reference, by, role=role, active=active, team=team, quotas=quotas)
+    return await users.change(store, reference, by, role=role, active=active, team=team, quotas=quotas, check=check)
 
 
 async def set_password(

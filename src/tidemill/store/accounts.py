@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, case, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import Conflict, NotFound
@@ -89,9 +89,19 @@ async def get_key(store: Store, prefix: str, user_id: str | None = None) -> ApiK
     return found
 
 
-async def list_keys(store: Store, user_id: str | None = None) -> list[ApiKey]:
-    """All keys, or those of one user, the oldest first."""
-    statement = _select().order_by(api_keys.c.created_at, api_keys.c.id)
+async def list_keys(
+    store: Store,
+    user_id: str | None = None,
+    *,
+    after: tuple[datetime, str] | None = None,
+    limit: int | None = None,
+) -> list[ApiKey]:
+    """All keys, or those of one user, the oldest first; `limit` of those younger than the moment and key `after`."""
+    statement = _select().order_by(api_keys.c.created_at, api_keys.c.id).limit(limit)
+    if after is not None:
+        at, key_id = after
+        same_moment = and_(api_keys.c.created_at == at, api_keys.c.id > key_id)
+        statement = statement.where(or_(api_keys.c.created_at > at, same_moment))
     if user_id is not None:
         statement = statement.where(api_keys.c.user_id == user_id)
     async with store.read() as connection:

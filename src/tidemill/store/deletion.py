@@ -52,14 +52,16 @@ class Deleted:
     documents_removed: int
 
 
-async def mark_deleted(store: Store, name: str, by: Caller | None = None) -> Deleted:
+async def mark_deleted(
+    store: Store, name: str, by: Caller | None = None, check: source_store.Check | None = None
+) -> Deleted:
     """Delete a source. Its history and its row stay; applying a source of that name brings it back.
 
     Runs end as cancelled, what they still had to do as `skipped (source_deleted)`. Raises `NotFound`, or `Forbidden`
-    (`not_owner`) unless the source is `by`'s to edit.
+    (`not_owner`) unless the source is `by`'s to edit, and what `check` raises, who sees it as it stands.
     """
     source = await source_store.get(store, name)
-    done = Deleted(await _begin(store, source, by), 0)
+    done = Deleted(await _begin(store, source, by, check), 0)
     is_over = False
     while not is_over:
         done, is_over = await _go_on(store, source, by, done)
@@ -67,11 +69,13 @@ async def mark_deleted(store: Store, name: str, by: Caller | None = None) -> Del
 
 
 @tried_again
-async def _begin(store: Store, source: Source, by: Caller | None) -> int:
+async def _begin(store: Store, source: Source, by: Caller | None, check: source_store.Check | None) -> int:
     """End the runs of a source that is to be deleted; how many."""
     async with store.write(locks.EVENTS, *locks.of_sources([source.id])) as connection:
         now = store.now()
         await ownership.check(connection, source.id, by)
+        if check is not None:
+            check(await source_store.standing_now(connection, source.name))
         cancelled = await _end_runs(connection, source.id, now)
         if by is not None:
             await audit.append(connection, by, [Note("source.delete", source.name)], now)

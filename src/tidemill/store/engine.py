@@ -25,6 +25,7 @@ from tidemill.settings.masking import mask_urls
 from tidemill.store.dialect import insert
 from tidemill.store.locks import Lock
 from tidemill.store.sqlite import SqliteFile, open_sqlite
+from tidemill.store.unit import current
 
 __all__ = ["Store", "check_capacity", "insert", "open_store"]
 
@@ -94,8 +95,17 @@ class Store:
     async def write(self, *locks: Lock) -> AsyncIterator[AsyncConnection]:
         """One write transaction, committed at the end of the block. Raises `Transient` or `Permanent`.
 
-        Where several may write at once, it has what `locks` stand for to itself.
+        Where several may write at once, it has what `locks` stand for to itself. Inside a unit of work it is a part of
+        that unit's transaction, and committed with it.
         """
+        joined = current(self)
+        with _Explained(self, writing=True):
+            async with joined.part(*locks) if joined is not None else self.write_alone(*locks) as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write_alone(self, *locks: Lock) -> AsyncIterator[AsyncConnection]:
+        """A transaction of its own in any case."""
         async with self._transaction(self.writer, locks) as connection:
             yield connection
 
@@ -107,8 +117,16 @@ class Store:
 
     @asynccontextmanager
     async def read(self, *, at_leisure: bool = False) -> AsyncIterator[AsyncConnection]:
-        """One consistent view of the database that cannot write; `at_leisure` if its rows are taken one by one."""
+        """One consistent view of the database that cannot write; `at_leisure` if its rows are taken one by one.
+
+        Inside a unit of work that has written, it is that unit's transaction.
+        """
+        joined = current(self)
         with _Explained(self, writing=False):
+            if joined is not None and joined.has_written:
+                async with joined.reading() as connection:
+                    yield connection
+                return
             async with self.reader.begin() as connection:
                 await self.database.begin(connection, ())
                 if at_leisure:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, literal, select, update
+from sqlalchemy import Select, and_, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import Conflict, NotFound
@@ -91,11 +91,24 @@ async def get(store: Store, run_id: str) -> Run:
         return await _run(connection, row)
 
 
-async def listed(store: Store, limit: int, source_id: str | None = None) -> list[Run]:
-    """The newest runs first."""
+async def listed(
+    store: Store,
+    limit: int,
+    source_id: str | None = None,
+    *,
+    state: RunState | None = None,
+    before: tuple[datetime, str] | None = None,
+) -> list[Run]:
+    """The newest runs first: those of one source or in one state, those older than the moment and run `before`."""
     statement = _select().order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
     if source_id:
         statement = statement.where(runs.c.source_id == source_id)
+    if state is not None:
+        statement = statement.where(runs.c.state == state.value)
+    if before is not None:
+        at, run_id = before
+        is_older = or_(runs.c.created_at < at, and_(runs.c.created_at == at, runs.c.id < run_id))
+        statement = statement.where(is_older)
     async with store.read() as connection:
         rows = (await connection.execute(statement)).mappings().all()
         return [await _run(connection, row) for row in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -23,17 +23,26 @@ from tidemill.store.tables import documents, source_versions, sources
 
 _SPEC = TypeAdapter(SourceSpec)
 _LIVE = sources.c.deleted_at.is_(None)
+Check = Callable[[Source | None], None]
+"""Sees a source as it stands, inside the transaction that would change it, and raises if it must not."""
 
 
 async def apply(
-    store: Store, spec: SourceSpec, *, adhoc: bool = False, by: Caller | None = None, most: int | None = None
+    store: Store,
+    spec: SourceSpec,
+    *,
+    adhoc: bool = False,
+    by: Caller | None = None,
+    most: int | None = None,
+    check: Check | None = None,
 ) -> tuple[Source, bool]:
     """Make the source, or give it a new version if it differs. Returns it, and whether anything changed.
 
     A deleted source of that name comes back, with a new version behind those that it had. `by` owns what is new, may
-    own `most` sources, and is named in the audit log. Raises `Forbidden` (`not_owner`, `quota_sources`).
+    own `most` sources, and is named in the audit log. `check` gets the source as it stands before, if there is one, and
+    may refuse. Raises `Forbidden` (`not_owner`, `quota_sources`), and what `check` raises.
     """
-    return (await apply_all(store, [spec], adhoc=adhoc, by=by, most=most))[0]
+    return (await apply_all(store, [spec], adhoc=adhoc, by=by, most=most, check=check))[0]
 
 
 async def apply_all(
@@ -43,10 +52,14 @@ async def apply_all(
     adhoc: bool = False,
     by: Caller | None = None,
     most: int | None = None,
+    check: Check | None = None,
 ) -> list[tuple[Source, bool]]:
     """Apply these sources in one transaction, all or none."""
     async with store.write(locks.NAMES) as connection:
         now = store.now()
+        if check is not None:
+            for spec in specs:
+                check(await standing_now(connection, spec.name))
         owned = await ownership.owned(connection, by, most)
         applied = [await _apply(connection, spec, adhoc, now, by) for spec in specs]
         if by is not None:
@@ -68,11 +81,19 @@ async def by_id(store: Store, source_id: str) -> Source:
         return await _one(connection, sources.c.id == source_id, source_id, with_deleted=True)
 
 
-async def listed(store: Store) -> list[Source]:
-    """All sources by name."""
+async def listed(store: Store, *, after: str | None = None, limit: int | None = None) -> list[Source]:
+    """All sources by name, or `limit` of them behind the name `after`."""
+    statement = _select().where(_LIVE).order_by(sources.c.name).limit(limit)
+    if after is not None:
+        statement = statement.where(sources.c.name > after)
     async with store.read() as connection:
-        rows = (await connection.execute(_select().where(_LIVE).order_by(sources.c.name))).mappings()
-        return [_source(row) for row in rows]
+        return [_source(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def count(store: Store) -> int:
+    """How many sources there are."""
+    async with store.read() as connection:
+        return int(await connection.scalar(select(func.count()).select_from(sources).where(_LIVE)) or 0)
 
 
 async def standing(store: Store, names: Sequence[str]) -> dict[str, tuple[Source, bool]]:
@@ -82,17 +103,25 @@ async def standing(store: Store, names: Sequence[str]) -> dict[str, tuple[Source
         return {row["name"]: (_source(row), row["deleted_at"] is not None) for row in rows}
 
 
-async def versions(store: Store, name: str) -> list[SourceVersion]:
-    """Every version of a source, the first one first, even if it was deleted. Raises `NotFound`."""
+async def versions(
+    store: Store, name: str, *, below: int | None = None, limit: int | None = None
+) -> list[SourceVersion]:
+    """Every version of a source, the first one first, even if it was deleted; or the last `limit` of those `below`.
+
+    Raises `NotFound`.
+    """
     async with store.read() as connection:
         source = await _one(connection, sources.c.name == name, name, with_deleted=True)
         of_source = source_versions.c.source_id == source.id
         columns = (source_versions.c.version, source_versions.c.spec, source_versions.c.created_at)
-        statement = select(*columns).where(of_source).order_by(source_versions.c.version)
-        return [
+        statement = select(*columns).where(of_source).order_by(source_versions.c.version.desc()).limit(limit)
+        if below is not None:
+            statement = statement.where(source_versions.c.version < below)
+        newest_first = [
             SourceVersion(row["version"], _SPEC.validate_python(row["spec"]), row["created_at"])
             for row in (await connection.execute(statement)).mappings()
         ]
+        return newest_first[::-1]
 
 
 async def document_count(connection: AsyncConnection, source_id: str) -> int:
@@ -137,6 +166,12 @@ async def _apply(
 
 def _note(source: Source) -> Note:
     return Note("source.create" if source.version == 1 else "source.change", source.name, {"version": source.version})
+
+
+async def standing_now(connection: AsyncConnection, name: str) -> Source | None:
+    """The source of that name as a transaction sees it; `None` if there is none or it was deleted."""
+    row = (await connection.execute(_select().where(sources.c.name == name, _LIVE))).mappings().one_or_none()
+    return None if row is None else _source(row)
 
 
 async def _one(connection: AsyncConnection, condition: Any, name: str, *, with_deleted: bool = False) -> Source:

@@ -577,7 +577,9 @@ idempotency_keys = Table(
     Column("status_code", Integer),
     Column("response", Text),
     _created(),
+    Column("headers", Jsonb),
     PrimaryKeyConstraint("scope", "key"),
+    Index("ix_idempotency_keys_created", "created_at"),
 )
 
 events = Table(

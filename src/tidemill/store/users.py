@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -44,11 +44,13 @@ async def by_id(store: Store, user_id: str) -> User:
         return await _one(connection, users.c.id == user_id, user_id)
 
 
-async def listed(store: Store) -> list[User]:
-    """All users by address."""
+async def listed(store: Store, *, after: str | None = None, limit: int | None = None) -> list[User]:
+    """All users by address, or `limit` of them behind the address `after`."""
+    statement = _select().order_by(users.c.email).limit(limit)
+    if after is not None:
+        statement = statement.where(users.c.email > after)
     async with store.read() as connection:
-        rows = (await connection.execute(_select().order_by(users.c.email))).mappings()
-        return [_user(row) for row in rows]
+        return [_user(row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def with_password(store: Store, email: str) -> tuple[User, str] | None:
@@ -68,14 +70,18 @@ async def change(
     active: bool | None = None,
     team: str | None = None,
     quotas: Mapping[str, int | None] | None = None,
+    check: Callable[[User], None] | None = None,
 ) -> User:
     """Change what is given; an empty `team` takes the user out of theirs. Who is disabled is logged out everywhere.
 
-    Raises `NotFound`, or `Conflict` (`last_admin`): somebody must be left who can let others in.
+    `check` sees the user as they stand, inside the transaction, and may refuse. Raises `NotFound`, or `Conflict`
+    (`last_admin`): somebody must be left who can let others in.
     """
     async with store.write(locks.AUDIT, locks.KEYS) as connection:
         now = store.now()
         user = await _referred(connection, reference)
+        if check is not None:
+            check(user)
         values: dict[str, Any] = {}
         if role is not None and role is not user.role:
             values["role"] = role.value

@@ -86,6 +86,19 @@ async def of_document(store: Store, document_id: str) -> AsyncGenerator[Version]
             yield _current(row)
 
 
+async def newest(store: Store, document_id: str, below: int | None, limit: int) -> list[Version]:
+    """The last `limit` versions of a document, or the last of those `below` a number; the newest first."""
+    of_document = document_versions.c.document_id == document_id
+    old = select(document_versions).where(of_document).order_by(document_versions.c.version.desc()).limit(limit)
+    if below is not None:
+        old = old.where(document_versions.c.version < below)
+    async with store.read() as connection:
+        row = (await connection.execute(_document(document_id))).mappings().one_or_none()
+        is_among = row is not None and (below is None or row["version"] < below)
+        current = [_current(row)] if row is not None and is_among else []
+        return [*current, *(_old(each) for each in (await connection.execute(old)).mappings())][:limit]
+
+
 async def get(store: Store, document_id: str, number: int) -> Version:
     """One version of a document. Raises `NotFound` (`no_such_document`, `no_such_document_version`)."""
     async with store.read() as connection:

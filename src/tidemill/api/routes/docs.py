@@ -13,6 +13,8 @@ from tidemill.http.problems import Problem, ProblemError
 
 DOCS_PATH = "/api/docs"
 OPENAPI_PATH = "/api/openapi.json"
+OTHER_PATHS = ("/docs", "/api/redoc")
+"""Where the specification has the page."""
 _FOLDER = Path(http.__file__).parent / "static" / "swagger-ui"
 _FILES = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -29,6 +31,12 @@ def routes() -> APIRouter:
     @router.get("/")
     async def root() -> Response:
         return RedirectResponse(DOCS_PATH.removeprefix("/"), 307)
+
+    async def other_path() -> Response:
+        return RedirectResponse(DOCS_PATH, 307)
+
+    for path in OTHER_PATHS:
+        router.get(path)(other_path)
 
     @router.get(DOCS_PATH)
     async def docs_page() -> Response:

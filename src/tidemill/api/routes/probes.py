@@ -18,6 +18,9 @@ _STARTED = ("/startupz", "/health/startup")
 OPEN_PROBES = frozenset({*_LIVE, *_READY, *_STARTED})
 """The paths that anyone may ask: they say whether the process works, and nothing of what it depends on."""
 
+REPORTS = ("/health", "/health/detailed", "/status")
+"""The paths of the full report; the specification has all three."""
+
 _TEXT = {"text/plain": {"schema": {"type": "string"}}}
 _METRICS: Responses = {200: {"description": "Prometheus text format", "content": _TEXT}}
 
@@ -50,7 +53,7 @@ def routes(app: App) -> APIRouter:
         return Response(text, headers={"content-type": media_type})
 
     failing: Responses = {503: {"model": HealthAnswer, "description": "Failing"}}
-    for paths, endpoint in ((_LIVE, livez), (_READY, readyz), (_STARTED, startupz), (("/health",), health)):
+    for paths, endpoint in ((_LIVE, livez), (_READY, readyz), (_STARTED, startupz), (REPORTS, health)):
         responses = failing if paths[0] != "/health" else problems() | failing
         router.add_api_route(paths[0], endpoint, response_model=HealthAnswer, responses=responses)
         for path in paths:

@@ -15,17 +15,22 @@ from tidemill.app import App
 from tidemill.errors import Invalid
 from tidemill.search.base import SearchQuery, SearchResult
 
+_PREFIX = "/api/v1"
 Typed = Annotated[str, Query(max_length=200, description="What is typed so far", examples=["tide mi"])]
 Few = Annotated[int, Query(ge=1, le=50, description="The most of them")]
 Days = Annotated[int, Query(ge=1, le=3650, description="Of the last days, today included")]
 
 
+OTHER_PATHS = ("/search", "/search/")
+"""What the specification calls searching."""
+
+
 def routes(app: App) -> APIRouter:
     """GET /api/v1/search with /suggest and /queries, and /api/v1/documents/{id}/similar."""
-    router = APIRouter(prefix="/api/v1", tags=["search"])
+    router = APIRouter(tags=["search"])
     most = app.settings.search.max_results
 
-    @router.get("/search", response_model=SearchAnswer, responses=problems(422, 503))
+    @router.get(f"{_PREFIX}/search", response_model=SearchAnswer, responses=problems(422, 503))
     async def search_documents(given: Annotated[SearchParameters, Query()]) -> Response:
         """Find documents. Any word counts, more and closer ones count more; the best come first."""
         query = _query(given, most)
@@ -40,17 +45,22 @@ def routes(app: App) -> APIRouter:
             app.asked.note(query.text, found.total)
         return _answer(found)
 
-    @router.get("/search/suggest", response_model=Suggestions, responses=problems(422, 503))
+    for path in OTHER_PATHS:
+        router.get(path, response_model=SearchAnswer, include_in_schema=False)(search_documents)
+
+    @router.get(f"{_PREFIX}/search/suggest", response_model=Suggestions, responses=problems(422, 503))
     async def suggest_searches(q: Typed = "", limit: Few = 8) -> Response:
         """How what is being typed may go on: titles, and words of titles."""
         return answer({"suggestions": await app.searching.suggest(q, limit)})
 
-    @router.get("/search/queries", response_model=AskedQueries, responses=problems(422))
+    @router.get(f"{_PREFIX}/search/queries", response_model=AskedQueries, responses=problems(422))
     async def list_searches(days: Days = 30, empty: bool = False, limit: Few = 20) -> Response:
         """What was searched for most, or with `empty` what was searched for in vain. Nobody knows by whom."""
         return answer({"queries": await app.asked.most(days, limit, empty=empty)})
 
-    @router.get("/documents/{document_id}/similar", response_model=SearchAnswer, responses=problems(404, 422, 503))
+    @router.get(
+        "/api/v1/documents/{document_id}/similar", response_model=SearchAnswer, responses=problems(404, 422, 503)
+    )
     async def find_similar_documents(document_id: Annotated[str, Path()], limit: Few = 10) -> Response:
         """Documents that speak of the same, the most similar first."""
         return _answer(await app.searching.similar(document_id, limit))

@@ -22,10 +22,10 @@ def routes(app: App) -> APIRouter:
     @router.get("/stats", response_model=Statistics, responses=problems())
     async def get_statistics() -> Response:
         """How much there is, and how much is still on its way."""
-        states, visits, listed, backlog, lag = await asyncio.gather(
+        states, visits, source_count, backlog, lag = await asyncio.gather(
             document_states(app.store),
             open_visit_states(app.store),
-            sources.listed(app.store),
+            sources.count(app.store),
             app.queue.backlog(),
             app.indexer.lag(),
         )
@@ -33,7 +33,7 @@ def routes(app: App) -> APIRouter:
             {
                 "documents": states,
                 "visits": visits,
-                "sources": len(listed),
+                "sources": source_count,
                 "captures_waiting": backlog.captures,
                 "index_lag": lag,
             }

@@ -87,9 +87,10 @@ class UserAnswer(BaseModel):
 
 
 class UserList(BaseModel):
-    """All users by address."""
+    """A page of users by address; `next` is the path of the next one."""
 
     items: list[UserAnswer]
+    next: str | None
 
 
 class NewKey(_Given):
@@ -133,9 +134,10 @@ class MadeKey(KeyAnswer):
 
 
 class KeyList(BaseModel):
-    """Keys, the oldest first."""
+    """A page of keys, the oldest first; `next` is the path of the next one."""
 
     items: list[KeyAnswer]
+    next: str | None
 
 
 class TokenAnswer(BaseModel):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tidemill.api.schemas.account import Moment
 from tidemill.store.deadletters import DeadLetter, Group, Moved
 
 State = Literal["open", "replayed", "discarded", "resolved"]
@@ -87,7 +88,7 @@ class LetterSelection(BaseModel):
     group: str | None = Field(None, min_length=1, max_length=64)
     source: str | None = Field(None, max_length=4096)
     reason: str | None = Field(None, max_length=200)
-    since: datetime | None = Field(None, description="Dead since then; a time without a zone is in UTC")
+    since: Moment = Field(None, description="Dead since then; a time without a zone is in UTC")
 
 
 class MovedLetters(BaseModel):

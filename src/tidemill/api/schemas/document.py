@@ -68,11 +68,103 @@ class DocumentVersionAnswer(BaseModel):
 
 
 class DocumentVersionList(BaseModel):
-    """The versions of a document, the newest first."""
+    """A page of the versions of a document, the newest first; `next` is the path of the next one."""
 
     model_config = ConfigDict(extra="forbid")
 
     items: list[DocumentVersionAnswer]
+    next: str | None
+
+
+class DocumentSummary(BaseModel):
+    """What a list shows of a document."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    url: str
+    kind: str
+    title: str
+    author: str | None
+    published_at: datetime | None
+    language: str | None
+    summary: str | None
+    word_count: int
+    fetched_at: datetime
+    version: int
+    state: DocumentState
+    duplicate_of: str | None
+    first_seen_at: datetime
+    updated_at: datetime
+    source: str
+
+
+class DocumentList(BaseModel):
+    """A page of documents; `next` is the path of the next one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[DocumentSummary]
+    next: str | None
+
+
+class ChangedValue(BaseModel):
+    """One value that is not what it was. Members of `fields` and `provenance` have own names: `fields.price`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    field: str
+    old: Any
+    new: Any
+
+
+class DocumentDiff(BaseModel):
+    """What differs between two versions of a document."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    document_id: str
+    old: int = Field(description="The version that is compared with")
+    new: int
+    changes: list[ChangedValue]
+
+
+class ShownCapture(BaseModel):
+    """What a document was made of, as it was fetched."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    run_id: str
+    url: str
+    fetched_at: datetime
+    status_code: int
+    media_type: str
+    body_hash: str
+    size_bytes: int
+    archived: bool = Field(description="Whether the bytes are still in the archive")
+
+
+class ExplainedValue(BaseModel):
+    """A value of a document and where it comes from; `others` are what other extractors gave for it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    field: str
+    value: Any
+    extractor: str | None
+    version: str | None
+    rule: str | None
+    others: list[dict[str, Any]]
+
+
+class Provenance(BaseModel):
+    """Where each value of a document comes from. The capture is `null` if it was let go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    capture: ShownCapture | None
+    values: list[ExplainedValue]
 
 
 class FullDocumentVersion(BaseModel):
@@ -93,9 +185,14 @@ def document_body(document: Document) -> dict[str, Any]:
     return full_record(document)
 
 
-def version_list(entries: list[HistoryEntry]) -> dict[str, Any]:
-    """The answer for a history, which comes oldest first."""
-    return {"items": [version_record(entry.version, entry.changed) for entry in reversed(entries)]}
+def entry_body(entry: HistoryEntry) -> dict[str, Any]:
+    """The answer for one version in a list."""
+    return version_record(entry.version, entry.changed)
+
+
+def summary_body(row: dict[str, Any]) -> dict[str, Any]:
+    """The answer for one document in a list."""
+    return {name: row[name] for name in DocumentSummary.model_fields}
 
 
 def version_body(version: Version) -> dict[str, Any]:

@@ -74,11 +74,12 @@ class StartedRun(RunAnswer):
 
 
 class RunList(BaseModel):
-    """The newest runs first."""
+    """A page of runs, the newest first; `next` is the path of the next one."""
 
     model_config = ConfigDict(extra="forbid")
 
     items: list[RunAnswer]
+    next: str | None
 
 
 class LedgerLine(BaseModel):

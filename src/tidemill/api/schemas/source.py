@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,11 +28,22 @@ class SourceAnswer(BaseModel):
 
 
 class SourceList(BaseModel):
-    """All sources by name."""
+    """A page of sources by name; `next` is the path of the next one."""
 
     model_config = ConfigDict(extra="forbid")
 
     items: list[SourceAnswer]
+    next: str | None
+
+
+class SourceChange(BaseModel):
+    """What applying a source would do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    state: Literal["new", "changed", "revived", "unchanged"] = Field(description="`revived`: it was deleted")
+    diff: str = Field(description="A unified diff of YAML")
 
 
 class DeletedSource(BaseModel):
@@ -51,15 +62,17 @@ class VersionAnswer(BaseModel):
 
     version: int
     created_at: datetime
+    diff: str = Field(description="What it changed of the version before, as a unified diff of YAML")
     spec: SourceSpec
 
 
 class VersionList(BaseModel):
-    """The versions of a source, the newest first."""
+    """A page of the versions of a source, the newest first; `next` is the path of the next one."""
 
     model_config = ConfigDict(extra="forbid")
 
     items: list[VersionAnswer]
+    next: str | None
 
 
 def source_body(source: Source) -> dict[str, Any]:
