@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from tidemill.app import App
 from tidemill.errors import NoSpace, TidemillError, Transient
 from tidemill.manage import importing
+from tidemill.manage.exporter import Exporter, folder_of, open_shelf
 from tidemill.manage.importing import Tally
 from tidemill.models.run import Run, RunState
 from tidemill.store import events, leases, runs, sources, workers
@@ -174,10 +175,20 @@ async def _crawling(
             await asyncio.gather(*active.values(), return_exceptions=True)
 
 
-async def processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:
+async def processor(app: App, stop: asyncio.Event, news: asyncio.Event, *, exports: bool = True) -> None:
     """Process captures until `stop` is set; `news` is set when a crawler of this process has made some. Waits for its
-    servers."""
-    await _lasting(app, "processor", stop, lambda: _processor(app, stop, news))
+    servers. With `exports` it makes those, too, that need no search engine."""
+    exporting = [exporter(app, stop, queries=False)] if exports else []
+    processing = _lasting(app, "processor", stop, lambda: _processor(app, stop, news))
+    await _together(processing, *exporting, on_failure=stop.set)
+
+
+async def exporter(app: App, stop: asyncio.Event, *, queries: bool) -> None:
+    """Make the files of exports until `stop` is set; with `queries` also those of searches."""
+    settings = app.settings
+    search = app.searching.search if queries else None
+    shelf, lease_s = open_shelf(settings, app.archive), settings.queue.lease_s
+    await Exporter(app.store, shelf, folder_of(settings), settings.exports, lease_s=lease_s, search=search).run(stop)
 
 
 async def _processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:
@@ -199,9 +210,9 @@ async def _processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None
 
 
 async def indexer(app: App, stop: asyncio.Event) -> None:
-    """Keep the search index up to date until `stop` is set, and the one that answers in its place."""
+    """Keep the search index up to date until `stop` is set, and the one that answers in its place; make exports."""
     works = [each.run(stop) for each in (app.indexer, app.fallback_indexer) if each is not None]
-    await _together(*works, on_failure=stop.set)
+    await _together(*works, exporter(app, stop, queries=True), on_failure=stop.set)
 
 
 async def serving(app: App, stop: asyncio.Event, serve: Callable[[asyncio.Event], Awaitable[None]]) -> None:
@@ -242,7 +253,7 @@ async def up(
     news = asyncio.Event()
     await _together(
         crawler(app, stop, captured=news.set, own_signals=own_signals),
-        processor(app, stop, news),
+        processor(app, stop, news, exports=False),
         indexer(app, stop),
         serve(stop),
         on_failure=stop.set,

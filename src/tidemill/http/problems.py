@@ -20,6 +20,7 @@ from tidemill.errors import (
     CallerError,
     Conflict,
     Forbidden,
+    Gone,
     Invalid,
     NoSpace,
     NotFound,
@@ -39,6 +40,7 @@ _TITLES: Mapping[int, str] = MappingProxyType(
         404: "Not found",
         405: "Method not allowed",
         409: "Conflict",
+        410: "Gone",
         413: "Request too large",
         415: "Unsupported media type",
         421: "Misdirected request",
@@ -50,6 +52,7 @@ _TITLES: Mapping[int, str] = MappingProxyType(
 )
 _STATUS: Sequence[tuple[type[CallerError], int]] = (
     (NotFound, 404),
+    (Gone, 410),
     (Conflict, 409),
     (Forbidden, 403),
     (TooMany, 429),
