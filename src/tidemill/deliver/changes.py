@@ -86,8 +86,8 @@ def _check(cursor: EventCursor, here: events.Window) -> None:
         return
     why = "events behind it were let go" if cursor.epoch == here.epoch else "the database was restored since"
     raise Gone(
-        f"the change feed cannot go on from this cursor, since {why}; read the documents anew (without a cursor the feed"
-        " tells of each current one at least once)",
+        f"the change feed cannot go on from this cursor, since {why}; read the documents anew (without a cursor the"
+        " feed tells of each current one at least once)",
         reason="cursor_expired",
     )
 

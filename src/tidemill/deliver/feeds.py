@@ -85,7 +85,8 @@ def atom(feed: Feed) -> bytes:
 
 
 def _document(root: Element) -> bytes:
-    return b'<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="utf-8")
+    content: bytes = tostring(root, encoding="utf-8")
+    return b'<?xml version="1.0" encoding="utf-8"?>\n' + content
 
 
 def _text(parent: Element, name: str, text: str) -> Element:

@@ -1,7 +1,7 @@
 """Answers that go on: server-sent events, files piece by piece, WebSockets. How many, how long silent, how slow.
 
-In: what there is to send, as an asynchronous generator. Out: a response that ends when the client leaves, is too slow to
-take it, or the process drains; in each case the generator is closed before it returns. Called by the routes.
+In: what there is to send, as an asynchronous generator. Out: a response that ends when the client leaves, is too slow
+to take it, or the process drains; in each case the generator is closed before it returns. Called by the routes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
-import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -142,9 +141,9 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-def event_of(kind: str | None, data: Any, cursor: str | None = None) -> bytes:
-    """One server-sent event; without a kind only the place to go on from. JSON has no line breaks of its own."""
+def event_of(kind: str | None, body: bytes, cursor: str | None = None) -> bytes:
+    """One server-sent event; without a kind only the place to go on from. `body` is JSON, so it is of one line."""
     lines = [b"id: " + cursor.encode()] if cursor is not None else []
     if kind is not None:
-        lines += [b"event: " + kind.encode(), b"data: " + orjson.dumps(data)]
+        lines += [b"event: " + kind.encode(), b"data: " + body]
     return b"\n".join(lines) + b"\n\n"

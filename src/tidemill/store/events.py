@@ -106,7 +106,7 @@ async def window(
     All of it is of one moment, so that nothing lies between the last event and `reached`.
     """
     async with store.read() as connection:
-        names = dict((await connection.execute(select(meta.c.key, meta.c.value))).tuples().all())
+        names = {row.key: row.value for row in await connection.execute(select(meta.c.key, meta.c.value))}
         last, lowest = await _newest(connection), int(names.get(FLOOR) or 0)
         if cursor is None:
             return Window([], last, names["epoch"], lowest)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from tidemill.api.openapi import problems
+from tidemill.api.openapi import Responses, problems
 from tidemill.api.reading import read
 from tidemill.api.respond import answer
 from tidemill.api.schemas.document import (
@@ -19,14 +19,19 @@ from tidemill.api.schemas.document import (
     version_list,
 )
 from tidemill.app import App
+from tidemill.http.raw import raw_headers
+from tidemill.manage.captures import raw_capture
 from tidemill.manage.history import history
 from tidemill.store import documents, versions
 
+_RAW: Responses = {200: {"description": "The bytes", "content": {"application/octet-stream": {}}}}
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version; they are counted from 1")]
+
+Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="A version; without it the newest")]
 
 
 def routes(app: App) -> APIRouter:
-    """GET /api/v1/documents/{id}, its /versions and /versions/{number}."""
+    """GET /api/v1/documents/{id}, its /versions, /versions/{number} and /raw."""
     router = APIRouter(prefix="/api/v1/documents", tags=["documents"])
 
     @router.get("/{document_id}", response_model=DocumentAnswer, responses=problems(404))
@@ -43,5 +48,11 @@ def routes(app: App) -> APIRouter:
     async def get_document_version(request: Request, document_id: str, number: Number) -> Response:
         """A document as it was in one version."""
         return answer(version_body(await read(app, request, lambda store: versions.get(store, document_id, number))))
+
+    @router.get("/{document_id}/raw", response_class=Response, responses={**_RAW, **problems(404, 410, 422)})
+    async def get_document_raw(request: Request, document_id: str, version: Version = None) -> Response:
+        """What was fetched, byte for byte, of the newest version or of another. It is a stranger's: do not show it."""
+        raw = await raw_capture(app.store, app.archive, document_id, version)
+        return Response(raw.body, headers=dict(raw_headers(raw, document_id)))
 
     return router
