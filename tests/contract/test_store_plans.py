@@ -14,7 +14,7 @@ from tidemill.models.document import Draft
 from tidemill.models.failure import Failure
 from tidemill.models.run import RunOptions
 from tidemill.models.visit import Fetched, Visit
-from tidemill.store import admission, captures, events, leases, runs, workers
+from tidemill.store import admission, captures, events, exports, leases, runs, workers
 from tidemill.store.processed import store_batch
 
 DERIVED = ("(subquery", "ranked", "wanted", "json_each")
@@ -192,3 +192,12 @@ async def test_the_change_feed_reads_on_from_its_cursor(house: House) -> None:
     lines = await plans(house, lambda: events.document_changes(house.store, 5, 10))
     lines += await plans(house, lambda: events.after(house.store, 5, 10))
     assert used(lines).count("events USING INTEGER PRIMARY KEY (rowid>?)") == 2
+
+
+async def test_what_exporters_and_readers_of_the_feed_ask_each_second(house: House) -> None:
+    asked = await plans(house, lambda: exports.waiting(house.store, queries=True))
+    assert scans(asked) == []
+    assert "ix_jobs_open" in used(asked)
+    fed = await plans(house, lambda: events.window(house.store, 5, 100, ("document.stored",)))
+    assert scans(fed, "meta") == []
+    assert scans(await plans(house, lambda: events.newest(house.store))) == []

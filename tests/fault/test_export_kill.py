@@ -6,7 +6,7 @@ import contextlib
 import json
 import signal
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +103,20 @@ def test_told_to_end_it_gives_the_job_back(mill: Tidemill) -> None:
         running.signal_group(signal.SIGTERM)
         running.wait(30).expect(0)
     assert len(list((mill.data_dir / "exports").glob("[!.]*"))) == 20
+
+
+def test_a_full_disk_fails_the_export_and_nothing_else(mill: Tidemill, small_disk: Callable[[str], Path]) -> None:
+    """Row 17, for an export by the API."""
+    books, folder = Books(mill.data_dir), small_disk("64k")
+    (mill.data_dir / "exports").symlink_to(folder)
+    with serving(mill) as (running, url):
+        made = json.loads(asked(url, {"format": "jsonl"}) or b"{}")
+        until(lambda: books.one("SELECT state FROM jobs") == "failed", what="the failure")
+        told = json.loads(asked(f"{url}/{made['id']}") or b"{}")
+        assert told["error"].startswith("disk_full: cannot write to ")
+        assert list(folder.iterdir()) == [], "the half that was written is gone"
+        small_disk("64m")
+        asked(url, {"format": "jsonl"})
+        until(lambda: books.count("jobs", "state = 'done'") == 1, what="the next export")
+        running.signal_group(signal.SIGTERM)
+        running.wait(30).expect(0)
