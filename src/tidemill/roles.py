@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, BinaryIO
 from tidemill.app import App
 from tidemill.errors import NoSpace, TidemillError, Transient
 from tidemill.manage import importing
-from tidemill.manage.exporter import Exporter, folder_of, open_shelf
 from tidemill.manage.importing import Tally
 from tidemill.models.run import Run, RunState
 from tidemill.store import events, leases, runs, sources, workers
@@ -185,10 +184,13 @@ async def processor(app: App, stop: asyncio.Event, news: asyncio.Event, *, expor
 
 async def exporter(app: App, stop: asyncio.Event, *, queries: bool) -> None:
     """Make the files of exports until `stop` is set; with `queries` also those of searches."""
+    from tidemill.manage.exporter import Exporter, folder_of, open_shelf  # a crawl has no use for it
+
     settings = app.settings
     search = app.searching.search if queries else None
     shelf, lease_s = open_shelf(settings, app.archive), settings.queue.lease_s
-    await Exporter(app.store, shelf, folder_of(settings), settings.exports, lease_s=lease_s, search=search).run(stop)
+    made = Exporter(app.store, shelf, folder_of(settings), settings.exports, lease_s=lease_s, search=search)
+    await made.run(stop)
 
 
 async def _processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tidemill.http.access import ANY_CALLER, NOBODY, OPEN, SOCKET, Access
 from tidemill.http.denials import Denials
 from tidemill.http.keyring import Keyring
-from tidemill.http.keys import presented_key, refuse_key_in_query
+from tidemill.http.keys import has_key_in_query, presented_key, refuse_key_in_query
 from tidemill.http.problems import Problem, ProblemError
 from tidemill.http.scopes import caller, client_address, header, request_id, state
 from tidemill.http.socket_token import Introductions
@@ -57,8 +57,9 @@ class Authentication:
 
     def _must_ask(self, scope: Scope, presented: str | None) -> bool:
         """Whether a WebSocket is to say in its first message who it is: what else could say so does not."""
-        need = self._access.need(_method(scope), scope["path"])
-        return presented is None and need not in (OPEN, NOBODY) and not self._is_near(scope)
+        if presented is not None or self._is_near(scope) or has_key_in_query(scope):
+            return False
+        return self._access.need(_method(scope), scope["path"]) not in (OPEN, NOBODY, ANY_CALLER)
 
     def _is_near(self, scope: Scope) -> bool:
         return self._loopback is not None and not any(header(scope, name) for name in _THROUGH_A_PROXY)
