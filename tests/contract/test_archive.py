@@ -5,6 +5,7 @@ What holds for every archive is in `test_archives.py`."""
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import resource
@@ -383,7 +384,7 @@ async def test_a_full_disk_keeps_whole_bodies_only(archive: Archive, folder: Pat
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
-        with pytest.raises(Permanent, match=r"cannot write to the archive .*nothing stored is lost") as caught:
+        with pytest.raises(Permanent, match=r"cannot use the archive .*nothing stored is lost") as caught:
             await archive.put(small | large)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -571,3 +572,22 @@ async def test_damage_of_an_old_file_is_found(
     path.unlink()
     await archive.put({body_hash: old[body_hash]})
     assert await archive.get(body_hash) == old[body_hash]
+
+
+async def test_a_system_that_cannot_read_just_now_has_not_damaged_anything(
+    opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, body = opening(), b"as sound as ever"
+    (body_hash,) = bodies = named(body)
+    await archive.put(bodies)
+
+    def no_descriptor(*_: object) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as short:
+        short.setattr(os, "pread", no_descriptor)
+        with pytest.raises(Permanent, match="Too many open files") as caught:
+            await archive.get(body_hash)
+    assert caught.value.reason == "archive_unavailable"
+    assert await archive.get(body_hash) == body
+    assert await archive.locate([body_hash]), "its place is still believed in"

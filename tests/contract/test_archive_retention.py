@@ -20,7 +20,7 @@ from tidemill.manage.presence import at_work
 from tidemill.manage.runs import start
 from tidemill.models.run import RunOptions
 from tidemill.models.source import RetentionRules, SourceSpec
-from tidemill.roles import run_to_end
+from tidemill.roles.jobs import run_to_end
 from tidemill.store import jobs, sources
 from tidemill.store.tables import captures, documents, runs
 
@@ -155,3 +155,20 @@ def test_a_grace_time_in_which_a_crawler_could_be_overtaken_is_refused() -> None
     with pytest.raises(Invalid, match="too short") as caught:
         rules_of(DAY_S - 1, dry_run=False)
     assert caught.value.reason == "bad_grace"
+
+
+async def test_a_lost_body_is_fetched_again_by_the_next_crawl(mill: Mill) -> None:
+    """The site has it still, and answers that nothing has changed: who is not asked anew would never give it."""
+    lost = await mill.hashes()
+    texts = await mill.texts()
+    for path in (mill.app.settings.data_dir / "archive").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    await mill.app.archive.close()
+    await mill.crawl()
+    assert not any([await mill.app.archive.exists(each) for each in lost]), "nobody knows of the loss yet"
+    found = await archives.verify(mill.tools, asyncio.Event())
+    assert found.missing.keys() | found.corrupt.keys() == lost
+    await mill.crawl()
+    assert (await archives.verify(mill.tools, asyncio.Event())).is_sound
+    assert await mill.texts() == texts

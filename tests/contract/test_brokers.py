@@ -20,7 +20,7 @@ from tidemill.queue.base import Claim
 from tidemill.queue.dispatched import DispatchedQueue
 from tidemill.queue.dispatcher import Dispatcher
 from tidemill.queue.redis import RedisDispatcher
-from tidemill.store import captures, workers
+from tidemill.store import announcing, captures, workers
 
 pytestmark = pytest.mark.timeout(PATIENCE_S)
 URL = "redis://127.0.0.1:{port}/0"
@@ -123,13 +123,59 @@ async def test_what_was_marked_and_never_published_is_found_out(
     """A publisher that was killed between marking and publishing, or a broker that lost everything."""
     queue = process()
 
-    async def killed(_: object) -> None:
+    async def killed(*_: object) -> None:
         raise asyncio.CancelledError
 
     with monkeypatch.context() as patch, suppress(asyncio.CancelledError):
         patch.setattr(queue._dispatcher, "publish", killed)
+        patch.setattr(announcing, "unmark", killed)
         await queue.announce(await waiting(house, "abcdef"))
     await worked_off(house, queue, of=6)
+    await queue.close()
+
+
+async def test_what_was_never_published_is_found_out_while_the_broker_is_busy_with_others(
+    house: House, process: Callable[[], DispatchedQueue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of messages tells nothing as long as there are some in work: their order does."""
+    queue = process()
+
+    async def killed(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    lost = await waiting(house, "abc")
+    with monkeypatch.context() as patch, suppress(asyncio.CancelledError):
+        patch.setattr(queue._dispatcher, "publish", killed)
+        patch.setattr(announcing, "unmark", killed)
+        await queue.announce(lost)
+    house.store.turn_on(100)
+    others = await waiting(house, "def")
+    await queue.announce(others)
+    claims: list[Claim] = []
+    while len(identifiers(*claims)) < len(others):
+        claims.append(await queue.claim(house.worker.id, 10))
+    house.store.turn_on(10)
+    assert await queue.sweep() == len(lost)
+    claims.append(await queue.claim(house.worker.id, 10))
+    assert {each.id for each in claims[-1].captures} <= set(lost)
+    for claim in claims:
+        await queue.release(claim)
+    await worked_off(house, queue, of=len(others) + len(lost))
+    await queue.close()
+
+
+async def test_what_a_cancelled_publisher_has_marked_is_due_at_once(
+    house: House, process: Callable[[], DispatchedQueue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = process()
+
+    async def cancelled(_: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch, suppress(asyncio.CancelledError):
+        patch.setattr(queue._dispatcher, "publish", cancelled)
+        await queue.announce(await waiting(house, "abc"))
+    assert await announcing.is_any_silent(house.store)
     await queue.close()
 
 

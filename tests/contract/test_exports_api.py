@@ -16,10 +16,10 @@ from pydantic import BaseModel
 from sqlalchemy import update
 from tests.contract.api_house import PAGES, SITE, SOURCE, Client, Reply, fill, house, served
 
-from tidemill import roles
 from tidemill.api.schemas.export import ExportAnswer, ExportList
 from tidemill.app import App
 from tidemill.deliver.export.formats import COLUMNS
+from tidemill.roles.exporting import exporter as exporter_role
 from tidemill.store import documents, exports
 from tidemill.store.tables import captures
 
@@ -44,7 +44,7 @@ async def client(app: App) -> AsyncIterator[Client]:
 async def exporter(app: App) -> AsyncIterator[None]:
     """The role that `tidemill serve` and `up` play beside the API."""
     stop = asyncio.Event()
-    role = asyncio.create_task(roles.exporter(app, stop, queries=True))
+    role = asyncio.create_task(exporter_role(app, stop, queries=True))
     yield
     stop.set()
     await asyncio.wait_for(role, 10)

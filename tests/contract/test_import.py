@@ -11,13 +11,15 @@ import pytest
 from tests.contract.api_house import house
 
 from tidemill.app import App
-from tidemill.errors import Conflict
-from tidemill.manage.importing import Tally, begin
-from tidemill.models.run import Run
+from tidemill.errors import Conflict, NoSpace
+from tidemill.manage import importing
+from tidemill.manage.importing import Tally, begin, read_lines
+from tidemill.models.ids import new_id
+from tidemill.models.run import Run, RunState
 from tidemill.models.source import SourceSpec
-from tidemill.roles import import_lines
+from tidemill.roles.jobs import import_lines
 from tidemill.search.base import SearchQuery
-from tidemill.store import documents, sources
+from tidemill.store import documents, runs, sources
 
 
 def lines(*objects: object) -> io.BytesIO:
@@ -83,7 +85,7 @@ async def test_a_source_that_is_crawled_takes_no_imports(tmp_path: Path) -> None
     async with house(tmp_path) as app:
         await sources.apply(app.store, SourceSpec(name="site", start=("https://a.example/",)))
         with pytest.raises(Conflict, match="--source"):
-            await begin(app.store, "site")
+            await begin(app.store, "site", new_id(), 100)
 
 
 async def test_a_rebuild_finds_everything_again(tmp_path: Path) -> None:
@@ -111,3 +113,35 @@ async def test_whoever_writes_the_index_rebuilds_it_for_others(tmp_path: Path) -
         stop.set()
         await running
         assert list((tmp_path / "data" / "index").glob("generation-*")) != before
+
+
+async def test_an_import_that_breaks_off_is_left_to_be_taken_up_and_the_next_one_takes_in_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents_ = [{"url": f"https://a.example/{n}", "title": f"Title {n}", "content": "Some words"} for n in range(3)]
+    async with house(tmp_path) as app:
+
+        async def full(*_: object) -> None:
+            raise NoSpace("the disk of the archive is full")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(app.archive, "put", full)
+            with pytest.raises(NoSpace):
+                await take_in(app, *documents_)
+        (left,) = await runs.listed(app.store, 10)
+        assert (left.state, left.error) == (RunState.INTERRUPTED, "NoSpace: the disk of the archive is full")
+        run, _ = await take_in(app, *documents_)
+        assert run.outcomes == {"stored": 3}
+        assert await runs.state(app.store, left.id) is RunState.COMPLETED, "nobody else would ever end it"
+
+
+async def test_an_import_ends_when_its_run_is_cancelled(tmp_path: Path) -> None:
+    documents_ = [{"url": f"https://a.example/{n}", "title": f"Title {n}", "content": "Some words"} for n in range(2)]
+    async with house(tmp_path) as app:
+        run = await begin(app.store, "imported", new_id(), 100)
+        source = await sources.by_id(app.store, run.source_id)
+        await runs.cancel(app.store, run.id)
+        (batch,) = read_lines(lines(*documents_), Tally())
+        with pytest.raises(Conflict, match="has ended") as caught:
+            await importing.take_in(app.store, app.archive, source, run, batch)
+        assert caught.value.reason == "run_ended"

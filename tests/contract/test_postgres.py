@@ -30,6 +30,7 @@ from tidemill.models.source import SourceSpec
 from tidemill.models.visit import Fetched, Found
 from tidemill.settings import DatabaseSettings
 from tidemill.store import captures, events, hosts, leases, locks, runs, sources, tables, workers
+from tidemill.store import postgres as postgres_store
 from tidemill.store.again import tried_again
 from tidemill.store.engine import Store, check_capacity, open_store
 from tidemill.store.postgres import PostgresServer
@@ -334,6 +335,17 @@ async def test_what_takes_too_long_is_broken_off(house: House) -> None:
             async with hasty.write(locks.EVENTS):
                 pass
     assert (slow.value.reason, held.value.reason) == ("database_timeout", "database_locked")
+
+
+async def test_what_alters_tables_may_take_however_long_it_takes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the server breaks it off, nor the driver, which has a limit of its own."""
+    monkeypatch.setattr(postgres_store, "_GRACE_S", 0.5)
+    async with opened(house.store.url, statement_timeout_s=1) as hasty:
+        async with hasty.alter(locks.SCHEMA) as connection:
+            await connection.execute(text("SELECT pg_sleep(2)"))
+        with pytest.raises(Transient):
+            async with hasty.write(locks.SCHEMA) as connection:
+                await connection.execute(text("SELECT pg_sleep(2)"))
 
 
 async def test_who_falls_asleep_in_a_transaction_loses_its_locks(house: House) -> None:

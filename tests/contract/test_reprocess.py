@@ -30,7 +30,7 @@ from tidemill.models.run import RunOptions
 from tidemill.models.source import CheckRule, FieldRule, ItemsRule, ProcessRules, SourceSpec
 from tidemill.process import pipeline
 from tidemill.process.compute import Computer
-from tidemill.roles import run_to_end
+from tidemill.roles.jobs import run_to_end
 from tidemill.search.base import SearchQuery
 from tidemill.settings import ProcessSettings
 from tidemill.store import events, jobs, processed, sources, workers

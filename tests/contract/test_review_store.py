@@ -12,13 +12,13 @@ import psutil
 import pytest
 from tests.contract.store_house import SITE, House, found, opened_house
 
-from tidemill import roles
 from tidemill.app import App
 from tidemill.crawl import crawler
 from tidemill.errors import NoSpace, NotFound, Permanent, Transient
 from tidemill.models.host import Breaker, HostPolicy
 from tidemill.models.run import Run, RunOptions, RunState
 from tidemill.models.visit import Fetched
+from tidemill.roles import crawling
 from tidemill.store import captures, deletion, hosts, leases, ledger, runs, workers
 from tidemill.store.workers import Worker
 
@@ -145,8 +145,8 @@ async def test_a_crawl_that_fails_gives_back_what_it_leased(house: House, monkey
     run = await house.begin("a", "b")
     monkeypatch.setattr(crawler, "crawl", failing)
     app = app_of(house)
-    work = roles._crawl_one(app, run.id, house.worker, asyncio.Event(), captured=lambda: None)
-    assert not await roles._logged(app, run.id, house.worker, work), "the role goes on with other runs"
+    work = crawling.crawl_one(app, run.id, house.worker, asyncio.Event())
+    assert not await crawling.went_well(app, run.id, house.worker, work), "the role goes on with other runs"
     assert (await runs.get(house.store, run.id)).outcomes == {"pending": 2}
     assert await runs.state(house.store, run.id) is RunState.INTERRUPTED
 
@@ -163,7 +163,7 @@ async def test_a_crawl_that_cannot_give_back_what_it_leased_ends_its_worker(
     monkeypatch.setattr(leases, "release", full)
     app = app_of(house)
     with pytest.raises(NoSpace):
-        await roles._logged(app, run.id, house.worker, full())
+        await crawling.went_well(app, run.id, house.worker, full())
 
 
 def app_of(house: House) -> App:

@@ -39,7 +39,7 @@ with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
     run()
 """
 CRAWL_ONLY = """
-import tidemill.cli.main, tidemill.manage.runs, tidemill.roles, tidemill.net, tidemill.crawl.crawler
+import tidemill.cli.main, tidemill.manage.runs, tidemill.roles.jobs, tidemill.net, tidemill.crawl.crawler
 from tidemill.search.open import open_engine
 from tidemill.settings import load_settings
 from tidemill.store.engine import open_store
@@ -51,7 +51,7 @@ known_revisions(), handled_media_types(), asyncio.run(engine.close())
 """
 
 PROCESS = """
-import tidemill.cli.main, tidemill.roles, tidemill.process.pool, tidemill.process.worker
+import tidemill.cli.main, tidemill.roles.serving, tidemill.process.pool, tidemill.process.worker
 from tidemill.settings import load_settings
 load_settings(environ={})
 """

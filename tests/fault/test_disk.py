@@ -21,7 +21,9 @@ pytestmark = [pytest.mark.fault]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", ["400k", "1200k", "2500k"])
+@pytest.mark.parametrize(
+    "size", [pytest.param("400k", marks=pytest.mark.long), "1200k", pytest.param("2500k", marks=pytest.mark.long)]
+)
 def test_a_full_disk_is_told_and_with_space_the_same_command_completes(
     site: Site, undisturbed: Report, tidemill: Tidemill, small_disk: Callable[[str], Path], size: str
 ) -> None:

@@ -32,7 +32,7 @@ def test_kill_the_whole_group_at_random_points(
     site: Site, tidemill: Tidemill, undisturbed: Report, rng: random.Random, is_long: bool
 ) -> None:
     total = len(undisturbed.ledger)
-    kills = 50 if is_long else 12
+    kills = 50 if is_long else 6
     points = sorted(rng.random() for _ in range(kills - AT_START))
     killed = 0
     books = Books(tidemill.data_dir)

@@ -61,13 +61,13 @@ def test_a_server_gives_what_a_file_gives(site: Site, served: Served, undisturbe
     assert "PostgreSQL" in said["database"]["detail"]
 
 
+@pytest.mark.long  # the short form is in test_kill, over a file
 def test_kill_the_whole_group_at_random_points(
-    site: Site, served: Served, undisturbed: Report, rng: random.Random, is_long: bool
+    site: Site, served: Served, undisturbed: Report, rng: random.Random
 ) -> None:
     total = len(undisturbed.ledger)
-    kills = 50 if is_long else 3
     killed = 0
-    for number, point in enumerate(sorted(rng.uniform(0.02, 0.98) for _ in range(kills))):
+    for number, point in enumerate(sorted(rng.uniform(0.02, 0.98) for _ in range(50))):
         if served.books.begun and number and is_complete(served):
             break
         with served.tidemill.start(*crawl_command(site)) as running:

@@ -78,13 +78,11 @@ def probes_of(running: Running) -> str:
     return said[0]
 
 
-def test_killed_processors_lose_nothing(
-    house: Tidemill, site: Site, undisturbed: Report, rng: random.Random, is_long: bool
-) -> None:
+@pytest.mark.long  # the short form is in test_fleet
+def test_killed_processors_lose_nothing(house: Tidemill, site: Site, undisturbed: Report, rng: random.Random) -> None:
     """kill -9 at random moments; each dead processor's captures are claimed again within the lease and five seconds."""
-    kills = 20 if is_long else 3
     with begun(house, site), house.start("crawler") as crawling, house.start("indexer"):
-        for _ in range(kills):
+        for _ in range(20):
             with house.start("processor") as victim:
                 probes_of(victim)
                 time.sleep(rng.uniform(0.1, 1.2))

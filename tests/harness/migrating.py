@@ -55,7 +55,7 @@ async def _upgraded(store: Store, kill_at: int) -> None:
         if seen == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    event.listen(store.writer.sync_engine, "before_cursor_execute", count)
+    event.listen(store.altering.sync_engine, "before_cursor_execute", count)
     await schema.ensure_schema(store)
     print(seen)
     await store.close()

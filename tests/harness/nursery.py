@@ -23,7 +23,8 @@ from tests.harness.command import ROOT, clean_environment
 
 _PR_SET_PDEATHSIG = 1
 _IMPORTED = (
-    "tidemill.cli.main", "tidemill.cli.standing", "tidemill.roles", "tidemill.process.pool", "tidemill.process.worker",
+    "tidemill.cli.main", "tidemill.cli.standing", "tidemill.roles.jobs", "tidemill.roles.serving",
+    "tidemill.process.pool", "tidemill.process.worker",
     "tidemill.crawl.crawler", "tidemill.api.probing", "tidemill.api.main", "tidemill.manage.runs",
     "tidemill.queue.redis", "tidemill.queue.rabbitmq", "tidemill.archive.packs", "tidemill.search.tantivy.engine",
     "tidemill.store.postgres", "tidemill.store.sqlite", "asyncpg", "aiosqlite", "alembic.command",

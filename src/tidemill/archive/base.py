@@ -7,6 +7,9 @@ from typing import Protocol, runtime_checkable
 
 from tidemill.archive.extents import Extent
 
+LOST = frozenset({"archive_missing", "archive_corrupt"})
+"""The reasons that mean that a body is not there any more, or not as it was."""
+
 
 class Archive(Protocol):
     """Content-addressed storage. Putting what is there already changes nothing."""

@@ -31,8 +31,7 @@ def unwritable(root: Path, error: OSError) -> Permanent:
     full = error.errno in _FULL
     remedy = "free some space" if full else "check the folder and its rights"
     message = (
-        f"cannot write to the archive {root}: {error.strerror}; nothing stored is lost: {remedy} and run the command"
-        " again"
+        f"cannot use the archive {root}: {error.strerror}; nothing stored is lost: {remedy} and run the command again"
     )
     return NoSpace(message) if full else Permanent(message, reason="archive_unavailable")
 

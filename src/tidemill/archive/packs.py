@@ -9,6 +9,7 @@ A file a body cost four times as much: for opening, renaming and folders, not fo
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import time
@@ -151,17 +152,27 @@ class PackArchive:
 
     def _located(self, index: PackIndex, digest: bytes) -> tuple[Place, bytes] | None:
         """The place and the bytes of a record. If they are not where they were, the packs are looked at again."""
-        place = index.find([digest]).get(digest)
-        if place is None or not self._is_there(place):
-            index.refresh()
+        place = None
+        for _ in range(2):
             place = index.find([digest]).get(digest)
-        return None if place is None else (place, self._bytes(place))
+            if place is not None and (record := self._bytes(place)) is not None:
+                return place, record
+            index.refresh()
+        return None if place is None else (place, b"")
 
-    def _bytes(self, place: Place) -> bytes:
-        """What lies there, or nothing if the system cannot read it: to the reader that is damage, too."""
-        with suppress(OSError), (self.folder / place.pack).open("rb", buffering=0) as pack:
-            return os.pread(pack.fileno(), place.length, place.offset)
-        return b""
+    def _bytes(self, place: Place) -> bytes | None:
+        """What lies there; nothing if the disk cannot read it, which to the reader is damage, too; `None` if the pack
+        is gone or does not reach as far. Raises `OSError` for what says nothing about the bytes."""
+        try:
+            with (self.folder / place.pack).open("rb", buffering=0) as pack:
+                record = os.pread(pack.fileno(), place.length, place.offset)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return b""
+        return record if len(record) == place.length else None
 
     def _locate(self, digests: list[bytes]) -> dict[str, Extent]:
         if not self.folder.is_dir():

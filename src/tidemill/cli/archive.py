@@ -95,7 +95,7 @@ async def _with_tools(settings: Settings, work: Callable[[Tools, asyncio.Event],
     from tidemill.manage.archives import Tools
 
     async with opened(settings) as open_house:
-        tools = Tools(open_house.store, open_house.archive, settings.queue.lease_s)
+        tools = Tools(open_house.store, open_house.archive, settings.lease_s)
         return await work(tools, interrupts().stop)
 
 

@@ -98,7 +98,7 @@ async def _crawl(
 ) -> tuple[Run, TidemillError | None]:
     """The run as it was left, and what made going on impossible, if something did."""
     from tidemill.manage.runs import advice, start
-    from tidemill.roles import run_to_end
+    from tidemill.roles.jobs import run_to_end
     from tidemill.store import runs
 
     async with opened(settings) as app:

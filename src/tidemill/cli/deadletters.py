@@ -208,7 +208,7 @@ async def _replayed(
 ) -> tuple[Moved, int]:
     """What was put back and, with `now`, how many captures still wait after all that could be processed was."""
     from tidemill.manage import deadletters as manage
-    from tidemill.roles import process_backlog
+    from tidemill.roles.jobs import process_backlog
 
     async with opened(settings) as app_:
         chosen = await _chosen(app_, letter_ids, filters)

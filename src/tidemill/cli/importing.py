@@ -82,7 +82,7 @@ def reindex(context: typer.Context, as_json: AsJson = False, data_dir: DataDir =
 
 async def _import(settings: Settings, file: Path, source: str) -> tuple[Run, Tally, bool]:
     from tidemill.manage.importing import Tally
-    from tidemill.roles import import_lines
+    from tidemill.roles.jobs import import_lines
 
     tally = Tally()
     async with opened(settings) as app:

@@ -33,7 +33,7 @@ async def _process(settings: Settings) -> tuple[int, int]:
     pool = WorkerPool(settings.process)
     try:
         await pool.start()  # the workers import what they need while this process does
-        from tidemill.roles import process_backlog
+        from tidemill.roles.jobs import process_backlog
 
         async with opened(settings) as app:
             before = (await app.queue.backlog()).captures

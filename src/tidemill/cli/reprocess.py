@@ -90,7 +90,7 @@ async def _reprocess(settings: Settings, asked: Request, *, dry_run: bool, resta
     from tidemill.store import events
 
     async with opened(settings) as app:
-        tools = Tools(app.store, app.archive, settings.process, settings.queue.lease_s)
+        tools = Tools(app.store, app.archive, settings.process, settings.lease_s)
         stop = interrupts().stop
         with _Line() as line:
             if dry_run:

@@ -28,9 +28,9 @@ def crawler(
     """
 
     async def role(app: App, stop: asyncio.Event, signals: Interrupts) -> None:
-        from tidemill import roles
+        from tidemill.roles import crawling
 
-        await roles.crawler(app, stop, own_signals=signals.install)
+        await crawling.crawler(app, stop, own_signals=signals.install)
 
     _stand(context, "crawler", role, probe_host, probe_port, data_dir)
 
@@ -44,9 +44,9 @@ def processor(
     """
 
     async def role(app: App, stop: asyncio.Event, _: Interrupts) -> None:
-        from tidemill import roles
+        from tidemill.roles import processing
 
-        await roles.processor(app, stop, asyncio.Event())
+        await processing.processor(app, stop, asyncio.Event())
 
     _stand(context, "processor", role, probe_host, probe_port, data_dir)
 
@@ -62,9 +62,9 @@ def indexer(
     """
 
     async def role(app: App, stop: asyncio.Event, _: Interrupts) -> None:
-        from tidemill import roles
+        from tidemill.roles import indexing
 
-        await roles.indexer(app, stop)
+        await indexing.indexer(app, stop)
 
     _stand(context, "indexer", role, probe_host, probe_port, data_dir)
 

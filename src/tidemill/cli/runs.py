@@ -103,7 +103,7 @@ async def _listed(settings: Settings, limit: int) -> list[Run]:
     from tidemill.store import runs, workers
 
     async with opened(settings) as app_:
-        await workers.reclaim(app_.store, settings.crawl.lease_s)
+        await workers.reclaim(app_.store, settings.lease_s)
         return await runs.listed(app_.store, limit)
 
 
@@ -113,7 +113,7 @@ async def _one(settings: Settings, run_id: str | None) -> tuple[Run, Progress]:
     from tidemill.store.progress import progress
 
     async with opened(settings) as app_:
-        await workers.reclaim(app_.store, settings.crawl.lease_s)
+        await workers.reclaim(app_.store, settings.lease_s)
         found = await (runs.get(app_.store, run_id) if run_id else latest(app_.store))
         return found, await progress(app_.store, found)
 

@@ -73,11 +73,11 @@ async def _work(app: App, signals: Interrupts, doorway: Doorway, url: str, *, ev
         await stop.wait()
 
     if everything:
-        from tidemill.roles import drained
-        from tidemill.roles import up as everything_up
+        from tidemill.roles.endurance import drained
+        from tidemill.roles.serving import up as everything_up
 
         await drained(app, everything_up(app, signals.stop, api, own_signals=signals.install), signals.stop)
     else:
-        from tidemill.roles import serving
+        from tidemill.roles.serving import serving
 
         await serving(app, signals.stop, api)

@@ -48,7 +48,7 @@ async def stand(settings: Settings, name: str, role: Role) -> None:
     """Play a role until the first signal, and drain; its probes are served from the beginning to the end."""
     from tidemill.api.doorway import Doorway, kept
     from tidemill.api.probing import create_probes
-    from tidemill.roles import drained
+    from tidemill.roles.endurance import drained
 
     signals, doorway = interrupts(), Doorway()
 

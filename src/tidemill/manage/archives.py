@@ -78,8 +78,10 @@ async def sweep(tools: Tools, rules: Rules, stop: asyncio.Event) -> Tidied:
 
 
 async def verify(tools: Tools, stop: asyncio.Event) -> Verified:
-    """Read and hash every body that a capture names."""
-    return await inspect.verify(tools.archive, store_named.all_named(tools.store), stop)
+    """Read and hash every body that a capture names. The pages of those that are lost will be fetched whole again."""
+    found = await inspect.verify(tools.archive, store_named.all_named(tools.store), stop)
+    await store_named.fetch_whole(tools.store, [*found.missing, *found.corrupt])
+    return found
 
 
 async def stats(tools: Tools) -> Totals:

@@ -17,13 +17,13 @@ from tidemill.models.capture import Capture
 from tidemill.models.document import DocumentState, Draft, Json, Processed
 from tidemill.models.failure import Failure
 from tidemill.models.ids import document_id
+from tidemill.process.compute import is_lost
 from tidemill.store import withdrawal
 from tidemill.store.versions import Standing, values_of
 
 Standings = Mapping[str, Standing]
 MOST_EXAMPLES = 3
 MOST_LISTED = 50
-LOST = ("archive_missing", "archive_corrupt")
 _LIVE = (DocumentState.CURRENT, DocumentState.DUPLICATE)
 _BEFORE_DIFFERENCE = 24
 _EXAMPLE_CHARS = 100
@@ -60,7 +60,7 @@ class Summary:
         """A page whose documents are left as they are, since it could not be processed or its body is not there."""
         self.pages += 1
         about = {"url": capture.url, "capture_id": capture.id, "reason": failure.reason}
-        if failure.reason in LOST:
+        if is_lost(failure):
             self.bodies_lost += 1
             listed, about["body_hash"] = self.lost, capture.body_hash
         else:

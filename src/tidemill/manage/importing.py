@@ -18,7 +18,7 @@ from tidemill.archive.base import Archive
 from tidemill.errors import Conflict, Invalid
 from tidemill.models.capture import Capture
 from tidemill.models.ids import new_id, page_id
-from tidemill.models.run import Run, RunOptions
+from tidemill.models.run import Run, RunOptions, RunState
 from tidemill.models.source import ProcessRules, Source, SourceSpec
 from tidemill.models.url import url_key
 from tidemill.models.visit import Found
@@ -30,6 +30,7 @@ MAX_LINE_BYTES = 32 * 1024 * 1024
 BATCH_LINES = 500
 BATCH_BYTES = 16 * 1024 * 1024
 MOST_PROBLEMS = 20
+MOST_RUNS = 1000
 _RULES = ProcessRules(min_words=1, near_duplicates=None, across_sources=False)
 
 
@@ -56,8 +57,12 @@ class Line:
     body: bytes
 
 
-async def begin(store: Store, name: str) -> Run:
-    """A new run of the source `name`, which is made if there is none yet. Raises `Conflict` if it is crawled."""
+async def begin(store: Store, name: str, worker_id: str, most_pages: int) -> Run:
+    """A new run of the source `name`, which is made if there is none yet. Raises `Conflict` if it is crawled.
+
+    It runs from its first moment, in the name of a worker: no crawler may think that it waits for one. Runs that were
+    broken off before are ended: what they took in is all that they will ever have.
+    """
     known = (await sources.standing(store, [name])).get(name)
     if known is not None and known[0].spec.start:
         raise Conflict(
@@ -67,7 +72,10 @@ async def begin(store: Store, name: str) -> Run:
     if source is None:
         spec = SourceSpec(name, kind="json_api", description="Imported documents", process=_RULES)
         source, _ = await sources.apply(store, spec, adhoc=True)
-    return await runs.create(store, source, RunOptions(), ())
+    for run in await runs.listed(store, MOST_RUNS, source.id):
+        if run.state is RunState.INTERRUPTED:
+            await runs.finish(store, run.id, most_pages)
+    return await runs.create(store, source, RunOptions(), (), worker_id=worker_id)
 
 
 def read_lines(file: BinaryIO, tally: Tally) -> Iterator[list[Line]]:

@@ -23,19 +23,29 @@ async def at_work(store: Store, kind: str, lease_s: float) -> AsyncIterator[Work
     """This process among the workers, its heart beating, until the block ends. The dead are taken off the list."""
     await workers.reclaim(store, lease_s)
     worker = await workers.register(store, kind)
+    try:
+        async with beating(store, worker, lease_s):
+            yield worker
+    finally:
+        await workers.leave(store, worker)
 
-    async def beating() -> None:
+
+@asynccontextmanager
+async def beating(store: Store, worker: Worker, lease_s: float) -> AsyncIterator[None]:
+    """The heart of a worker beats, four times in a lease, until the block ends."""
+
+    async def beat() -> None:
         while True:
             await asyncio.sleep(lease_s / 4)
             try:
-                await workers.beat(store, worker)
+                if not await workers.beat(store, worker):
+                    _log.warning("declared dead, leases lost", action="worker.lost", worker_id=worker.id)
             except TidemillError as error:
                 _log.warning("heartbeat failed", action="worker.heartbeat", reason=error.reason, error=str(error))
 
-    heart = asyncio.create_task(beating(), name=f"{kind} heartbeat")
+    heart = asyncio.create_task(beat(), name=f"{worker.role} heartbeat")
     try:
-        yield worker
+        yield
     finally:
         heart.cancel()
         await asyncio.gather(heart, return_exceptions=True)
-        await workers.leave(store, worker)

@@ -18,18 +18,18 @@ from typing import Any
 
 from tidemill import __version__
 from tidemill.archive.base import Archive
-from tidemill.errors import Conflict, TidemillError
+from tidemill.errors import Conflict, NotFound, TidemillError
 from tidemill.manage.effects import Summary, foretold
 from tidemill.manage.presence import at_work
 from tidemill.models.capture import Capture
 from tidemill.models.document import Json, Processed
 from tidemill.models.failure import Failure
 from tidemill.models.source import ProcessRules, Source
-from tidemill.process.compute import Computer
+from tidemill.process.compute import Computer, gathered, is_lost
 from tidemill.process.llm.open import open_model
 from tidemill.process.pool import WorkerPool
 from tidemill.settings import ProcessSettings
-from tidemill.store import jobs, sources, versions, workers
+from tidemill.store import jobs, named, sources, versions, workers
 from tidemill.store.engine import Store
 from tidemill.store.jobs import Job
 from tidemill.store.processed import store_reprocessed
@@ -186,6 +186,7 @@ async def _store(store: Store, batch: Sequence[Result], summary: Summary) -> Non
     if done:
         await store_reprocessed(store, done)
     after = await versions.standing(store, page_ids)
+    await named.fetch_whole(store, [capture.body_hash for capture, result in batch if is_lost(result)])
     for capture, result in batch:
         if isinstance(result, Failure):
             summary.add_failure(capture, result)
@@ -229,7 +230,7 @@ async def _batches(tools: Tools, shown: Shown, cursor: str) -> AsyncGenerator[li
 async def _computed(
     batch: Sequence[Capture], compute: Callable[[Capture], Awaitable[Processed | Failure]]
 ) -> list[Result]:
-    return list(zip(batch, await asyncio.gather(*(compute(capture) for capture in batch)), strict=True))
+    return list(zip(batch, await gathered(compute(capture) for capture in batch), strict=True))
 
 
 @asynccontextmanager
@@ -244,7 +245,10 @@ async def _computing(tools: Tools, *, pays: bool) -> AsyncIterator[Callable[[Cap
 
         async def compute(capture: Capture) -> Processed | Failure:
             if capture.source_id not in rules:
-                rules[capture.source_id] = (await sources.by_id(tools.store, capture.source_id)).spec.process
+                try:
+                    rules[capture.source_id] = (await sources.by_id(tools.store, capture.source_id)).spec.process
+                except NotFound as error:  # purged meanwhile
+                    return Failure(reason=error.reason, error_type=type(error).__name__, message=str(error))
             return await computer.compute(capture, rules[capture.source_id])
 
         yield compute

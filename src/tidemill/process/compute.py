@@ -7,11 +7,11 @@ by whoever processes captures again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from tidemill.archive.base import Archive, LocalArchive
+from tidemill.archive.base import LOST, Archive, LocalArchive
 from tidemill.archive.extents import Extent
 from tidemill.errors import Permanent
 from tidemill.models.capture import Capture
@@ -24,7 +24,7 @@ from tidemill.process.pool import WorkerPool
 if TYPE_CHECKING:  # most have no model, and need not wait for its libraries
     from tidemill.process.llm.model import LanguageModel
 
-LOST = frozenset({"archive_missing", "archive_corrupt"})
+T = TypeVar("T")
 MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 
 
@@ -61,6 +61,22 @@ class Computer:
             running = self._pool.run(capture, body, rules)
             del body  # the pool has its own copy, and large ones add up
             return await running
+
+
+async def gathered(work: Iterable[Awaitable[T]]) -> list[T]:
+    """All results in order. If one raises, the others are cancelled and have ended when its error comes out."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def is_lost(result: Processed | Failure) -> bool:
+    """Whether the archive has not got the body any more, or not as it was."""
+    return isinstance(result, Failure) and result.reason in LOST
 
 
 class _Extents:

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
 from tidemill.archive.base import Archive
-from tidemill.errors import Transient
+from tidemill.errors import NotFound, Transient
 from tidemill.models.capture import Capture
 from tidemill.models.document import Processed
 from tidemill.models.failure import Failure
 from tidemill.models.source import ProcessRules
-from tidemill.process.compute import Computer
+from tidemill.process.compute import Computer, gathered, is_lost
 from tidemill.process.llm.open import open_model
 from tidemill.process.pool import WorkerPool
 from tidemill.queue.base import Claim, Queue
 from tidemill.settings import ProcessSettings
-from tidemill.store import sources
+from tidemill.store import named, sources
 from tidemill.store.engine import Store
 from tidemill.store.processed import store_batch
 from tidemill.telemetry.logs import get_logger
@@ -118,18 +118,15 @@ class Processor:
         bench = self._bench
         reached("process.claimed")
         try:
-            rules = {
-                source_id: (await sources.by_id(bench.store, source_id)).spec.process
-                for source_id in {capture.source_id for capture in claim.captures}
-            }
-            results = await asyncio.gather(
-                *(self._one(capture, rules[capture.source_id]) for capture in claim.captures)
-            )
+            rules = await self._rules({capture.source_id for capture in claim.captures})
+            standing = [capture for capture in claim.captures if capture.source_id in rules]
+            results = await gathered(self._one(capture, rules[capture.source_id]) for capture in standing)
             reached("process.computed")
             started = time.perf_counter()
-            batch = list(zip(claim.captures, results, strict=True))
+            batch = list(zip(standing, results, strict=True))
             counted = await store_batch(bench.store, claim.token, batch, max_attempts=bench.settings.max_attempts)
             reached("process.committed")
+            await named.fetch_whole(bench.store, [c.body_hash for c, result in batch if is_lost(result)])
             await bench.queue.acknowledge(claim)
             reached("process.acknowledged")
         except BaseException:
@@ -139,6 +136,14 @@ class Processor:
         for outcome, number in counted.items():
             bench.metrics.count_visit(outcome, number)
         bench.stored()
+
+    async def _rules(self, source_ids: Collection[str]) -> dict[str, ProcessRules]:
+        """By what rules to process; a source that was purged meanwhile has taken its captures with it."""
+        found = {}
+        for source_id in source_ids:
+            with suppress(NotFound):
+                found[source_id] = (await sources.by_id(self._bench.store, source_id)).spec.process
+        return found
 
     async def _one(self, capture: Capture, rules: ProcessRules) -> Processed | Failure:
         started = time.perf_counter()

@@ -166,15 +166,19 @@ class DispatchedQueue:
     async def _publish(self, marked: announcing.Announced) -> bool:
         """Whether the broker has these now. Who dies in between leaves marked rows that the broker never had; `sweep`
         finds them by their number."""
-        if marked:
-            reached("queue.marked")
-        if not marked or await self._reached(self._dispatcher.publish(marked)):
-            if marked and self._is_full:
-                self._is_full = False
-                _log.warning("the broker has room again", action="queue.room")
+        if not marked:
             return True
-        await announcing.unmark(self._store, [capture_id for capture_id, _ in marked])
-        return False
+        reached("queue.marked")
+        is_published = False
+        try:
+            is_published = await self._reached(self._dispatcher.publish(marked))
+        finally:
+            if not is_published:
+                await announcing.unmark(self._store, [capture_id for capture_id, _ in marked])
+        if is_published and self._is_full:
+            self._is_full = False
+            _log.warning("the broker has room again", action="queue.room")
+        return is_published
 
     async def _forget(self, messages: Sequence[Message]) -> None:
         """A message that cannot be acknowledged comes again, finds its row done, and is forgotten then."""

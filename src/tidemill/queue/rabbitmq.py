@@ -207,6 +207,13 @@ class RabbitDispatcher:
         if line.consumes:
             return
         line.consumes = True
+        try:
+            await self._subscribe(line)
+        except BaseException:  # half of a subscription would never hear of the other priorities
+            await self.close()
+            raise
+
+    async def _subscribe(self, line: _Line) -> None:
         channel = await line.consuming.get_underlay_channel()
         for priority in PRIORITIES:
 

@@ -387,6 +387,11 @@ class Settings(_Group):
         return Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 - resolve() would follow links
 
     @property
+    def lease_s(self) -> float:
+        """How long a worker may be silent before the others take what it holds: the shortest lease of all."""
+        return min(self.crawl.lease_s, self.queue.lease_s)
+
+    @property
     def database_url(self) -> str:
         """Where the database is: a URL with an absolute path if it is a file."""
         return _expand_home(self.database.url) or f"sqlite:///{_as_path(self.data_dir / 'tidemill.db')}"

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidemill.store.captures import PENDING
+from tidemill.store.captures import CLAIMED, PENDING
 from tidemill.store.engine import Store
 from tidemill.store.tables import captures
 
+_PASSED_S = 60.0
 Announced = list[tuple[str, str]]
 """Identifiers with their priorities."""
 
@@ -31,10 +32,22 @@ async def unannounced(store: Store, limit: int, grace_s: float = 0.0) -> Announc
 async def overdue(store: Store, held: int, limit: int, patience_s: float) -> Announced:
     """Mark anew and give captures that were announced more than `patience_s` ago and still wait, oldest first.
 
-    Only as many as wait beyond the `held` messages of the broker: those others are on their way.
+    Only as many as wait beyond the `held` messages of the broker: those others are on their way. But what stands in
+    work was announced long after some that wait of the same priority is proof that those were lost, for a broker keeps
+    the order.
     """
     now = store.now()
     late = and_(PENDING, captures.c.announced_at <= now - timedelta(seconds=patience_s))
+    async with store.read() as connection:
+        claimed = select(captures.c.priority, func.max(captures.c.announced_at)).where(CLAIMED)
+        latest = (await connection.execute(claimed.group_by(captures.c.priority))).all()
+    passed = [
+        and_(PENDING, captures.c.priority == priority, captures.c.announced_at < at - timedelta(seconds=_PASSED_S))
+        for priority, at in latest
+        if at is not None
+    ]
+    if passed and (lost := await _mark(store, or_(*passed), limit, now)):
+        return lost
     some = select(captures.c.id).where(late).limit(held + limit).subquery()
     async with store.read() as connection:
         missing = int(await connection.scalar(select(func.count()).select_from(some)) or 0) - held

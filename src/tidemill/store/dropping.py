@@ -21,7 +21,6 @@ from tidemill.store.tables import events, runs, visits
 from tidemill.telemetry.logs import get_logger
 
 _BRIEF = text("SET LOCAL lock_timeout = '5s'")
-_PATIENT = text("SET LOCAL statement_timeout = 0")
 _log = get_logger(__name__)
 
 
@@ -60,8 +59,7 @@ async def _is_over(store: Store, of_month: Any, before: datetime) -> bool:
 async def _tried(store: Store, name: str, before: datetime, of_month: Any) -> bool:
     """Keep the totals of all runs of the month, then drop it in the same transaction."""
     try:
-        async with store.write(locks.SCHEMA) as connection:
-            await connection.execute(_PATIENT)
+        async with store.alter(locks.SCHEMA) as connection:
             await connection.execute(_BRIEF)
             await connection.execute(text(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
             await _keep_totals(connection, of_month)
@@ -97,8 +95,7 @@ async def _moved(store: Store, name: str, low: int, high: int) -> bool:
     """What is still needed goes to the piece of before; the rest goes with its own."""
     needed = retention.still_told(and_(events.c.id >= low, events.c.id < high))
     try:
-        async with store.write(locks.EVENTS, locks.SCHEMA) as connection:
-            await connection.execute(_PATIENT)
+        async with store.alter(locks.EVENTS, locks.SCHEMA) as connection:
             await connection.execute(_BRIEF)
             kept = list((await connection.execute(needed)).scalars())
             for statement in (

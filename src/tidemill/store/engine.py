@@ -72,6 +72,8 @@ class Store:
     database: Database
     writer: AsyncEngine
     reader: AsyncEngine
+    altering: AsyncEngine
+    """Whose statements may take however long they take."""
     lock_folder: Path
     was_full: bool = False
     """Whether something failed for want of room, and `check` has not found any since."""
@@ -94,10 +96,14 @@ class Store:
 
         Where several may write at once, it has what `locks` stand for to itself.
         """
-        with _Explained(self, writing=True):
-            async with self.database.turn(), self.writer.begin() as connection:
-                await self.database.begin(connection, locks)
-                yield connection
+        async with self._transaction(self.writer, locks) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def alter(self, *locks: Lock) -> AsyncIterator[AsyncConnection]:
+        """The same for what changes tables or goes through a whole one: no statement of it is broken off."""
+        async with self._transaction(self.altering, locks) as connection:
+            yield connection
 
     @asynccontextmanager
     async def read(self, *, at_leisure: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -107,6 +113,13 @@ class Store:
                 await self.database.begin(connection, ())
                 if at_leisure:
                     await self.database.take_time(connection)
+                yield connection
+
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine, locks: tuple[Lock, ...]) -> AsyncIterator[AsyncConnection]:
+        with _Explained(self, writing=True):
+            async with self.database.turn(), engine.begin() as connection:
+                await self.database.begin(connection, locks)
                 yield connection
 
     async def check(self) -> None:
@@ -136,6 +149,7 @@ class Store:
             async with asyncio.timeout(_FAREWELL_S):
                 await self.reader.dispose()
                 await self.writer.dispose()
+                await self.altering.dispose()
 
 
 def open_store(url: str, settings: DatabaseSettings, data_dir: Path | None = None) -> Store:
@@ -148,13 +162,13 @@ def open_store(url: str, settings: DatabaseSettings, data_dir: Path | None = Non
     if parsed.get_backend_name() in SERVERS:
         from tidemill.store.postgres import open_postgres  # the driver is an extra
 
-        server, writer, reader = open_postgres(parsed, settings)
-        return Store(url, server, writer, reader, (data_dir or Path.cwd()) / "workers")
+        server, writer, reader, altering = open_postgres(parsed, settings)
+        return Store(url, server, writer, reader, altering, (data_dir or Path.cwd()) / "workers")
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise _unsupported(url)
     path = Path(parsed.database).expanduser()
     file, writer, reader = open_sqlite(path, settings)
-    return Store(url, file, writer, reader, path.parent / "workers")
+    return Store(url, file, writer, reader, writer, path.parent / "workers")
 
 
 async def check_capacity(store: Store, settings: DatabaseSettings) -> None:

@@ -16,9 +16,11 @@ from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidemill.errors import Conflict
 from tidemill.models.document import DocumentState
 from tidemill.models.host import HostPolicy
 from tidemill.models.outcome import Outcome, VisitState
+from tidemill.models.run import FINISHED_RUNS, RunState
 from tidemill.models.visit import Fetched, Found, LedgerEntry
 from tidemill.store import admission, hosts, judge, locks, removal
 from tidemill.store import captures as captures_store
@@ -128,11 +130,15 @@ async def record(store: Store, entry: Entry, batch: Sequence[Fetched], policy: H
 async def give(store: Store, entry: Entry, found: Sequence[Found]) -> list[str]:
     """Enter pages that come with their bytes, without a visit; gives those of their captures that are to be processed.
 
-    The others were entered in this run before, or hold the same bytes as when their page was last processed.
+    The others were entered in this run before, or hold the same bytes as when their page was last processed. Raises
+    `Conflict` (`run_ended`) if the run was cancelled meanwhile, or its source deleted.
     """
     wanted = [*locks.of_sources([entry.source_id]), *locks.of_runs([entry.run_id])]
     given = [each.item.id for each in found if each.item is not None]
     async with store.write(*wanted) as connection:
+        state = await connection.scalar(select(runs.c.state).where(runs.c.id == entry.run_id))
+        if state is None or RunState(state) in FINISHED_RUNS:
+            raise Conflict(f"run {entry.run_id} has ended ({state or 'deleted'})", reason="run_ended")
         await admission.enter(connection, entry, found, store.now())
         waiting = await connection.execute(select(captures.c.id).where(captures.c.id.in_(given)))
         return list(waiting.scalars())

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, select
+from sqlalchemy import and_, delete, exists, func, select, update
 
 from tidemill.store import locks
 from tidemill.store.engine import Store
@@ -49,6 +49,20 @@ async def all_named(store: Store) -> AsyncGenerator[list[str]]:
         last = some[-1]
     if seen := sorted(await pictures(store)):
         yield seen
+
+
+async def fetch_whole(store: Store, hashes: Sequence[str]) -> None:
+    """These bodies are lost: the next crawl asks for their pages without conditions, and takes even the same bytes for
+    new ones."""
+    for start in range(0, len(hashes), _AT_ONCE):
+        named_here = captures.c.body_hash.in_(hashes[start : start + _AT_ONCE])
+        async with store.read() as connection:
+            sources = (await connection.execute(select(captures.c.source_id).where(named_here).distinct())).scalars()
+            wanted = list(sources)
+        of_pages = pages.c.id.in_(select(captures.c.page_id).where(named_here))
+        async with store.write(*locks.of_sources(wanted)) as connection:
+            unknown = {"etag": None, "last_modified": None, "body_hash": None}
+            await connection.execute(update(pages).where(of_pages).values(unknown))
 
 
 async def is_untouched(store: Store) -> bool:

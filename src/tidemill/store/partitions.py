@@ -10,6 +10,10 @@ takes what falls into none, so that nobody who forgets to make the next ones sto
 
 from __future__ import annotations
 
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,16 +21,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateIndex
 
-from tidemill.errors import Invalid
+from tidemill.errors import Invalid, Transient
 from tidemill.store import locks, months
 from tidemill.store.dialect import is_server
 from tidemill.store.engine import Store
+from tidemill.store.locks import Lock
 from tidemill.store.months import Piece
 from tidemill.store.tables import metadata
 
 EVENTS_IN_PIECE = 10_000_000
+_PATIENCE_S = 60.0
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '5s'"
-_PATIENT = "SET LOCAL statement_timeout = 0"
 _KIND = text("SELECT relkind::text FROM pg_class WHERE oid = to_regclass(:name)")
 _PIECES = text(
     "SELECT child.relname AS name, pg_get_expr(child.relpartbound, child.oid) AS bounds FROM pg_inherits"
@@ -46,6 +51,10 @@ class _Cut:
     key: str
     primary: str
     foreign: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    """The tables that its foreign keys name."""
+    writers: tuple[Lock, ...] = ()
+    """What those who add rows have taken before: a row on its way into a piece that just then ends there is refused."""
 
 
 VISITS = _Cut(
@@ -56,8 +65,9 @@ VISITS = _Cut(
         "CONSTRAINT fk_visits_run_id FOREIGN KEY (run_id) REFERENCES runs (id) ON DELETE CASCADE",
         "CONSTRAINT fk_visits_page_id FOREIGN KEY (page_id) REFERENCES pages (id)",
     ),
+    ("runs", "pages"),
 )
-EVENTS = _Cut("events", "id", "id")
+EVENTS = _Cut("events", "id", "id", writers=(locks.EVENTS,))
 
 
 async def are_cut(store: Store) -> bool:
@@ -78,18 +88,24 @@ async def cut_up(store: Store, now: datetime, *, ahead: int, size: int = EVENTS_
                 reason="not_partitioned",
             )
         kinds = {each.table: await connection.scalar(_KIND, {"name": each.table}) for each in (VISITS, EVENTS)}
-        newest = int(await connection.scalar(text("SELECT COALESCE(max(id), 0) FROM events")) or 0)
+
+    async def next_month(_: AsyncConnection) -> str:
+        return f"'{months.first_run_id(months.after(months.month_of(now)))}'"
+
+    async def next_piece(connection: AsyncConnection) -> str:
+        return str((await _newest(connection) // size + 1) * size)
+
     if kinds["visits"] != "p":
-        await _cut(store, VISITS, f"'{months.first_run_id(months.after(months.month_of(now)))}'")
+        await _cut(store, VISITS, next_month)
     if kinds["events"] != "p":
-        await _cut(store, EVENTS, str((newest // size + 1) * size))
+        await _cut(store, EVENTS, next_piece)
     return await make_ahead(store, now, ahead=ahead, size=size)
 
 
 async def make_ahead(store: Store, now: datetime, *, ahead: int, size: int = EVENTS_IN_PIECE) -> list[str]:
     """Make the pieces of the next months and events that are not there yet; gives their names."""
     async with store.read() as connection:
-        newest = int(await connection.scalar(text("SELECT COALESCE(max(id), 0) FROM events")) or 0)
+        newest = await _newest(connection)
     wanted = [(VISITS, each) for each in months.months(now, ahead + 1)]
     wanted += [(EVENTS, each) for each in months.pieces(newest, ahead + 1, size)]
     return [piece.name for cut, piece in wanted if await _make(store, cut, piece)]
@@ -106,28 +122,49 @@ async def pieces_of(connection: AsyncConnection, table: str) -> dict[str, tuple[
     return dict(sorted(found.items(), key=lambda each: _order(each[1][0])))
 
 
-async def _cut(store: Store, cut: _Cut, bound: str) -> None:
-    """First a look at all rows that locks nobody out (expand), then the exchange, which looks at none (contract)."""
+async def _newest(connection: AsyncConnection) -> int:
+    return int(await connection.scalar(text("SELECT COALESCE(max(id), 0) FROM events")) or 0)
+
+
+async def _cut(store: Store, cut: _Cut, until: Callable[[AsyncConnection], Awaitable[str]]) -> None:
+    """First a look at all rows that locks nobody out (expand), then the exchange, which looks at none (contract).
+
+    The bound is found out while nobody writes events: none may lie beyond it when it begins to hold.
+    """
     table, check = cut.table, f"{cut.table}_until"
     try:
-        async with store.write(locks.SCHEMA) as connection:
+        async with store.alter(*cut.writers, locks.SCHEMA) as connection:
+            bound = await until(connection)
             await _run(connection, _LOCK_TIMEOUT, f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {check}")
             limits = f"CHECK ({cut.key} IS NOT NULL AND {cut.key} < {bound})"
             await _run(connection, f"ALTER TABLE {table} ADD CONSTRAINT {check} {limits} NOT VALID")
-        async with store.write(locks.SCHEMA) as connection:
-            await _run(connection, _PATIENT, f"ALTER TABLE {table} VALIDATE CONSTRAINT {check}")
-        async with store.write(locks.SCHEMA) as connection:
-            await _exchange(connection, cut, bound, check)
+        async with store.alter(locks.SCHEMA) as connection:
+            await _run(connection, f"ALTER TABLE {table} VALIDATE CONSTRAINT {check}")
+        await _exchanged(store, cut, bound, check)
     except BaseException:
-        async with store.write(locks.SCHEMA) as connection:  # it would stop whoever writes beyond the bound
+        async with store.alter(locks.SCHEMA) as connection:  # it would stop whoever writes beyond the bound
             await _run(connection, _LOCK_TIMEOUT, f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {check}")
         raise
+
+
+async def _exchanged(store: Store, cut: _Cut, bound: str, check: str) -> None:
+    """In a moment in which nobody uses the tables: who waited for one and held another would lock readers out."""
+    begun = time.monotonic()
+    while True:
+        try:
+            async with store.alter(*cut.writers, locks.SCHEMA) as connection:
+                return await _exchange(connection, cut, bound, check)
+        except Transient as error:
+            if error.reason != "database_locked" or time.monotonic() - begun > _PATIENCE_S:
+                raise
+        await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - no secret
 
 
 async def _exchange(connection: AsyncConnection, cut: _Cut, bound: str, check: str) -> None:
     table, before = cut.table, f"{cut.table}_before"
     indexes = metadata.tables[table].indexes
-    await _run(connection, _LOCK_TIMEOUT, f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    tables = ", ".join((*cut.named, table))
+    await _run(connection, _LOCK_TIMEOUT, f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE NOWAIT")
     grants = (await connection.execute(_GRANTS, {"name": table})).all()
     await _run(connection, f"ALTER TABLE {table} RENAME TO {before}", f"ALTER INDEX pk_{table} RENAME TO pk_{before}")
     for index in indexes:
@@ -164,8 +201,8 @@ async def _make(store: Store, cut: _Cut, piece: Piece) -> bool:
         return False  # what was there before goes on into it
     default = f"{cut.table}_default"
     of_it = f"{cut.key} >= '{piece.low}' AND {cut.key} < '{piece.high}'"
-    async with store.write(locks.SCHEMA) as connection:
-        await _run(connection, _LOCK_TIMEOUT, _PATIENT)
+    async with store.alter(*cut.writers, locks.SCHEMA) as connection:
+        await _run(connection, _LOCK_TIMEOUT)
         await _run(
             connection,
             f"CREATE TABLE {piece.name} (LIKE {cut.table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import URL, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from tidemill.errors import Invalid, TidemillError
 from tidemill.settings import DatabaseSettings
@@ -85,18 +86,21 @@ class PostgresServer:
         return explain(error, self.name, writing=writing)
 
 
-def open_postgres(url: URL, settings: DatabaseSettings) -> tuple[PostgresServer, AsyncEngine, AsyncEngine]:
-    """The server with its writing and its reading engine. No connection is opened yet. Raises `Invalid`."""
+def open_postgres(url: URL, settings: DatabaseSettings) -> tuple[PostgresServer, AsyncEngine, AsyncEngine, AsyncEngine]:
+    """The server with its writing, its reading and its altering engine. No connection is opened yet.
+
+    Raises `Invalid`.
+    """
     try:
         import asyncpg  # noqa: F401 - an extra
     except ImportError as error:
         raise Invalid(
             "PostgreSQL needs its driver: pip install 'tidemill[postgres]'", reason="database_driver"
         ) from error
-    address = _address(url)
+    address, arguments = _address(url), _connect_arguments(settings, _tls(url, settings))
     pool = create_async_engine(
         address,
-        connect_args=_connect_arguments(settings, _tls(url, settings)),
+        connect_args=arguments,
         pool_size=settings.pool_size,
         max_overflow=settings.max_overflow,
         pool_timeout=settings.pool_timeout_s,
@@ -108,8 +112,9 @@ def open_postgres(url: URL, settings: DatabaseSettings) -> tuple[PostgresServer,
     if settings.pre_ping:
         try_idle_ones(pool)
     reader = pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    altering = create_async_engine(address, connect_args=_without_haste(arguments), poolclass=NullPool)
     longest_s = settings.statement_timeout_s + _GRACE_S
-    return PostgresServer(_shown(address), settings.application_name, longest_s), pool, reader
+    return PostgresServer(_shown(address), settings.application_name, longest_s), pool, reader, altering
 
 
 def _drop_silent(context: ExceptionContext) -> None:
@@ -181,6 +186,12 @@ def _connect_arguments(settings: DatabaseSettings, tls: ssl.SSLContext | str | b
             "tcp_keepalives_count": "3",
         },
     }
+
+
+def _without_haste(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The same without a limit to the time of a statement, neither the server's nor the driver's."""
+    server = {**arguments["server_settings"], "statement_timeout": "0"}
+    return {**arguments, "command_timeout": None, "server_settings": server}
 
 
 def _milliseconds(seconds: float) -> str:

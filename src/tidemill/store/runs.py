@@ -30,10 +30,17 @@ _UNFINISHED = (RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED, RunState
 
 
 @tried_again
-async def create(store: Store, source: Source, options: RunOptions, starts: Sequence[Found]) -> Run:
-    """A queued run whose ledger holds the start URLs and every page that the source is known to have."""
+async def create(
+    store: Store, source: Source, options: RunOptions, starts: Sequence[Found], *, worker_id: str | None = None
+) -> Run:
+    """A run whose ledger holds the start URLs and every page that the source is known to have.
+
+    It is queued for a crawler, or running in the name of the worker that is given.
+    """
     async with store.write(locks.EVENTS, *locks.of_sources([source.id])) as connection:
         run_id = await _insert(connection, source, options, starts, store.now())
+        if worker_id is not None:
+            await _set_running(connection, run_id, worker_id, store.now())
     return await get(store, run_id)
 
 
@@ -129,7 +136,11 @@ async def waiting(store: Store) -> list[str]:
 
 async def begin(store: Store, run_id: str, worker_id: str) -> bool:
     """Set a queued or interrupted run running. False if it is running already (another crawler is at it)."""
-    now = store.now()
+    async with store.write() as connection:
+        return await _set_running(connection, run_id, worker_id, store.now())
+
+
+async def _set_running(connection: AsyncConnection, run_id: str, worker_id: str, now: datetime) -> bool:
     ready = runs.c.state.in_((RunState.QUEUED.value, RunState.INTERRUPTED.value))
     values = {
         "state": RunState.RUNNING.value,
@@ -137,9 +148,8 @@ async def begin(store: Store, run_id: str, worker_id: str) -> bool:
         "started_at": func.coalesce(runs.c.started_at, literal(now, runs.c.started_at.type)),
         "error": None,
     }
-    async with store.write() as connection:
-        done = await connection.execute(update(runs).where(runs.c.id == run_id, ready).values(values))
-        return done.rowcount == 1
+    done = await connection.execute(update(runs).where(runs.c.id == run_id, ready).values(values))
+    return done.rowcount == 1
 
 
 async def interrupt(store: Store, run_id: str, error: str | None = None) -> None:

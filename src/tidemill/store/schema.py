@@ -31,7 +31,7 @@ async def ensure_schema(store: Store) -> None:
             " upgrade tidemill, or choose another database or --data-dir",
             reason="unknown_schema",
         )
-    async with store.write() as connection:
+    async with store.alter() as connection:
         await server_tables.wait_for_turn(connection)
         await connection.run_sync(_upgrade)
         await connection.execute(

@@ -74,8 +74,7 @@ _GIN = "CREATE INDEX IF NOT EXISTS ix_search_documents_gin ON search_documents U
 async def wait_for_turn(connection: AsyncConnection) -> None:
     """Until no other process changes the tables, however long it takes: a migration is no statement of every day."""
     if is_server(connection):
-        for setting in ("statement_timeout", "lock_timeout"):
-            await connection.execute(text(f"SET LOCAL {setting} = 0"))
+        await connection.execute(text("SET LOCAL lock_timeout = 0"))
         await locks.take(connection, locks.SCHEMA)
         # Tables are waited for as usual: whoever waits for one keeps all others from it.
         await connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
