@@ -22,7 +22,7 @@ extras="--extra browser --extra postgres --extra redis --extra rabbitmq --extra 
 # shellcheck disable=SC2086
 compile requirements/run.txt $extras pyproject.toml
 # shellcheck disable=SC2086
-compile requirements/dev.txt --constraint requirements/run.txt $extras --group dev pyproject.toml
+compile requirements/dev.txt --constraint requirements/run.txt $extras --extra parquet --group dev pyproject.toml
 compile requirements/bench.txt --constraint requirements/dev.txt benchmarks/peers/requirements.in
 
 if grep -n '://' requirements/*.txt; then

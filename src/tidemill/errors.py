@@ -7,6 +7,7 @@ TidemillError
 ├── Skipped        not an error of the site: the visit ends as `skipped`
 └── CallerError    whoever asked must change something
     ├── NotFound   there is no such thing
+    ├── Gone       there was, and it will not come back
     ├── Conflict   it cannot be done in the present state
     │   └── Changed    it is not any more what the caller has seen
     ├── Forbidden  it is not allowed
@@ -73,6 +74,12 @@ class NotFound(CallerError):
     """There is no such thing."""
 
     default_reason = "not_found"
+
+
+class Gone(CallerError):
+    """There was such a thing, and it will not come back."""
+
+    default_reason = "gone"
 
 
 class Conflict(CallerError):

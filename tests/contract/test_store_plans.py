@@ -14,7 +14,7 @@ from tidemill.models.document import Draft
 from tidemill.models.failure import Failure
 from tidemill.models.run import RunOptions
 from tidemill.models.visit import Fetched, Visit
-from tidemill.store import admission, captures, events, idempotency, leases, listing, runs, workers
+from tidemill.store import admission, captures, events, exports, idempotency, leases, listing, runs, workers
 from tidemill.store.processed import store_batch
 
 DERIVED = ("(subquery", "ranked", "wanted", "json_each")
@@ -211,3 +211,12 @@ async def test_old_answers_are_found_by_their_age(house: House) -> None:
     lines = await plans(house, lambda: idempotency.sweep(house.store, house.store.now()))
     assert "ix_idempotency_keys_created" in used(lines)
     assert scans(lines) == []
+
+
+async def test_what_exporters_and_readers_of_the_feed_ask_each_second(house: House) -> None:
+    asked = await plans(house, lambda: exports.waiting(house.store, queries=True))
+    assert scans(asked) == []
+    assert "ix_jobs_open" in used(asked)
+    fed = await plans(house, lambda: events.window(house.store, 5, 100, ("document.stored",)))
+    assert scans(fed, "meta") == []
+    assert scans(await plans(house, lambda: events.newest(house.store))) == []

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from tests.contract.store_house import House, draft, opened_house
 
 from tidemill.errors import Invalid, NotFound, Permanent, Transient
+from tidemill.models.export import Selection
 from tidemill.models.source import ProcessRules, SourceSpec
 from tidemill.settings import DatabaseSettings, load_settings
 from tidemill.store import documents, events, hosts, sources, tables, totals
@@ -78,14 +79,14 @@ async def test_a_source_counts_its_current_documents(house: House) -> None:
 
 async def test_documents_are_streamed_by_url_then_item(house: House) -> None:
     await house.run({"b": [draft("2", item="y"), draft("1", item="x")], "a": [draft("3")], "c": [draft("3")]})
-    streamed = [document async for document in documents.current(house.store, "site")]
+    streamed = [each async for batch in documents.current(house.store, Selection(source="site")) for each in batch]
     assert [(d.url[-1], d.draft.item_key, d.draft.content) for d in streamed] == [
         ("a", "", "3"),
         ("b", "x", "1"),
         ("b", "y", "2"),
     ]
-    assert [document async for document in documents.current(house.store, "else")] == []
-    assert [document async for document in documents.current(house.store)] == streamed
+    assert [batch async for batch in documents.current(house.store, Selection(source="else"))] == []
+    assert [each async for batch in documents.current(house.store) for each in batch] == streamed
     assert await documents.by_ids(house.store, [streamed[0].id, "00000000-0000-0000-0000-000000000000"]) == streamed[:1]
     with pytest.raises(NotFound):
         await documents.get(house.store, "00000000-0000-0000-0000-000000000000")

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.routing import compile_path
 
 from tidemill.api.routes import docs, documents, keys, probes, runs, search
-from tidemill.http.access import ANY_CALLER, OPEN, Access, Route
+from tidemill.http.access import ANY_CALLER, OPEN, SOCKET, Access, Route
+
+_SOCKETS = frozenset({SOCKET})
 
 TABLE: Mapping[str, str] = MappingProxyType(
     {
@@ -33,12 +35,23 @@ TABLE: Mapping[str, str] = MappingProxyType(
         "GET /api/v1/search/queries": "statistics:read",
         "GET /api/v1/documents": "documents:read",
         f"GET {documents.CONTENT}": "documents:read",
+        "GET /api/v1/search/feed.rss": "documents:read",
+        "GET /api/v1/search/feed.atom": "documents:read",
+        "GET /api/v1/documents/export": "documents:read",
+        "GET /api/v1/documents/{document_id}/raw": "documents:read",
         "GET /api/v1/documents/{document_id}": "documents:read",
         "GET /api/v1/documents/{document_id}/diff": "documents:read",
         "GET /api/v1/documents/{document_id}/provenance": "documents:read",
         "GET /api/v1/documents/{document_id}/similar": "documents:read",
         "GET /api/v1/documents/{document_id}/versions": "documents:read",
         "GET /api/v1/documents/{document_id}/versions/{number}": "documents:read",
+        # exports and events
+        "GET /api/v1/exports": "exports:write",
+        "POST /api/v1/exports": "exports:write",
+        "GET /api/v1/exports/{export_id}": "exports:write",
+        "GET /api/v1/exports/{export_id}/download": "exports:write",
+        "DELETE /api/v1/exports/{export_id}": "exports:write",
+        "GET /api/v1/events": "events:read",
         # sources and runs
         "GET /api/v1/sources": "sources:read",
         "POST /api/v1/sources": "sources:write",
@@ -53,6 +66,8 @@ TABLE: Mapping[str, str] = MappingProxyType(
         "GET /api/v1/runs/{run_id}": "runs:read",
         "POST /api/v1/runs/{run_id}/cancel": "runs:write",
         "GET /api/v1/runs/{run_id}/ledger": "runs:read",
+        "GET /api/v1/runs/{run_id}/progress": "runs:read",
+        f"{SOCKET} /api/v1/runs/{{run_id}}/progress/ws": "runs:read",
         # dead letters
         "GET /api/v1/dead-letters": "dead-letters:read",
         "GET /api/v1/dead-letters/groups": "dead-letters:read",
@@ -85,10 +100,10 @@ TABLE: Mapping[str, str] = MappingProxyType(
 def access_to(routers: Sequence[APIRouter]) -> Access:
     """The access to these routers' routes, in the order in which they are matched."""
     routes = [
-        Route(route.path, route.path_regex, frozenset(route.methods or ()))
+        Route(route.path, route.path_regex, frozenset(route.methods or ()) if isinstance(route, APIRoute) else _SOCKETS)
         for router in routers
         for route in router.routes
-        if isinstance(route, APIRoute)
+        if isinstance(route, APIRoute | APIWebSocketRoute)
     ]
     document = Route(docs.OPENAPI_PATH, compile_path(docs.OPENAPI_PATH)[0], frozenset({"GET"}))
     return Access([*routes, document], TABLE)

@@ -40,6 +40,8 @@ class Doorway:
         """One request."""
         if self._behind is not None:
             await self._behind(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1013, "reason": "starting"})
         elif scope["type"] == "http":
             early: Response | None = await early_answer(self._health, scope["path"])
             if early is not None:

@@ -22,7 +22,10 @@ from tidemill.api.routes import (
     deadletters,
     docs,
     documents,
+    events,
+    exports,
     keys,
+    live,
     probes,
     runs,
     search,
@@ -35,6 +38,7 @@ from tidemill.errors import TidemillError
 from tidemill.http.answers import handle_error
 from tidemill.http.hosts import is_loopback
 from tidemill.http.stack import surround
+from tidemill.http.streams import Streams
 
 _DESCRIPTION = (
     "Websites as a clean, searchable, always-fresh store of documents. Errors are problem documents (RFC 9457) with a"
@@ -44,6 +48,8 @@ _DESCRIPTION = (
 _TAGS = [
     {"name": "search", "description": "Finding documents"},
     {"name": "documents", "description": "What came out of the pages"},
+    {"name": "exports", "description": "Files of documents"},
+    {"name": "events", "description": "What happened, in order, from any place on"},
     {"name": "sources", "description": "What is crawled"},
     {"name": "runs", "description": "Crawling it, and what became of each URL"},
     {"name": "dead letters", "description": "What could not be processed, and what is to become of it"},
@@ -63,9 +69,13 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     bound_host = host or app.settings.api.host
     is_ours_alone = is_loopback(bound_host) and app.settings.auth.loopback_role != "none"
     has_docs, contact_url = app.settings.api.docs, app.settings.crawl.contact_url
+    streams = Streams(app.settings.streams, app.health)
     routers = [
         search.routes(app),
+        exports.routes(app, streams),
         documents.routes(app),
+        events.routes(app, streams),
+        live.routes(app, streams),
         sources.routes(app),
         runs.routes(app, may_allow_private=is_ours_alone),
         deadletters.routes(app),

@@ -24,6 +24,7 @@ _MEANINGS = {
     403: "Not allowed: the role, the scopes or the quotas of the caller, or who owns it, stand against it",
     404: "There is no such thing",
     409: "The present state does not allow it",
+    410: "It was there once, and will not come back",
     412: "It is not what `If-Match` or `If-None-Match` demands; nothing was done",
     413: "The request body is too large",
     415: "The body is not application/json",

@@ -16,7 +16,7 @@ from tidemill.http.problems import Problem, ProblemError
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """`body` as JSON: dataclasses, aware times (ISO 8601) and enumerations included."""
-    return Response(_dumps(body), status, headers, media_type="application/json")
+    return Response(json_bytes(body), status, headers, media_type="application/json")
 
 
 async def require_json(request: Request) -> None:
@@ -28,7 +28,8 @@ async def require_json(request: Request) -> None:
         raise ProblemError(Problem(415, "not_json", detail))
 
 
-def _dumps(body: Any) -> bytes:
+def json_bytes(body: Any) -> bytes:
+    """`body` as JSON, in one line."""
     try:
         return orjson.dumps(body)
     except orjson.JSONEncodeError:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -75,6 +76,12 @@ class Bucket:
             patience = len(content) / _PART_BYTES
             await self._tried(name, lambda: self._upload(name, content), patience=patience)
 
+    async def put_file(self, name: str, path: Path) -> None:
+        """Write an object of any size from a file, a few parts in memory at a time; durable when this returns."""
+        size_bytes = (await asyncio.to_thread(path.stat)).st_size
+        patience = max(1.0, size_bytes / _PART_BYTES)
+        await self._tried(name, lambda: self._upload(name, path), patience=patience)
+
     async def close(self) -> None:
         """Let uploads that were given up take their parts away."""
         if self._uploads:
@@ -115,7 +122,7 @@ class Bucket:
         """Delete an object; harmless if it is not there."""
         await self._tried(name, lambda: obstore.delete_async(self._store, self._path(name)))
 
-    async def _upload(self, name: str, content: bytes) -> None:
+    async def _upload(self, name: str, content: bytes | Path) -> None:
         """In parts. Cut off in the middle it would leave them there for ever: a try goes on to its end even if nobody
         waits for it, and either fails, and takes them away, or makes the object that was wanted.
         """

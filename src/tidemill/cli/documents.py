@@ -1,6 +1,6 @@
 """`tidemill documents` shows documents, their history and where their values come from; `tidemill export` writes them.
 
-Exports are the current documents as JSON lines, or what was fetched as a web archive.
+Exports are the current documents as JSON lines, CSV or Parquet, or what was fetched as a web archive.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from tidemill.cli.comparison import shortened, show_changes
-from tidemill.cli.output import counted, json_bytes, stdout, table, write_json
+from tidemill.cli.moments import moment_given
+from tidemill.cli.output import counted, stdout, table, write_json
 from tidemill.cli.session import AsJson, DataDir, note, opened, run, settings_of
 from tidemill.errors import Permanent
 from tidemill.models.ids import new_id
@@ -22,6 +23,7 @@ from tidemill.models.ids import new_id
 if TYPE_CHECKING:
     from tidemill.manage.history import FieldChange, HistoryEntry
     from tidemill.models.document import Document
+    from tidemill.models.export import Selection
     from tidemill.settings import Settings
     from tidemill.store.versions import Version
 
@@ -220,35 +222,41 @@ def export(
     context: typer.Context,
     file: Annotated[str, typer.Argument(help="Where to write; `-` is stdout.")] = "-",
     source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
-    format: Annotated[str, typer.Option(help="jsonl or warc.")] = "jsonl",  # noqa: A002 - the option's name
+    format: Annotated[str, typer.Option(help="jsonl, csv, parquet or warc.")] = "jsonl",  # noqa: A002 - the option's name
+    kind: Annotated[str | None, typer.Option(help="Only documents of this kind.")] = None,
+    language: Annotated[str | None, typer.Option(help="Only documents in this language (ISO 639-1).")] = None,
+    since: Annotated[str | None, typer.Option(help="Only what changed since: 2026-11-01, 7d, 12h.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Write the current documents as JSON lines, by URL and item key; or with `--format warc` what was fetched.
+    """Write the current documents, by URL and item key; or with `--format warc` what was fetched.
 
     A file appears only when it is whole.
 
-    Example: `tidemill export documents.jsonl --source sample-site`
+    Example: `tidemill export documents.csv --format csv --source sample-site`
     """
+    from tidemill.models.export import Selection
+
     settings = settings_of(context, data_dir)
+    selection = Selection(source, kind, language, updated_after=moment_given(since))
     if format == "warc":
+        if selection != Selection(source):
+            raise typer.BadParameter("a web archive is of a whole source; leave out all but --source")
         note(counted(run(_export_warc(settings, file, source)), "capture"))
-    elif format == "jsonl":
-        note(counted(run(_export(settings, file, source)), "document"))
-    else:
-        raise typer.BadParameter(f"{format!r} is not known; use jsonl or warc", param_hint="--format")
+        return
+    if format not in ("jsonl", "csv", "parquet"):
+        raise typer.BadParameter(f"{format!r} is not known; use jsonl, csv, parquet or warc", param_hint="--format")
+    note(counted(run(_export(settings, file, format, selection)), "document"))
 
 
-async def _export(settings: Settings, file: str, source: str | None) -> int:
-    from tidemill.manage.documents import exported
+async def _export(settings: Settings, file: str, name: str, selection: Selection) -> int:
+    from tidemill.deliver.export.formats import format_of
+    from tidemill.manage.exports import Wanted, check_source, selected, write
 
-    count = 0
+    wanted = Wanted(format_of(name), selection)
     async with opened(settings) as app:
+        await check_source(app.store, wanted)
         with _opened(file) as out:
-            async with contextlib.aclosing(exported(app.store, source)) as records:
-                async for record in records:
-                    out.write(json_bytes(record))
-                    count += 1
-    return count
+            return await write(out, wanted.format, selected(app.store, selection))
 
 
 async def _export_warc(settings: Settings, file: str, source: str | None) -> int:

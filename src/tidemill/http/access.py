@@ -17,6 +17,9 @@ ANY_CALLER = "any caller"
 NOBODY = "nobody"
 """The route stands in no table."""
 
+SOCKET = "WS"
+"""What stands for the method of a WebSocket."""
+
 _REMEMBERED = 4096
 _LONGEST = 200
 

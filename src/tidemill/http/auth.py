@@ -11,12 +11,13 @@ from dataclasses import replace
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tidemill.http.access import ANY_CALLER, OPEN, Access
+from tidemill.http.access import ANY_CALLER, NOBODY, OPEN, SOCKET, Access
 from tidemill.http.denials import Denials
 from tidemill.http.keyring import Keyring
-from tidemill.http.keys import presented_key, refuse_key_in_query
+from tidemill.http.keys import has_key_in_query, presented_key, refuse_key_in_query
 from tidemill.http.problems import Problem, ProblemError
 from tidemill.http.scopes import caller, client_address, request_id, state, through_a_proxy
+from tidemill.http.socket_token import Introductions
 from tidemill.models.account import STRANGER, Caller, Role, caller_of
 
 _DENIED = (401, 403, 429)
@@ -35,16 +36,19 @@ class Authentication:
         self._keyring = keyring
         self._access = access
         self._denials = denials
+        self._introductions = Introductions()
         self._loopback = caller_of("loopback", loopback_role) if loopback_role is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request or WebSocket; anything else is passed on as it is."""
         if scope["type"] in ("http", "websocket"):
-            who, need, problem = await self._examined(scope)
+            presented = presented_key(scope)
+            if scope["type"] == "websocket" and self._must_ask(scope, presented):
+                presented, receive, send = await self._introductions.hear(receive, send)
+            who, need, problem = await self._examined(scope, presented)
             state(scope)["caller"] = who
             if problem is not None:
-                method = scope.get("method", "GET")
-                await self._denials.note(who, method, scope["path"], problem.status, problem.reason)
+                await self._denials.note(who, _method(scope), scope["path"], problem.status, problem.reason)
                 if scope["type"] == "http":
                     raise ProblemError(problem)
                 await send({"type": "websocket.close", "code": 1008, "reason": problem.reason})
@@ -52,16 +56,25 @@ class Authentication:
             send = self._noting(scope, send, is_open=need == OPEN)
         await self._app(scope, receive, send)
 
-    async def _examined(self, scope: Scope) -> tuple[Caller, str, Problem | None]:
+    def _must_ask(self, scope: Scope, presented: str | None) -> bool:
+        """Whether a WebSocket is to say in its first message who it is: what else could say so does not."""
+        if presented is not None or self._is_near(scope) or has_key_in_query(scope):
+            return False
+        return self._access.need(_method(scope), scope["path"]) not in (OPEN, NOBODY, ANY_CALLER)
+
+    def _is_near(self, scope: Scope) -> bool:
+        return self._loopback is not None and not through_a_proxy(scope)
+
+    async def _examined(self, scope: Scope, presented: str | None) -> tuple[Caller, str, Problem | None]:
         """Who asks, what the route needs, and what stands against it."""
-        need = self._access.need(scope.get("method", "GET"), scope["path"])
+        need = self._access.need(_method(scope), scope["path"])
         who, problem = STRANGER, None
         try:
             refuse_key_in_query(scope)
         except ProblemError as error:
             problem = error.problem
         if problem is None and need != OPEN:
-            who, problem = await self._caller(scope)
+            who, problem = await self._caller(scope, presented)
         return _at(who, scope), need, problem or _lacking(who, need)
 
     def _noting(self, scope: Scope, send: Send, *, is_open: bool) -> Send:
@@ -75,16 +88,20 @@ class Authentication:
 
         return sending
 
-    async def _caller(self, scope: Scope) -> tuple[Caller, Problem | None]:
-        presented = presented_key(scope)
+    async def _caller(self, scope: Scope, presented: str | None) -> tuple[Caller, Problem | None]:
         if presented is not None:  # an empty one, too, is a credential, and a wrong one
             found = await self._keyring.recognise(presented)
             if found.caller is not None:
                 return found.caller, None
             return STRANGER, _expired() if found.is_expired else _invalid()
-        if self._loopback is not None and not through_a_proxy(scope):
+        if self._loopback is not None and self._is_near(scope):
             return self._loopback, None
         return STRANGER, _required()
+
+
+def _method(scope: Scope) -> str:
+    """As the table of access has it."""
+    return SOCKET if scope["type"] == "websocket" else str(scope["method"])
 
 
 def _at(who: Caller, scope: Scope) -> Caller:

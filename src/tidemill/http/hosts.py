@@ -27,14 +27,28 @@ class Hosts:
         self._names = _LOOPBACK_NAMES | {bound_host} if is_loopback(bound_host) else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; anything else is passed on as it is."""
-        if scope["type"] == "http":
-            host = header(scope, b"host") or ""
-            if self._names is not None and host_name(host) not in self._names:
-                raise ProblemError(_wrong_host())
-            if scope["method"] not in _SAFE_METHODS and presented_key(scope) is None:
-                _check_origin(header(scope, b"origin"), host)
+        """One request or WebSocket; anything else is passed on as it is."""
+        try:
+            self._check(scope)
+        except ProblemError as error:
+            if scope["type"] != "websocket":
+                raise
+            await send({"type": "websocket.close", "code": 1008, "reason": error.problem.reason})
+            return
         await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return
+        host = header(scope, b"host") or ""
+        if self._names is not None and host_name(host) not in self._names:
+            raise ProblemError(_wrong_host())
+        # A page may open a WebSocket to anywhere and read what comes, without asking anybody.
+        is_exposed = scope["type"] == "websocket" or (
+            scope["method"] not in _SAFE_METHODS and presented_key(scope) is None
+        )
+        if is_exposed:
+            _check_origin(header(scope, b"origin"), host)
 
 
 def is_loopback(host: str) -> bool:

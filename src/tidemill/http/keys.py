@@ -23,11 +23,16 @@ def presented_key(scope: Scope) -> str | None:
 
 def refuse_key_in_query(scope: Scope) -> None:
     """Raises a 400 if the query string bears a key: it would stand in logs, histories and referrers."""
-    query: bytes = scope.get("query_string", b"")
-    if b"=" not in query or not any(name.lower() in _QUERY_NAMES for name, _ in _pairs(query)):
+    if not has_key_in_query(scope):
         return
     detail = "An API key does not belong in the URL: send it as X-API-Key, and replace this one, for it may be in logs."
     raise ProblemError(Problem(400, "key_in_query", detail))
+
+
+def has_key_in_query(scope: Scope) -> bool:
+    """Whether the query string bears a key."""
+    query: bytes = scope.get("query_string", b"")
+    return b"=" in query and any(name.lower() in _QUERY_NAMES for name, _ in _pairs(query))
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:

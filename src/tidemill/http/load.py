@@ -12,6 +12,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tidemill.http.problems import Problem, ProblemError
+from tidemill.http.scopes import state
 from tidemill.telemetry.logs import get_logger
 
 _AGAIN_S, _LATE_AGAIN_S = 1, 5
@@ -41,8 +42,23 @@ class Load:
             raise _later("overloaded", f"More than {self._most} requests are at work (api.max_in_flight)", _AGAIN_S)
         self._at_work += 1
         try:
-            await self._in_time(scope, receive, send)
+            await self._in_time(scope, receive, self._releasing(scope, send))
         finally:
+            self._release(scope)
+
+    def _releasing(self, scope: Scope, send: Send) -> Send:
+        """A stream that has begun is bounded elsewhere (`streams.most`): it goes on for hours, and does no work."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and state(scope).get("is_stream"):
+                self._release(scope)
+            await send(message)
+
+        return sending
+
+    def _release(self, scope: Scope) -> None:
+        if not state(scope).get("is_released"):
+            state(scope)["is_released"] = True
             self._at_work -= 1
 
     async def _in_time(self, scope: Scope, receive: Receive, send: Send) -> None:

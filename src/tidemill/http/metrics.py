@@ -7,6 +7,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tidemill.http.problems import problem_of
+from tidemill.http.scopes import state
 from tidemill.telemetry.metrics import Metrics
 
 _CLIENT_LEFT = 499
@@ -24,12 +25,12 @@ class RequestMetrics:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = 0
+        status, answered_at = 0, 0.0
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered_at
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered_at = message["status"], time.perf_counter()
             await send(message)
 
         began = time.perf_counter()
@@ -40,9 +41,11 @@ class RequestMetrics:
                 status = status or problem_of(error).status
                 raise
             finally:
+                # How long somebody listens to a stream says nothing of how fast we answer.
+                ended_at = answered_at if state(scope).get("is_stream") else time.perf_counter()
                 self._metrics.observe_http(
                     method=scope["method"],
                     route=getattr(scope.get("route"), "path", None),
                     status_code=status or _CLIENT_LEFT,
-                    seconds=time.perf_counter() - began,
+                    seconds=ended_at - began,
                 )

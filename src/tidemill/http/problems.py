@@ -21,6 +21,7 @@ from tidemill.errors import (
     Changed,
     Conflict,
     Forbidden,
+    Gone,
     Invalid,
     NoSpace,
     NotFound,
@@ -40,6 +41,7 @@ _TITLES: Mapping[int, str] = MappingProxyType(
         404: "Not found",
         405: "Method not allowed",
         409: "Conflict",
+        410: "Gone",
         412: "Precondition failed",
         413: "Request too large",
         415: "Unsupported media type",
@@ -52,6 +54,7 @@ _TITLES: Mapping[int, str] = MappingProxyType(
 )
 _STATUS: Sequence[tuple[type[CallerError], int]] = (
     (NotFound, 404),
+    (Gone, 410),
     (Changed, 412),
     (Conflict, 409),
     (Forbidden, 403),

@@ -99,7 +99,7 @@ class _Server(Server):
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_WITHIN_MS),
-            websockets=False,
+            websockets=True,
             backlog=_BACKLOG,
             log_level=LogLevels.error,
             log_dictconfig=server_log_config(),

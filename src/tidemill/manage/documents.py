@@ -1,4 +1,4 @@
-"""Documents: going out as a stream, listed, and found by what people have of them. Called by command line and API."""
+"""Documents: listed, found by what people have of them, as records, and their bytes. Called by command line and API."""
 
 from __future__ import annotations
 
@@ -20,15 +20,6 @@ from tidemill.store.listing import Wanted
 
 _SHORTEST_PREFIX = 6
 _MOST_NAMED = 10
-
-
-async def exported(store: Store, source: str | None = None) -> AsyncGenerator[dict[str, Any], None]:
-    """The current documents by URL, then item key, each as `record` gives it. Raises `NotFound`: unknown source."""
-    if source is not None:
-        await sources.get(store, source)
-    async with aclosing(documents.current(store, source)) as found:
-        async for document in found:
-            yield record(document)
 
 
 async def listed(store: Store, source: str | None, state: str, limit: int) -> list[dict[str, Any]]:

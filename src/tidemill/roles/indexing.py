@@ -10,6 +10,7 @@ import asyncio
 
 from tidemill.app import App
 from tidemill.roles.endurance import together
+from tidemill.roles.exporting import exporter
 from tidemill.store import events
 from tidemill.telemetry.logs import get_logger
 
@@ -18,9 +19,9 @@ _log = get_logger(__name__)
 
 
 async def indexer(app: App, stop: asyncio.Event) -> None:
-    """Keep the search index up to date until `stop` is set, and the one that answers in its place."""
+    """Keep the search index up to date until `stop` is set, and the one that answers in its place; make exports."""
     works = [each.run(stop) for each in (app.indexer, app.fallback_indexer) if each is not None]
-    await together(*works, on_failure=stop.set)
+    await together(*works, exporter(app, stop, queries=True), on_failure=stop.set)
 
 
 async def searchable(app: App, stop: asyncio.Event) -> None:

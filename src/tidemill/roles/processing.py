@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tidemill.app import App
-from tidemill.roles.endurance import lasting
+from tidemill.roles.endurance import lasting, together
+from tidemill.roles.exporting import exporter
 from tidemill.roles.membership import registered
 from tidemill.store.workers import Worker
 
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from tidemill.process.worker import Processor
 
 
-async def processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:
+async def processor(app: App, stop: asyncio.Event, news: asyncio.Event, *, exports: bool = True) -> None:
     """Process captures until `stop` is set; `news` is set when a crawler of this process has made some. Waits for its
-    servers."""
-    await lasting("processor", stop, lambda: _processor(app, stop, news))
+    servers. With `exports` it makes those, too, that need no search engine."""
+    exporting = [exporter(app, stop, queries=False)] if exports else []
+    processing = lasting("processor", stop, lambda: _processor(app, stop, news))
+    await together(processing, *exporting, on_failure=stop.set)
 
 
 async def _processor(app: App, stop: asyncio.Event, news: asyncio.Event) -> None:

@@ -31,7 +31,7 @@ async def up(
     news = asyncio.Event()
     await together(
         crawler(app, stop, captured=news.set, own_signals=own_signals),
-        processor(app, stop, news),
+        processor(app, stop, news, exports=False),  # the indexer makes all of them
         indexer(app, stop),
         serve(stop),
         on_failure=stop.set,

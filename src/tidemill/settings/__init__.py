@@ -13,6 +13,7 @@ from tidemill.settings.tree import (
     BrowserSettings,
     CrawlSettings,
     DatabaseSettings,
+    ExportsSettings,
     LoggingSettings,
     NetSettings,
     ProcessSettings,
@@ -22,6 +23,7 @@ from tidemill.settings.tree import (
     RolesSettings,
     SearchSettings,
     Settings,
+    StreamsSettings,
 )
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "BrowserSettings",
     "CrawlSettings",
     "DatabaseSettings",
+    "ExportsSettings",
     "Loaded",
     "LoggingSettings",
     "NetSettings",
@@ -42,6 +45,7 @@ __all__ = [
     "RolesSettings",
     "SearchSettings",
     "Settings",
+    "StreamsSettings",
     "load",
     "load_settings",
     "origins",

@@ -292,6 +292,27 @@ class QuotaSettings(_Group):
     exports_per_day: int = Field(0, ge=0, description="Exports that a user starts in a day (UTC)")
 
 
+class ExportsSettings(_Group):
+    """Files of documents that callers have made, and what is streamed to them."""
+
+    keep_days: int = Field(7, ge=1, le=3650, description="Days after which the file of an export is deleted")
+    max_hits: int = Field(10_000, ge=1, le=100_000, description="The most documents of an export of a search")
+    max_streamed: int = Field(
+        10_000, ge=1, le=1_000_000, description="The most documents of `GET /documents/export`; more want a job"
+    )
+
+
+class StreamsSettings(_Group):
+    """Answers that go on: the change feed and the progress of runs, as server-sent events and over WebSockets."""
+
+    most: int = Field(100, ge=1, le=100_000, description="Streams of one process at once; more are told to come back")
+    heartbeat_s: float = Field(15.0, ge=0.1, le=300, description="Longest silence before a sign of life is sent")
+    send_timeout_s: float = Field(
+        30.0, gt=0, le=3600, description="How long a client may take to accept a piece of a stream before it is cut off"
+    )
+    wait_s: float = Field(25.0, ge=0, le=300, description="The most that `wait` of the change feed may ask for")
+
+
 class RolesSettings(_Group):
     """The long-running processes: `tidemill crawler`, `processor`, `indexer`, `serve` and `up`."""
 
@@ -353,6 +374,8 @@ class Settings(_Group):
     api: ApiSettings = ApiSettings()
     auth: AuthSettings = AuthSettings()
     quotas: QuotaSettings = QuotaSettings()
+    exports: ExportsSettings = ExportsSettings()
+    streams: StreamsSettings = StreamsSettings()
     roles: RolesSettings = RolesSettings()
     retention: RetentionSettings = RetentionSettings()
     logging: LoggingSettings = LoggingSettings()

@@ -546,6 +546,20 @@ jobs = Table(
     _created(),
     Column("finished_at", Moment),
     _one_of("state", ("pending", "running", "done", "failed", "cancelled")),
+    Index(
+        "ix_jobs_open",
+        "kind",
+        "id",
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
+    Index(
+        "ix_jobs_user_created",
+        "user_id",
+        "created_at",
+        sqlite_where=text("user_id IS NOT NULL"),
+        postgresql_where=text("user_id IS NOT NULL"),
+    ),
 )
 
 llm_answers = Table(

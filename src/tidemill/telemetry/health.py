@@ -94,6 +94,11 @@ class Health:
         """The process has done all it needs to do before work."""
         self._is_started = True
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether the process takes no new work: what would go on for long ends now."""
+        return self._is_draining
+
     def mark_draining(self) -> None:
         """The process takes no new work and will end."""
         self._is_draining = True

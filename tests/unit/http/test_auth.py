@@ -5,6 +5,7 @@ Stored keys, users and tokens are tested over a database.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -293,6 +294,86 @@ async def test_a_websocket_is_closed_before_it_is_opened(denied: list[tuple[Call
     await app(scope, cast(Any, None), send)
     assert [each["type"] for each in sent] == ["websocket.close"]
     assert len(denied) == 1
+
+
+class Dialled:
+    """A WebSocket to a route that needs `runs:read`, from afar, whose client says these messages."""
+
+    def __init__(self, *messages: dict[str, Any], query: bytes = b"") -> None:
+        self.waiting = [{"type": "websocket.connect"}, *messages]
+        self.sent: list[Any] = []
+        self.seen: list[Any] = []
+        table = {"WS /live": "runs:read"}
+        access = Access([Route("/live", compile_path("/live")[0], frozenset({"WS"}))], table)
+        ring = Keyring(NO_STORE, [], Tokens())
+        self.app = Authentication(self.inside, ring, access, Denials(NO_STORE), loopback_role=None)
+        self.scope = {**scope_of(path="/live"), "type": "websocket", "query_string": query}
+        del self.scope["method"]
+
+    async def inside(self, scope: Any, receive: Any, send: Any) -> None:
+        self.seen = [caller(scope).name, await receive()]
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": "secret"})
+
+    async def receive(self) -> Any:
+        return self.waiting.pop(0)
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+    async def run(self) -> Dialled:
+        await self.app(self.scope, self.receive, self.send)
+        return self
+
+    @property
+    def kinds(self) -> list[str]:
+        return [each["type"].removeprefix("websocket.") for each in self.sent]
+
+
+async def test_a_websocket_says_in_its_first_message_who_it_is(denied: list[tuple[Caller, Note]]) -> None:
+    dialled = await Dialled({"type": "websocket.receive", "text": f'{{"token": "{TOKEN}"}}'}).run()
+    assert dialled.kinds == ["accept", "send"], "it is accepted once"
+    assert dialled.seen == ["user:ada@example.org", {"type": "websocket.connect"}]
+    assert denied == []
+
+
+@pytest.mark.parametrize("said", ['{"token": "wrong"}', '{"token": 1}', "[]", "", "{", None], ids=repr)
+async def test_and_is_told_nothing_if_that_is_not_good(denied: list[tuple[Caller, Note]], said: str | None) -> None:
+    dialled = await Dialled({"type": "websocket.receive", "text": said}).run()
+    assert dialled.kinds == ["accept", "close"]
+    assert dialled.sent[-1]["code"] == 1008
+    assert len(denied) == 1
+
+
+async def test_a_client_that_leaves_instead(denied: list[tuple[Caller, Note]]) -> None:
+    assert (await Dialled({"type": "websocket.disconnect"}).run()).kinds == ["accept", "close"]
+
+
+async def test_a_credential_in_the_address_is_not_even_let_in(denied: list[tuple[Caller, Note]]) -> None:
+    dialled = await Dialled(query=b"access_token=" + TOKEN.encode()).run()
+    assert (dialled.kinds, dialled.sent[-1]["reason"]) == (["close"], "key_in_query")
+
+
+async def test_sockets_that_do_not_say_who_they_are_are_so_many(
+    denied: list[tuple[Caller, Note]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidemill.http.socket_token.MOST_WAITING", 0)
+    assert (await Dialled().run()).kinds == ["close"]
+
+
+async def test_one_that_says_nothing_is_closed(
+    denied: list[tuple[Caller, Note]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidemill.http.socket_token.FIRST_MESSAGE_S", 0.01)
+    dialled = Dialled()
+
+    async def receive() -> Any:
+        if dialled.waiting:
+            return dialled.waiting.pop(0)
+        return await asyncio.Event().wait()
+
+    dialled.receive = receive  # type: ignore[method-assign]
+    assert (await dialled.run()).kinds == ["accept", "close"]
 
 
 async def test_a_revocation_takes_effect_within_five_seconds(stored: dict[str, ApiKey]) -> None:

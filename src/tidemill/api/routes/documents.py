@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
-from tidemill.api.openapi import problems
+from tidemill.api.openapi import Responses, problems
 from tidemill.api.paging import Cursor, Key, page, position
 from tidemill.api.reading import read
 from tidemill.api.revisions import tagged
@@ -25,7 +25,9 @@ from tidemill.api.schemas.document import (
     version_body,
 )
 from tidemill.app import App
+from tidemill.http.raw import raw_headers
 from tidemill.manage import provenance
+from tidemill.manage.captures import raw_capture
 from tidemill.manage.documents import browsed
 from tidemill.manage.history import diff, recent
 from tidemill.models.document import DocumentState
@@ -36,6 +38,7 @@ _PREFIX = "/api/v1/documents"
 CONTENT = "/api/content"
 """What the specification calls the list of documents."""
 
+_RAW: Responses = {200: {"description": "The bytes", "content": {"application/octet-stream": {}}}}
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version; they are counted from 1")]
 Old = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Default: the version before `new`")]
 New = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Default: the version that stands")]
@@ -57,9 +60,11 @@ async def _wanted(
 
 Filters = Annotated[Wanted, Depends(_wanted)]
 
+Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="A version; without it the newest")]
+
 
 def routes(app: App) -> APIRouter:
-    """GET /api/v1/documents, /documents/{id}, its /versions, /versions/{number}, /diff and /provenance."""
+    """GET /api/v1/documents, /documents/{id}, its /versions, /versions/{number}, /diff, /provenance and /raw."""
     router = APIRouter(tags=["documents"])
     on = _Documents(app)
     one = f"{_PREFIX}/{{document_id}}"
@@ -73,6 +78,9 @@ def routes(app: App) -> APIRouter:
     )
     router.get(f"{one}/diff", response_model=DocumentDiff, responses=refused)(on.compare_document_versions)
     router.get(f"{one}/provenance", response_model=Provenance, responses=problems(404))(on.get_document_provenance)
+    router.get(f"{one}/raw", response_class=Response, responses={**_RAW, **problems(404, 410, 422)})(
+        on.get_document_raw
+    )
     return router
 
 
@@ -122,6 +130,11 @@ class _Documents:
         """Where each value of a document comes from: its capture, then by value the extractor and its rule."""
         document = await read(self._app, request, lambda store: documents.get(store, document_id))
         return tagged(request, await provenance.why(self._app.store, self._app.archive, document))
+
+    async def get_document_raw(self, document_id: str, version: Version = None) -> Response:
+        """What was fetched, byte for byte, of the newest version or of another. It is a stranger's: do not show it."""
+        raw = await raw_capture(self._app.store, self._app.archive, document_id, version)
+        return Response(raw.body, headers=dict(raw_headers(raw, document_id)))
 
 
 def _key(row: dict[str, Any]) -> Key:

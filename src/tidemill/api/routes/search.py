@@ -1,19 +1,22 @@
-"""Searching, what is suggested, what is similar, and what is searched for."""
+"""Searching, feeds of a search, what is suggested, what is similar, and what is searched for."""
 
 from __future__ import annotations
 
 import time
+from hashlib import sha256
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from tidemill.api.openapi import problems
+from tidemill.api.openapi import Responses, problems
 from tidemill.api.respond import answer
-from tidemill.api.schemas.search import AskedQueries, SearchAnswer, SearchParameters, Suggestions
+from tidemill.api.schemas.search import AskedQueries, FeedParameters, SearchAnswer, SearchParameters, Suggestions
 from tidemill.app import App
+from tidemill.deliver.feeds import Feed, atom, rss
 from tidemill.errors import Invalid
 from tidemill.search.base import SearchQuery, SearchResult
+from tidemill.store import documents
 
 _PREFIX = "/api/v1"
 Typed = Annotated[str, Query(max_length=200, description="What is typed so far", examples=["tide mi"])]
@@ -26,7 +29,7 @@ OTHER_PATHS = ("/search", "/search/")
 
 
 def routes(app: App) -> APIRouter:
-    """GET /api/v1/search with /suggest and /queries, and /api/v1/documents/{id}/similar."""
+    """GET /api/v1/search with /suggest, /queries and feeds, and /api/v1/documents/{id}/similar."""
     router = APIRouter(tags=["search"])
     most = app.settings.search.max_results
 
@@ -58,6 +61,16 @@ def routes(app: App) -> APIRouter:
         """What was searched for most, or with `empty` what was searched for in vain. Nobody knows by whom."""
         return answer({"queries": await app.asked.most(days, limit, empty=empty)})
 
+    @router.get(f"{_PREFIX}/search/feed.rss", response_class=Response, responses=_feed("application/rss+xml"))
+    async def get_rss_feed(request: Request, given: Annotated[FeedParameters, Query()]) -> Response:
+        """A search as RSS 2.0, the newest documents first. Feed readers send the key as a header."""
+        return _as_feed(request, rss(await _found(app, request, given)), "application/rss+xml")
+
+    @router.get(f"{_PREFIX}/search/feed.atom", response_class=Response, responses=_feed("application/atom+xml"))
+    async def get_atom_feed(request: Request, given: Annotated[FeedParameters, Query()]) -> Response:
+        """A search as Atom (RFC 4287), the newest documents first."""
+        return _as_feed(request, atom(await _found(app, request, given)), "application/atom+xml")
+
     @router.get(
         "/api/v1/documents/{document_id}/similar", response_model=SearchAnswer, responses=problems(404, 422, 503)
     )
@@ -66,6 +79,33 @@ def routes(app: App) -> APIRouter:
         return _answer(await app.searching.similar(document_id, limit))
 
     return router
+
+
+def _feed(media_type: str) -> Responses:
+    content = {media_type: {"schema": {"type": "string"}}}
+    return {
+        200: {"description": "The feed", "content": content},
+        304: {"description": "It is as `If-None-Match` says"},
+        **problems(422, 503),
+    }
+
+
+async def _found(app: App, request: Request, given: FeedParameters) -> Feed:
+    query = _query(SearchParameters(**given.model_dump(), sort="date"), app.settings.search.max_results)
+    found = await app.searching.search(query)
+    about = f"{query.text} · Tidemill" if query.text else "Tidemill"
+    search_url = request.url.replace(path="/api/v1/search").include_query_params(sort="date")
+    entries = await documents.current_among(app.store, [hit.id for hit in found.hits])
+    return Feed(about, str(request.url), str(search_url), entries)
+
+
+def _as_feed(request: Request, body: bytes, media_type: str) -> Response:
+    """Readers ask again and again: what they have is not sent once more."""
+    etag = f'"{sha256(body).hexdigest()[:32]}"'
+    headers = {"etag": etag, "cache-control": "private, max-age=60", "vary": "X-API-Key, Authorization"}
+    if etag in (request.headers.get("if-none-match") or ""):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=f"{media_type}; charset=utf-8")
 
 
 def _answer(found: SearchResult) -> Response:

@@ -58,6 +58,20 @@ class SearchParameters(BaseModel):
     histogram: Interval | None = Field(None, description="Count by date of publication")
 
 
+class FeedParameters(BaseModel):
+    """What may stand in the URL of a feed."""
+
+    q: str = Field("", max_length=_LONGEST_QUERY, description="As in a search; empty: all documents")
+    limit: int = Field(50, ge=1, le=200, description="Entries")
+    source: str | None = Field(None, description="Name of a source")
+    kind: str | None = Field(None, description="Kind of document", examples=["article"])
+    language: str | None = Field(None, description="ISO 639-1 code", examples=["en"])
+    author: str | None = Field(None, description="Words of the author's name")
+    domain: str | None = Field(None, description="Host of the document, or a parent of it")
+    tag: list[str] = Field([], max_length=20, description="A tag; repeat it for documents that have all")
+    published_after: Moment | None = Field(None, description="First moment of publication")
+
+
 class SearchHit(BaseModel):
     """One document found. `highlights` are HTML with the matches in `<mark>`; all else is plain text."""
 

@@ -1,0 +1,1 @@
+"""What leaves the house: exports as files and streams, feeds of a search, the change feed."""
