@@ -15,7 +15,9 @@ from starlette.types import ASGIApp
 
 from tidemill import __version__
 from tidemill.api.access import access_to
+from tidemill.api.kept import KeptSearches
 from tidemill.api.openapi import describe
+from tidemill.api.route_classes import CLASSES
 from tidemill.api.routes import (
     audit,
     auth,
@@ -91,7 +93,15 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     for router in routers:
         api.include_router(router)
     api.openapi = describe(api, access)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    return surround(api, app, bound_host=bound_host, access=access, is_free=probes.OPEN_PROBES.__contains__)
+    return surround(
+        api,
+        app,
+        bound_host=bound_host,
+        access=access,
+        is_free=probes.OPEN_PROBES.__contains__,
+        classes=CLASSES,
+        kept=KeptSearches(app),
+    )
 
 
 def _refuse_method(routers: Sequence[APIRouter]) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:

@@ -21,7 +21,9 @@ from tidemill.models.account import Caller, Role, caller_of
 
 _THROUGH_A_PROXY = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 _DENIED = (401, 403, 429)
-_ANONYMOUS = Caller("anonymous", Role.VIEWER, frozenset())
+ANONYMOUS = "anonymous"
+"""The name of who has shown nothing."""
+_ANONYMOUS = Caller(ANONYMOUS, Role.VIEWER, frozenset())
 
 
 class Authentication:

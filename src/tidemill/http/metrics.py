@@ -7,6 +7,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tidemill.http.problems import problem_of
+from tidemill.http.scopes import state
 from tidemill.telemetry.metrics import Metrics
 
 _CLIENT_LEFT = 499
@@ -42,7 +43,7 @@ class RequestMetrics:
             finally:
                 self._metrics.observe_http(
                     method=scope["method"],
-                    route=getattr(scope.get("route"), "path", None),
+                    route=state(scope).get("route") or getattr(scope.get("route"), "path", None),
                     status_code=status or _CLIENT_LEFT,
                     seconds=time.perf_counter() - began,
                 )

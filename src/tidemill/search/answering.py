@@ -24,6 +24,9 @@ T = TypeVar("T")
 REST_S = 2.0
 """How long an engine that failed is not asked."""
 
+GENERATION_S = 1.0
+"""How long it may take to say which state the index is in."""
+
 MOST_KEPT = 1000
 MOST_HITS_KEPT = 100
 
@@ -59,6 +62,16 @@ class Answering:
     def is_degraded(self) -> bool:
         """Whether the engine failed when it was last asked."""
         return self._failure is not None
+
+    async def generation(self) -> str | None:
+        """The state of the index that an answer given now comes from; `None` while the engine cannot say."""
+        if self._failure is not None:
+            return None
+        try:
+            position = await asyncio.wait_for(self._engine.position(), min(GENERATION_S, self._settings.timeout_s))
+        except (TimeoutError, TidemillError):
+            return None
+        return f"{position.epoch}:{position.event_id}" if position else None
 
     async def search(self, query: SearchQuery) -> SearchResult:
         """The answer; `stale`, and `age_s` old, if the engine cannot give one now.
