@@ -243,6 +243,7 @@ class ApiSettings(_Group):
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on")
+    workers: int = Field(1, ge=1, le=256, description="Processes of `tidemill serve` behind the one port")
     keys: Annotated[tuple[SecretStr, ...], Field(description="API keys accepted besides the stored ones")] = ()
     max_request_bytes: int = Field(10 * _MIB, ge=1024, description="Largest request body")
     max_in_flight: int = Field(
