@@ -12,6 +12,7 @@ import gzip
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 
 from backports import zstd
@@ -88,6 +89,9 @@ class _Answer:
             await self._body(message, self._start)
 
     async def _body(self, message: Message, start: Message) -> None:
+        if message["type"] == "http.response.pathsend" and _declared(start["headers"]) <= _MOST_GATHERED:
+            body = await asyncio.to_thread(Path(message["path"]).read_bytes)
+            message = {"type": "http.response.body", "body": body}
         if message["type"] == "http.response.body":
             self._gathered.append(message.get("body", b""))
             if not message.get("more_body", False):
