@@ -43,7 +43,7 @@ class Place:
         """As the parent writes it. Raises `Invalid`."""
         descriptor, _, number = text.partition(":")
         if not (descriptor.isdigit() and number.isdigit()):
-            raise Invalid("--worker is for `tidemill serve` itself; leave it out", reason="usage")
+            raise Invalid("--worker is for `tidemill serve` itself; leave it out")
         return cls(int(descriptor), int(number))
 
     def listener(self) -> socket.socket:
