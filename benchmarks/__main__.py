@@ -22,6 +22,7 @@ BENCHMARKS = (
     "ledger_at_size",
     "role_costs",
     "search",
+    "api",
 )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tidemill import __version__
 from tidemill.archive.base import Archive
 from tidemill.archive.open import open_archive
+from tidemill.limits.open import Limits, open_limits
 from tidemill.manage.asked import Asked
 from tidemill.manage.audit_writer import AuditWriter
 from tidemill.manage.logins import Logins
@@ -35,9 +36,12 @@ from tidemill.telemetry.health import Finding, Health, Status
 from tidemill.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:  # its libraries take a seventh of the start, and only a crawl needs them
+    from redis.asyncio import Redis
+
     from tidemill.net import Client
 
 _MOST_CONNECTIONS = 1000
+_LIMITS_WITHIN_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class App:
     outward: Outward
     audit_writer: AuditWriter
     logins: Logins
+    limits: Limits
     metrics: Metrics
     health: Health
 
@@ -105,8 +110,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
                     _opened_queue(settings, store, metrics) as queue,
                     aclosing(outward),
                     aclosing(metrics),
+                    aclosing(_opened_limits(settings)) as limits,
                 ):
-                    app = _joined(settings, store, replicas, archive, queue, engines, outward, metrics)
+                    app = _joined(settings, store, replicas, archive, queue, engines, outward, limits, metrics)
                     try:
                         yield app
                     finally:
@@ -149,6 +155,22 @@ async def _opened_queue(settings: Settings, store: Store, metrics: Metrics) -> A
         await queue.close()
 
 
+def _opened_limits(settings: Settings) -> Limits:
+    """Redis, if it is named, has little time: a request waits for it."""
+
+    def client_of(url: str) -> Redis:
+        from tidemill.queue.redis_url import client_of as connect
+
+        return connect(url, setting="limits.url", reason="limits_url", timeout_s=_LIMITS_WITHIN_S)
+
+    async def closed(client: Redis) -> None:
+        from tidemill.queue.redis_url import closed as close
+
+        await close(client)
+
+    return open_limits(settings.limits, client_of, closed)
+
+
 def user_agent(settings: CrawlSettings) -> str:
     """What we call ourselves: product, version, and where a site's owner can ask (`crawl.contact_url`)."""
     contact = f" (+{settings.contact_url})" if settings.contact_url else ""
@@ -164,6 +186,7 @@ def _joined(
     queue: Queue,
     engines: tuple[SearchEngine, SearchEngine | None],
     outward: Outward,
+    limits: Limits,
     metrics: Metrics,
 ) -> App:
     engine, fallback = engines
@@ -184,6 +207,7 @@ def _joined(
         outward=outward,
         audit_writer=audit_writer,
         logins=Logins(store, settings, audit_writer),
+        limits=limits,
         metrics=metrics,
         health=Health(),
     )
@@ -193,6 +217,9 @@ def _joined(
     app.metrics.add_refresh("queue", lambda: _refresh_queue(app))
     app.metrics.add_refresh("store", lambda: _refresh_store(app))
     app.metrics.add_refresh("pool", lambda: _refresh_pools(app))
+    if limits.is_shared:
+        app.health.register("limits", lambda: _limits(app), is_hard=False)
+        app.metrics.add_refresh("limits", lambda: _refresh_limits(app))
     if replicas.are_any:
         app.health.register("replicas", lambda: _replicas(app), is_hard=False)
         app.metrics.add_refresh("replicas", lambda: _refresh_replicas(app))
@@ -214,6 +241,15 @@ async def _search(app: App) -> Finding:
     if app.searching.is_degraded:
         return Finding(Status.WARN, "the engine failed; answers are stale", {"lag_events": lag})
     return Finding(Status.PASS, f"{lag} changes behind", {"lag_events": lag})
+
+
+async def _limits(app: App) -> Finding:
+    await app.limits.limiter.check()
+    return Finding(Status.PASS, "answers")
+
+
+async def _refresh_limits(app: App) -> None:
+    app.metrics.set_limits_degraded(app.limits.is_degraded)
 
 
 async def _refresh_pools(app: App) -> None:

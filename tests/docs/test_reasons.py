@@ -28,7 +28,8 @@ from tidemill.process.steps import checks
 SRC = ROOT / "src" / "tidemill"
 _EXPLAINING = (
     "language-model deadletters reprocess history selectors ledger failures serve verdicts export browser "
-    "search quality api-conventions change-feed files-and-warc listings politeness recrawl requests scope sources accounts"
+    "limits search quality api-conventions change-feed files-and-warc listings politeness recrawl requests scope "
+    "sources accounts"
 )
 PAGES = tuple(f"docs/howto/{page}.md" for page in _EXPLAINING.split())
 PATTERNS = {"http_<status>": r"http_\d{3}", "missing_<field>": r"missing_\w+"}

@@ -7,6 +7,7 @@ it listen while work is done. Called by the command line.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
@@ -60,11 +61,12 @@ async def kept(
     port: int,
     on_ready: Callable[[str], None],
     drain_s: float = 10.0,
+    listener: socket.socket | None = None,
 ) -> None:
     """Listen, then do the work; returns when both have ended. The door closes when `stop` is set or the work is over.
 
     `on_ready` gets the base URL once connections are accepted. Raises the error of the work, or `Conflict` or `Invalid`
-    if the address cannot be listened on: then no work is begun.
+    if the address cannot be listened on: then no work is begun. `listener`: see `serve_application`.
     """
     closing, listening = asyncio.Event(), asyncio.Event()
 
@@ -82,7 +84,14 @@ async def kept(
 
     door = asyncio.ensure_future(
         serve_application(
-            doorway, closing, host=host, port=port, on_ready=ready, on_stop=doorway.drain, drain_s=drain_s
+            doorway,
+            closing,
+            host=host,
+            port=port,
+            on_ready=ready,
+            on_stop=doorway.drain,
+            drain_s=drain_s,
+            listener=listener,
         )
     )
     tasks = [door, asyncio.ensure_future(working())]

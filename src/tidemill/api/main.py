@@ -15,7 +15,9 @@ from starlette.types import ASGIApp
 
 from tidemill import __version__
 from tidemill.api.access import access_to, is_kept
+from tidemill.api.kept import KeptSearches
 from tidemill.api.openapi import describe
+from tidemill.api.route_classes import CLASSES
 from tidemill.api.routes import (
     audit,
     auth,
@@ -67,7 +69,8 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     may come through a proxy.
     """
     bound_host = host or app.settings.api.host
-    is_ours_alone = is_loopback(bound_host) and app.settings.auth.loopback_role != "none"
+    is_open = app.settings.auth.loopback_role != "none" and not app.settings.http.trusted_proxies
+    is_ours_alone = is_loopback(bound_host) and is_open
     has_docs, contact_url = app.settings.api.docs, app.settings.crawl.contact_url
     streams = Streams(app.settings.streams, app.health)
     routers = [
@@ -104,8 +107,16 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     for router in routers:
         api.include_router(router)
     api.openapi = describe(api, access, is_kept)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    free = probes.OPEN_PROBES.__contains__
-    return surround(api, app, bound_host=bound_host, access=access, is_free=free, is_kept=is_kept)
+    return surround(
+        api,
+        app,
+        bound_host=bound_host,
+        access=access,
+        is_free=probes.OPEN_PROBES.__contains__,
+        is_kept=is_kept,
+        classes=CLASSES,
+        kept=KeptSearches(app),
+    )
 
 
 def _refuse_method(routers: Sequence[APIRouter]) -> Callable[[Request, Any], Coroutine[Any, Any, Response]]:

@@ -43,6 +43,11 @@ class Access:
 
     def need(self, method: str, path: str) -> str:
         """A scope, `OPEN`, `ANY_CALLER` or `NOBODY`. What no route serves needs any caller: it is not found then."""
+        operation = self.operation(method, path)
+        return self.needs(operation) if operation else ANY_CALLER
+
+    def operation(self, method: str, path: str) -> str:
+        """The route that serves it, as the tables name it (`GET /api/v1/runs/{run_id}`); empty if none does."""
         known = self._known.get((method, path))
         if known is None:
             known = self._find("GET" if method == "HEAD" else method, path)
@@ -63,5 +68,5 @@ class Access:
     def _find(self, method: str, path: str) -> str:
         for route in self._routes:
             if method in route.methods and route.pattern.match(path):
-                return self.needs(f"{method} {route.path}")
-        return ANY_CALLER
+                return f"{method} {route.path}"
+        return ""

@@ -9,7 +9,7 @@ from starlette.types import Scope, Send
 from tidemill.errors import Permanent, TidemillError
 from tidemill.http.headers import add_security_headers
 from tidemill.http.problems import MEDIA_TYPE, Problem, ProblemError, problem_of
-from tidemill.http.scopes import request_id, state
+from tidemill.http.scopes import answer_headers, request_id, state
 from tidemill.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -32,6 +32,7 @@ async def send_problem(scope: Scope, send: Send, problem: Problem) -> None:
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
         *((name.lower().encode(), value.encode()) for name, value in problem.headers),
+        *answer_headers(scope),
     ]
     await send(
         {"type": "http.response.start", "status": problem.status, "headers": add_security_headers(scope, headers)}

@@ -21,6 +21,8 @@ from tidemill.http.socket_token import Introductions
 from tidemill.models.account import STRANGER, Caller, Role, caller_of
 
 _DENIED = (401, 403, 429)
+ANONYMOUS = STRANGER.name
+"""The name of who has shown nothing."""
 
 
 class Authentication:

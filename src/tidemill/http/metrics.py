@@ -45,7 +45,7 @@ class RequestMetrics:
                 ended_at = answered_at if state(scope).get("is_stream") else time.perf_counter()
                 self._metrics.observe_http(
                     method=scope["method"],
-                    route=getattr(scope.get("route"), "path", None),
+                    route=state(scope).get("route") or getattr(scope.get("route"), "path", None),
                     status_code=status or _CLIENT_LEFT,
                     seconds=ended_at - began,
                 )

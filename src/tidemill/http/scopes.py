@@ -28,8 +28,15 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 def state(scope: Scope) -> dict[str, Any]:
-    """What the layers of a request leave for each other: `request_id`, `client_address`, `caller`, `problem`."""
+    """What the layers of a request leave for each other: `request_id`, `client_address`, `answer_headers`,
+    `rate_limits`, `caller`, `problem`, and `route` if a layer has answered in the place of one."""
     found: dict[str, Any] = scope.setdefault("state", {})
+    return found
+
+
+def answer_headers(scope: Scope) -> RawHeaders:
+    """Headers that every answer to this request gets, whoever gives it: the layers inside add theirs."""
+    found: RawHeaders = state(scope).setdefault("answer_headers", [])
     return found
 
 

@@ -38,13 +38,16 @@ async def serve_application(
     on_ready: Callable[[str], None],
     on_stop: Callable[[], None],
     drain_s: float = 10.0,
+    listener: socket.socket | None = None,
 ) -> None:
     """Serve until `stop` is set, then let requests in flight end for at most `drain_s`. Port 0 means any free one.
+
+    `listener` is a socket that listens there already, which other processes may accept from, too.
 
     `on_ready` gets the base URL once connections are accepted. Raises `Conflict` (`port_in_use`) or `Invalid`
     (`listen`) if the address cannot be listened on, `Permanent` if the server ends by itself.
     """
-    listener = await listen(host, port)
+    listener = listener or await listen(host, port)
     address = f"[{host}]" if ":" in host else host
     base_url = f"http://{address}:{listener.getsockname()[1]}"
     in_flight = InFlight(application)

@@ -22,11 +22,13 @@ _TIMEOUT_S = 3.0
 _SENTINEL_PORT = 26379
 
 
-def client_of(url: str) -> Redis:
-    """The client; no connection is opened yet. Raises `Invalid` (`queue_url`)."""
+def client_of(
+    url: str, *, setting: str = "queue.url", reason: str = "queue_url", timeout_s: float = _TIMEOUT_S
+) -> Redis:
+    """The client; no connection is opened yet. Raises `Invalid` with this reason; `setting` is what named the URL."""
     options: dict[str, Any] = {
-        "socket_timeout": _TIMEOUT_S,
-        "socket_connect_timeout": _TIMEOUT_S,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
         "socket_keepalive": True,
         "retry": Retry(NoBackoff(), 1),  # a connection of the pool may have died with the server's last process
     }
@@ -49,9 +51,9 @@ def client_of(url: str) -> Redis:
         return cast(Redis, guards.master_for(unquote(master), **given, ssl=is_tls))
     except (ValueError, TypeError) as error:
         raise Invalid(
-            f"queue.url {shown(url)}: {error}; write redis://host:6379/0, or"
+            f"{setting} {shown(url)}: {error}; write redis://host:6379/0, or"
             " redis://sentinel1:26379,sentinel2:26379/0?sentinel_master=NAME",
-            reason="queue_url",
+            reason=reason,
         ) from error
 
 

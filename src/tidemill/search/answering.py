@@ -24,6 +24,9 @@ T = TypeVar("T")
 REST_S = 2.0
 """How long an engine that failed is not asked."""
 
+GENERATION_S = 1.0
+"""How long it may take to say which state the index is in."""
+
 MOST_KEPT = 1000
 MOST_HITS_KEPT = 100
 
@@ -54,11 +57,23 @@ class Answering:
         self._kept: OrderedDict[SearchQuery, _Kept] = OrderedDict()
         self._rests_until = float("-inf")
         self._failure: Transient | None = None
+        self._seen: Position | None = None
 
     @property
     def is_degraded(self) -> bool:
         """Whether the engine failed when it was last asked."""
         return self._failure is not None
+
+    async def generation(self) -> str | None:
+        """The state of the index that an answer given now comes from; `None` while the engine cannot say."""
+        if self._failure is not None:
+            return None
+        try:
+            position = await asyncio.wait_for(self._engine.position(), min(GENERATION_S, self._settings.timeout_s))
+        except (TimeoutError, TidemillError):
+            return None
+        self._seen = position
+        return f"{position.epoch}:{position.event_id}" if position else None
 
     async def search(self, query: SearchQuery) -> SearchResult:
         """The answer; `stale`, and `age_s` old, if the engine cannot give one now.
@@ -68,8 +83,9 @@ class Answering:
         kept = self._kept.get(query)
         if kept and await self._is_good(kept):
             return replace(kept.result, age_s=self._clock() - kept.given_at)
+        seen, self._seen = self._seen, None
         try:
-            position, result = await self._asked(lambda: _placed(self._engine, query))
+            position, result = await self._asked(lambda: _placed(self._engine, query, seen))
         except Transient as error:
             return await self._instead(query, kept, error)
         self._keep(query, position, result)
@@ -147,7 +163,9 @@ class Answering:
             self._kept.popitem(last=False)
 
 
-async def _placed(engine: SearchEngine, query: SearchQuery) -> tuple[Position | None, SearchResult]:
-    """The answer, and a state of the index that is not newer than the one it was given from."""
-    position = await engine.position()
+async def _placed(
+    engine: SearchEngine, query: SearchQuery, seen: Position | None
+) -> tuple[Position | None, SearchResult]:
+    """The answer, and a state of the index no newer than the one it was given from: any `seen` before will do."""
+    position = seen or await engine.position()
     return position, await engine.search(query)

@@ -13,6 +13,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     {
         "API_KEYS": "api.keys",  # pragma: allowlist secret
         "BATCH_SIZE": "process.batch_size",
+        "CORS_ORIGINS": "http.cors_origins",
         "CRAWLER_TIMEOUT": "net.total_timeout_s",
         "CRAWLER_USER_AGENT": "crawl.user_agent",
         "DATABASE_PRIMARY_URL": "database.url",
@@ -39,6 +40,10 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "PORT": "api.port",
         "PROCESSING_WORKERS": "process.workers",
         "QUEUE_URL": "queue.url",
+        "RATE_LIMIT_PER_HOUR": "limits.address_per_hour",
+        "RATE_LIMIT_PER_MINUTE": "limits.address",
+        "RATE_LIMIT_REQUESTS": "limits.requests",
+        "RATE_LIMIT_WINDOW": "limits.window_s",
         "REQUEST_TIMEOUT": "net.read_timeout_s",
         "SECRET_KEY": "auth.secret",  # pragma: allowlist secret
         "SCRAPER_RATE_LIMIT": "crawl.rate_per_s",

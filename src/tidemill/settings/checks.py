@@ -11,6 +11,7 @@ from types import MappingProxyType
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from tidemill.settings.archive_checks import check_archive
+from tidemill.settings.http_checks import check_http
 from tidemill.settings.problems import Problem
 from tidemill.settings.tree import DatabaseSettings, Settings
 
@@ -19,6 +20,7 @@ SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "database.url": ("sqlite", "postgresql", "postgres"),
         "archive.url": ("file", "s3"),
         "queue.url": ("database", "redis", "rediss", "amqp", "amqps"),
+        "limits.url": ("memory", "redis", "rediss"),
         "search.url": (
             *("tantivy", "postgresql"),
             *("opensearch", "opensearchs", "elasticsearch", "elasticsearchs", "http", "https"),
@@ -39,6 +41,7 @@ def check(settings: Settings) -> Iterator[Problem]:
     yield from _check_urls(settings)
     yield from _check_replicas(settings.database)
     yield from check_archive(settings.archive)
+    yield from check_http(settings.http)
     yield from _check_crawl(settings)
     yield from _check_auth(settings)
     yield from _check_order(settings)

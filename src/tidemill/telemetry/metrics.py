@@ -112,6 +112,18 @@ class Metrics:
         self._http_requests.labels(verb, template, str(status_code)).inc()
         self._http_seconds.labels(verb, template).observe(seconds)
 
+    def count_limited(self, limit: str) -> None:
+        """A request was refused because of this limit."""
+        self._limited.labels(limit).inc()
+
+    def count_cached(self, result: str) -> None:
+        """An answer was looked for among those kept: `hit`, `miss`, or `bypass` (the engine cannot vouch for any)."""
+        self._cached.labels(result).inc()
+
+    def set_limits_degraded(self, is_degraded: bool) -> None:
+        """Whether this process counts requests for itself, because the server of the limits is gone."""
+        self._limits_degraded.set(int(is_degraded))
+
     def set_queue(self, depths: Mapping[str, int], oldest_age_s: Mapping[str, float]) -> None:
         """The captures waiting, by priority, and how long the oldest of each has waited."""
         nothing = dict.fromkeys(PRIORITIES, 0)
@@ -219,6 +231,9 @@ class Metrics:
             "http_request_duration_seconds", "Time to answer", _FAST, "method", "route"
         )
         self._http_in_progress = self._gauge("http_requests_in_progress", "HTTP requests being answered")
+        self._limited = self._counter("limited_requests", "Requests refused with 429, by the limit they met", "limit")
+        self._cached = self._counter("answer_cache_requests", "Searches looked for among kept answers", "result")
+        self._limits_degraded = self._gauge("limits_degraded", "Whether requests are counted by this process alone")
 
     def _make_store(self) -> None:
         self._queue_depth = self._gauge("queue_depth", "Captures waiting to be processed", "priority")

@@ -306,7 +306,7 @@ class Dialled:
         table = {"WS /live": "runs:read"}
         access = Access([Route("/live", compile_path("/live")[0], frozenset({"WS"}))], table)
         ring = Keyring(NO_STORE, [], Tokens())
-        self.app = Authentication(self.inside, ring, access, Denials(NO_STORE), loopback_role=None)
+        self.app = Authentication(self.inside, ring, access, denials(), loopback_role=None)
         self.scope = {**scope_of(path="/live"), "type": "websocket", "query_string": query}
         del self.scope["method"]
 

@@ -18,6 +18,7 @@ EXAMPLES = {
     "auth.access_s": "600",
     "auth.secret": "s" * 32,
     "crawl.user_agent": "harvester/2.0",
+    "http.cors_origins": "https://a.example,http://localhost:5173",
     "database.url": "sqlite:////srv/x.db",
     "database.replica_urls": "postgresql://standby/x",
     "logging.level": "ERROR",
