@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from tidemill import __version__
 from tidemill.archive.base import Archive
 from tidemill.archive.open import open_archive
 from tidemill.limits.open import Limits, open_limits
+from tidemill.manage import observing
 from tidemill.manage.asked import Asked
 from tidemill.manage.audit_writer import AuditWriter
 from tidemill.manage.logins import Logins
@@ -26,13 +26,11 @@ from tidemill.search.base import SearchEngine
 from tidemill.search.indexer import Indexer
 from tidemill.search.open import open_engine, open_fallback
 from tidemill.settings import CrawlSettings, Settings
-from tidemill.store import hosts, schema
+from tidemill.store import schema
 from tidemill.store.changes import Changes
 from tidemill.store.engine import Store, check_capacity, open_store
-from tidemill.store.pool import pool_states
 from tidemill.store.replicas import Replicas, open_replicas
-from tidemill.store.totals import document_states, open_visit_states
-from tidemill.telemetry.health import Finding, Health, Status
+from tidemill.telemetry.health import Health
 from tidemill.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:  # its libraries take a seventh of the start, and only a crawl needs them
@@ -96,63 +94,35 @@ class Outward:
 
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[App]:
-    """Open everything that `settings` name. Raises `Invalid` for an unusable URL, `Conflict` for another schema."""
-    store = open_store(settings.database_url, settings.database, settings.data_dir)
-    try:
+    """Open everything that `settings` name. Raises `Invalid` for an unusable URL, `Conflict` for another schema.
+
+    What was opened is closed in reverse, also if something behind it cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        store = open_store(settings.database_url, settings.database, settings.data_dir)
+        stack.push_async_callback(store.close)
         await check_capacity(store, settings.database)
         await schema.ensure_schema(store)
-        async with _opened_replicas(settings, store) as replicas, _opened_engines(settings, store) as engines:
-            metrics = Metrics()
-            outward = Outward(settings)
-            archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
-            try:
-                async with (
-                    _opened_queue(settings, store, metrics) as queue,
-                    aclosing(outward),
-                    aclosing(metrics),
-                    aclosing(_opened_limits(settings)) as limits,
-                ):
-                    app = _joined(settings, store, replicas, archive, queue, engines, outward, limits, metrics)
-                    try:
-                        yield app
-                    finally:
-                        await app.asked.close()
-                        await app.audit_writer.close()
-            finally:
-                await archive.close()
-    finally:
-        await store.close()
-
-
-@asynccontextmanager
-async def _opened_replicas(settings: Settings, store: Store) -> AsyncIterator[Replicas]:
-    replicas = open_replicas(store, settings.database)
-    try:
-        yield replicas
-    finally:
-        await replicas.close()
-
-
-@asynccontextmanager
-async def _opened_engines(settings: Settings, store: Store) -> AsyncIterator[tuple[SearchEngine, SearchEngine | None]]:
-    """The search engine, and the one that answers while it is gone, if there is one."""
-    engine = open_engine(settings.search, settings.data_dir, store)
-    fallback = open_fallback(settings.search, store)
-    try:
-        yield engine, fallback
-    finally:
-        await engine.close()
+        replicas = open_replicas(store, settings.database)
+        stack.push_async_callback(replicas.close)
+        engine = open_engine(settings.search, settings.data_dir, store)
+        stack.push_async_callback(engine.close)
+        fallback = open_fallback(settings.search, store)
         if fallback is not None:
-            await fallback.close()
-
-
-@asynccontextmanager
-async def _opened_queue(settings: Settings, store: Store, metrics: Metrics) -> AsyncIterator[Queue]:
-    queue = await open_queue(settings, store, metrics)
-    try:
-        yield queue
-    finally:
-        await queue.close()
+            stack.push_async_callback(fallback.close)
+        archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
+        stack.push_async_callback(archive.close)
+        metrics, outward = Metrics(), Outward(settings)
+        queue = await open_queue(settings, store, metrics)
+        stack.push_async_callback(queue.close)
+        stack.push_async_callback(outward.aclose)
+        stack.push_async_callback(metrics.aclose)
+        limits = _opened_limits(settings)
+        stack.push_async_callback(limits.aclose)
+        app = _joined(settings, store, replicas, archive, queue, (engine, fallback), outward, limits, metrics)
+        stack.push_async_callback(app.audit_writer.close)
+        stack.push_async_callback(app.asked.close)
+        yield app
 
 
 def _opened_limits(settings: Settings) -> Limits:
@@ -211,80 +181,5 @@ def _joined(
         metrics=metrics,
         health=Health(),
     )
-    app.health.register("database", lambda: _database(app), is_hard=True)
-    app.health.register("queue", lambda: _queue(app), is_hard=False)
-    app.health.register("search", lambda: _search(app), is_hard=False)
-    app.metrics.add_refresh("queue", lambda: _refresh_queue(app))
-    app.metrics.add_refresh("store", lambda: _refresh_store(app))
-    app.metrics.add_refresh("pool", lambda: _refresh_pools(app))
-    if limits.is_shared:
-        app.health.register("limits", lambda: _limits(app), is_hard=False)
-        app.metrics.add_refresh("limits", lambda: _refresh_limits(app))
-    if replicas.are_any:
-        app.health.register("replicas", lambda: _replicas(app), is_hard=False)
-        app.metrics.add_refresh("replicas", lambda: _refresh_replicas(app))
+    observing.register(app)
     return app
-
-
-async def _database(app: App) -> Finding:
-    await app.store.check()
-    return Finding(Status.PASS, "answers")
-
-
-async def _queue(app: App) -> Finding:
-    await app.queue.check()
-    return Finding(Status.PASS, "answers")
-
-
-async def _search(app: App) -> Finding:
-    lag = await app.indexer.lag()
-    if app.searching.is_degraded:
-        return Finding(Status.WARN, "the engine failed; answers are stale", {"lag_events": lag})
-    return Finding(Status.PASS, f"{lag} changes behind", {"lag_events": lag})
-
-
-async def _limits(app: App) -> Finding:
-    await app.limits.limiter.check()
-    return Finding(Status.PASS, "answers")
-
-
-async def _refresh_limits(app: App) -> None:
-    app.metrics.set_limits_degraded(app.limits.is_degraded)
-
-
-async def _refresh_pools(app: App) -> None:
-    app.metrics.set_pools(pool_states({"writer": app.store.writer, "reader": app.store.reader}))
-
-
-async def _replicas(app: App) -> Finding:
-    """A standby that is left out costs the primary more work, and nothing else."""
-    standings = await app.replicas.standings()
-    out = [f"{each.name}: {each.why}" for each in standings if not each.is_used]
-    lags = [each.lag_s for each in standings if each.is_used]
-    values: dict[str, float | int | str] = {"used": len(lags), "of": len(standings)}
-    if lags:
-        values["lag_s"] = round(max(lags), 1)
-    if out:
-        return Finding(Status.WARN, f"left out: {'; '.join(out)}", values)
-    return Finding(Status.PASS, f"{len(lags)} answer reads", values)
-
-
-async def _refresh_replicas(app: App) -> None:
-    standings = await app.replicas.standings()
-    app.metrics.set_replicas({each.name: each.lag_s for each in standings}, app.replicas.reads)
-
-
-async def _refresh_queue(app: App) -> None:
-    backlog, now = await app.queue.backlog(), app.store.now()
-    waiting = backlog.by_priority.items()
-    ages_s = {priority: (now - each.oldest_fetched_at).total_seconds() for priority, each in waiting}
-    app.metrics.set_queue({priority: each.captures for priority, each in waiting}, ages_s)
-    app.metrics.set_hosts(await hosts.troubled(app.store))
-    app.metrics.set_index_lag(await app.indexer.lag())
-
-
-async def _refresh_store(app: App) -> None:
-    """Totals over all rows: with many millions of them, minutes old."""
-    states, open_visits = await asyncio.gather(document_states(app.store), open_visit_states(app.store))
-    app.metrics.set_documents(states)
-    app.metrics.set_visits(open_visits)

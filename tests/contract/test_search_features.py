@@ -197,6 +197,14 @@ async def test_facets_count_what_was_found(shop: SearchEngine) -> None:
     assert narrow.facets == {"source": (Count("site", 2),), "tag": (Count("brass", 2),)}
 
 
+@pytest.mark.parametrize("name", ["fields.Ground-Floor", "fields.ground_floor", "fields.GROUND FLOOR"])
+async def test_facets_on_own_fields_take_names_as_filters_do(engine: SearchEngine, name: str) -> None:
+    await write(engine, document("a", "walnut", fields={"Ground-Floor": "Porto"}))
+    found = await ask(engine, "walnut", facets=(name,))
+    assert found.facets == {name: (Count("porto", 1),)}
+    assert await ids(engine, "walnut", fields=(f"{name}:porto",)) == ["a"]
+
+
 async def test_a_histogram_counts_by_time(shop: SearchEngine) -> None:
     bars = {width: (await ask(shop, "harbour", histogram=width)).histogram for width in ("day", "month", "year")}
     assert bars["day"] == (Count("2023-12-31", 1), Count("2024-05-03", 1), Count("2024-05-20", 1))

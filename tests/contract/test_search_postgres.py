@@ -14,7 +14,7 @@ from tests.logs import captured_logs
 from tests.unit.search.making import document
 
 from tidemill.errors import TidemillError
-from tidemill.search.base import SearchEngine
+from tidemill.search.base import SearchEngine, SearchQuery
 from tidemill.search.postgres import PostgresEngine, writing
 from tidemill.settings import DatabaseSettings
 from tidemill.store.engine import Store, open_store
@@ -88,6 +88,14 @@ async def test_more_tags_than_the_server_takes_leave_room_for_the_words(house: H
     tags = tuple(f"tag {number} {'x' * 300}" for number in range(4000))
     await write(house.engine, document("a", "walnut shell", tags=tags))
     assert await ids(house.engine, "shell") == ["a"]
+
+
+async def test_the_texts_of_a_long_page_are_read_a_few_at_a_time(house: House) -> None:
+    await write(house.engine, *(document(f"d{number:03d}", "walnut " * (number + 1)) for number in range(130)))
+    found = (await house.engine.search(SearchQuery("walnut", limit=130))).hits
+    assert sorted(hit.id for hit in found) == [f"d{number:03d}" for number in range(130)]
+    scores = [hit.score for hit in found]
+    assert scores == sorted(scores, reverse=True)
 
 
 async def rows_by_generation(house: House) -> list[int]:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from tidemill.errors import TidemillError, Transient
+from tidemill.errors import Permanent, TidemillError, Transient
 from tidemill.search.base import Position, SearchEngine, SearchQuery, SearchResult
 from tidemill.settings.tree import SearchSettings
 from tidemill.telemetry.logs import get_logger
@@ -88,6 +88,11 @@ class Answering:
             position, result = await self._asked(lambda: _placed(self._engine, query, seen))
         except Transient as error:
             return await self._instead(query, kept, error)
+        except Permanent as error:
+            if error.reason != "search_refused":
+                raise
+            _log.warning("the engine refused a question", action="search.refused", error=str(error))
+            return await self._instead(query, kept, error)
         self._keep(query, position, result)
         return result
 
@@ -109,7 +114,7 @@ class Answering:
                 raise
             return replace(await self._bounded(self._fallback.similar(document_id, limit)), stale=True)
 
-    async def _instead(self, query: SearchQuery, kept: _Kept | None, error: Transient) -> SearchResult:
+    async def _instead(self, query: SearchQuery, kept: _Kept | None, error: TidemillError) -> SearchResult:
         """The fallback's answer, else the one that was given before, however old it is."""
         if self._fallback is not None:
             try:

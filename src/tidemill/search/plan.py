@@ -21,7 +21,8 @@ from tidemill.search.values import host_of, raw, seconds
 
 _JOINED = re.compile(r"['’\-‐‑–/]+(?=\w)")
 MOST_NEAR_PAIRS = 8
-MOST_PAIRS = 64
+MOST_PAIRS = 128
+"""Pairs of characters in all words of a question together: clusters take a thousand conditions at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +123,16 @@ class Planner:
 
     def plan(self, parsed: ParsedQuery, asked: SearchQuery) -> Plan:
         """What `parsed` asks within the filters of `asked`."""
+        most = MOST_PAIRS // max(1, self._written_together(parsed))
         demands = [clause for clause in parsed.clauses if clause.required]
         fields = [clause for clause in demands if all(map(_only_filters, clause.alternatives))]
         wishes = self.meaningful(parsed)
-        atoms = tuple(self._clause(clause, fuzzy=asked.fuzzy) for clause in wishes)
+        atoms = tuple(self._clause(clause, fuzzy=asked.fuzzy, most_pairs=most) for clause in wishes)
         return Plan(
-            phrases=tuple(self._clause(clause) for clause in demands if clause not in fields),
+            phrases=tuple(self._clause(clause, most_pairs=most) for clause in demands if clause not in fields),
             wishes=atoms,
             filters=(*self._filters(asked), *(self._clause(clause) for clause in fields)),
-            excluded=tuple(self.atom(term) for term in parsed.excluded),
+            excluded=tuple(self.atom(term, most_pairs=most) for term in parsed.excluded),
             near=self._near(wishes),
         )
 
@@ -145,7 +147,7 @@ class Planner:
         """What to highlight: all that was asked for but stop words that did not count."""
         return [clause for clause in parsed.clauses if clause.required] + self.meaningful(parsed)
 
-    def atom(self, term: Term, *, fuzzy: bool = False) -> Atom:
+    def atom(self, term: Term, *, fuzzy: bool = False, most_pairs: int = MOST_PAIRS) -> Atom:
         """The condition that a term is."""
         if isinstance(term, Field):
             return self._field(term)
@@ -153,7 +155,7 @@ class Planner:
         if isinstance(term, Prefix):
             return Beginning(tokens)
         if isinstance(term, Phrase) or len(tokens) != 1:
-            return Tokens(tokens) if isinstance(term, Phrase) else several(tokens)
+            return Tokens(tokens) if isinstance(term, Phrase) else several(tokens, most_pairs)
         word = self.word(term.text, tokens[0])
         if fuzzy or isinstance(term, Fuzzy):
             return Misspelt(word, distance_of(word.token))
@@ -164,8 +166,13 @@ class Planner:
         stems = [self._analysis.stem(text, language) for language in self._languages]
         return OneWord(token, tuple(dict.fromkeys([token, *filter(None, stems)])))
 
-    def _clause(self, clause: Clause, *, fuzzy: bool = False) -> Atom:
-        atoms = tuple(self.atom(term, fuzzy=fuzzy) for term in clause.alternatives)
+    def _written_together(self, parsed: ParsedQuery) -> int:
+        """How many words there are that are several tokens in a script without spaces."""
+        terms = [term for clause in parsed.clauses for term in clause.alternatives] + list(parsed.excluded)
+        return sum(isinstance(term, Word) and _are_pairs(self._analysis.tokens(term.text)) for term in terms)
+
+    def _clause(self, clause: Clause, *, fuzzy: bool = False, most_pairs: int = MOST_PAIRS) -> Atom:
+        atoms = tuple(self.atom(term, fuzzy=fuzzy, most_pairs=most_pairs) for term in clause.alternatives)
         return atoms[0] if len(atoms) == 1 else AnyOf(atoms)
 
     def _field(self, field: Field) -> Atom:
@@ -238,12 +245,16 @@ def _parts(clause: Clause) -> list[Clause]:
     return [Clause((Word(piece),)) for piece in pieces]
 
 
-def several(tokens: tuple[str, ...]) -> Atom:
+def several(tokens: tuple[str, ...], most_pairs: int = MOST_PAIRS) -> Atom:
     """A word that is several tokens: all in a row; any two in a row where the script has no spaces."""
-    if len(tokens) < 3 or not all(map(is_unspaced, tokens)):
+    if not _are_pairs(tokens):
         return Tokens(tokens)
-    pairs = islice(pairwise(tokens), MOST_PAIRS)
+    pairs = islice(pairwise(tokens), most_pairs)
     return AnyOf((Tokens(tokens), *(Tokens(pair) for pair in pairs)))
+
+
+def _are_pairs(tokens: tuple[str, ...]) -> bool:
+    return len(tokens) > 2 and all(map(is_unspaced, tokens))
 
 
 def distance_of(token: str) -> int:

@@ -100,6 +100,11 @@ def name_of(name: str) -> str:
     return _NAME.sub("_", name).casefold()
 
 
+def own_name(name: str) -> str:
+    """The name as it is indexed of a source's own field that is written `fields.Name`."""
+    return name_of(name[len(PREFIX) :])
+
+
 def folded(text: str) -> str:
     """A text as it is compared: without regard to case and space, its beginning only."""
     return " ".join(clean(text).split()).casefold()[:_LONGEST_TEXT]

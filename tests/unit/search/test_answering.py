@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tidemill.errors import Invalid, Transient
+from tidemill.errors import Invalid, Permanent, Transient
 from tidemill.search.answering import REST_S, Answering
 from tidemill.search.base import Position, SearchQuery, SearchResult
 from tidemill.settings.tree import SearchSettings
@@ -125,6 +125,17 @@ async def test_a_failing_fallback_leaves_the_answer_of_before() -> None:
     engine.failure = GONE
     clock.now += 1000
     assert (await answers.search(QUERY)).stale
+
+
+async def test_a_question_that_the_engine_refuses_is_answered_by_the_fallback_and_no_other_one_is() -> None:
+    engine, fallback = Engine(failure=Permanent("too many clauses", reason="search_refused")), Engine(total=7)
+    asked = answering(engine, fallback)
+    found = await asked.search(QUERY)
+    assert (found.total, found.stale, asked.is_degraded) == (7, True, False)
+    engine.failure = None
+    assert (await asked.search(SearchQuery("other"))).stale is False
+    with pytest.raises(Permanent):
+        await answering(Engine(failure=Permanent("no", reason="search_refused"))).search(QUERY)
 
 
 async def test_a_slow_engine_is_not_waited_for() -> None:

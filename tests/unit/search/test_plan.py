@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tidemill.search.analysis import Analysis
+from tidemill.search.analysis import STEMMERS, Analysis
 from tidemill.search.base import SearchQuery
+from tidemill.search.opensearch.compile import MOST_LEAVES, _leaves, query_of
 from tidemill.search.plan import AnyOf, Beginning, Exactly, Misspelt, OneWord, Plan, Planner, Tokens, Within
 from tidemill.search.query import parse
 from tidemill.search.typed import Bounds
@@ -34,6 +35,22 @@ def test_names_of_several_parts_stay_whole() -> None:
     assert plan("日本語").wishes == (
         AnyOf((Tokens(("日", "本", "語")), Tokens(("日", "本")), Tokens(("本", "語")))),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [1, 12, 64])
+def test_pairs_of_characters_are_bounded_over_the_whole_question(words: int) -> None:
+    found = plan(" ".join(chr(0x4E00 + each) + "日本語水車小屋" * 20 for each in range(words)))
+    pairs = [part for atom in found.wishes if isinstance(atom, AnyOf) for part in atom.parts[1:]]
+    assert words <= len(found.wishes) <= len(pairs) <= 128
+
+
+def test_the_longest_questions_have_no_more_conditions_than_a_cluster_takes() -> None:
+    every = tuple(sorted(STEMMERS))
+    chinese = " ".join(chr(0x4E00 + each) + "日本語水車小屋" * 6 for each in range(12))
+    long = " ".join(f"internationalizations{chr(97 + each % 26)}ables{each}ingly" for each in range(64))
+    for text in (chinese, long, long.replace(" ", "~ "), long.replace(" ", " OR ")):
+        found = plan(text, *every)
+        assert _leaves(query_of(found)) <= MOST_LEAVES
 
 
 def test_stop_words_count_only_among_themselves() -> None:

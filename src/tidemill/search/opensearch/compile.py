@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from tidemill.search.base import SearchQuery
 from tidemill.search.plan import AnyOf, Atom, Beginning, Exactly, InField, Misspelt, OneWord, Plan, Tokens, Within
-from tidemill.search.typed import PREFIX, Bounds
+from tidemill.search.typed import PREFIX, Bounds, own_name
 from tidemill.search.values import FACETS
 from tidemill.search.weights import (
     ALL_WORDS_WEIGHT,
@@ -23,6 +23,9 @@ Json: TypeAlias = dict[str, Any]
 
 WINDOW = 10_000
 """Hits behind this place are not shown: the cluster would have to sort all before them on every shard."""
+
+MOST_LEAVES = 1000
+"""Conditions in one question: a cluster refuses it for more than 1,024, unless it is told otherwise."""
 
 _DAY_S = 86_400
 _NOTHING: Json = {"match_none": {}}
@@ -50,13 +53,20 @@ def body_of(plan: Plan, asked: SearchQuery, now: float) -> Json:
 
 
 def query_of(plan: Plan) -> Json:
-    """What must match, what may, and what each is worth."""
-    must = [_worth(atom) for atom in plan.phrases]
+    """What must match, what may, and what each is worth; of a very long question less of the latter."""
+    query = _query(plan, _worth, _closeness(plan))
+    if _leaves(query) > MOST_LEAVES:
+        query = _query(plan, _worth, [])
+    return query if _leaves(query) <= MOST_LEAVES else _query(plan, condition, [])
+
+
+def _query(plan: Plan, worth: Callable[[Atom], Json], gains: Sequence[Json]) -> Json:
+    must = [worth(atom) for atom in plan.phrases]
     should: list[Json] = []
     if plan.wishes:
-        wishes = any_of([_worth(atom) for atom in plan.wishes])
+        wishes = any_of([worth(atom) for atom in plan.wishes])
         (should if plan.phrases else must).append(wishes)
-        should += _closeness(plan)
+        should += gains
     bool_query: Json = {
         "must": must or [{"match_all": {}}],
         "should": should,
@@ -64,6 +74,17 @@ def query_of(plan: Plan) -> Json:
         "must_not": [condition(atom) for atom in plan.excluded],
     }
     return {"bool": {name: clauses for name, clauses in bool_query.items() if clauses}}
+
+
+def _leaves(query: Json) -> int:
+    """How many conditions the cluster counts."""
+    ((kind, what),) = query.items()
+    if kind == "nested":
+        return _leaves(what["query"])
+    if kind != "bool":
+        return 1
+    clauses = [each for each in what.values() if isinstance(each, list)]
+    return sum(_leaves(each) for several in clauses for each in several)
 
 
 def condition(atom: Atom) -> Json:
@@ -192,7 +213,7 @@ def _aggregations(asked: SearchQuery) -> Json:
     for number, name in enumerate(asked.facets):
         if name.startswith(PREFIX):
             values = {kind: {"terms": {"field": f"own.{kind}", "size": asked.facet_size}} for kind in ("s", "n")}
-            named = {"filter": _term("own.k", name[len(PREFIX) :]), "aggs": values}
+            named = {"filter": _term("own.k", own_name(name)), "aggs": values}
             wanted[f"facet{number}"] = {"nested": {"path": "own"}, "aggs": {"named": named}}
         else:
             wanted[f"facet{number}"] = {"terms": {"field": FACETS[name], "size": asked.facet_size}}

@@ -169,7 +169,9 @@ class OpenSearchEngine:
             return ()
         parts = [in_a_row("title_exact", [word]) for word in words]
         parts += [beginning("title_exact", begun)] if begun else []
-        answer = await self._asked({"query": {"bool": {"must": parts}}, "size": limit * _TITLES, "_source": ["stored"]})
+        answer = await self._asked(
+            {"query": {"bool": {"must": parts}}, "size": limit * _TITLES, "_source": ["stored.title"]}
+        )
         titles = [str(each["_source"]["stored"]["title"]) for each in answer["hits"]["hits"]] if answer else []
         last = begun[-1] if len(begun) == 1 else ""
         known = [word for title in titles for word in self._analysis.tokens(title) if last and word.startswith(last)]

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidemill.search.base import Count, SearchQuery
 from tidemill.search.dates import bars
 from tidemill.search.postgres.conditions import Parameters
-from tidemill.search.typed import PREFIX
+from tidemill.search.typed import PREFIX, own_name
 from tidemill.search.values import FACETS
 
 _DAY_S = 86_400
@@ -39,7 +39,7 @@ async def _facet(
     """The texts of a field, or its numbers if it has no texts."""
     if not name.startswith(PREFIX):
         return await _counted(connection, matching, parameters, f"d.counted -> {parameters.put(FACETS[name])}", size)
-    own = parameters.put(name[len(PREFIX) :])
+    own = parameters.put(own_name(name))
     texts = await _counted(connection, matching, parameters, f"d.own -> 's' -> {own}", size)
     if texts:
         return texts

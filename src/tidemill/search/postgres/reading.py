@@ -47,6 +47,7 @@ _LEAST_OF_A_KIND = 200
 _MOST_KINDS = 12
 _COUNTED_EXACTLY = 5000
 _KEPT_FREQUENCIES = 10_000
+_SHOWN_AT_ONCE = 50
 _ORDERS = {
     "date": "d.published_at DESC NULLS LAST, d.id",
     "date_asc": "d.published_at NULLS LAST, d.id",
@@ -115,12 +116,14 @@ async def shown(
     *,
     fuzzy: bool = False,
 ) -> tuple[Hit, ...]:
-    """The hits of a page, in its order."""
-    if not page:
-        return ()
-    rows = await connection.execute(_SHOWN, {"generation": generation, "ids": [identifier for identifier, _ in page]})
-    held = {row["id"]: row for row in rows.mappings()}
-    return tuple(_hit(held[one], score, analysis, clauses, fuzzy) for one, score in page if one in held)
+    """The hits of a page, in its order. Never more than some whole texts are in memory."""
+    hits: list[Hit] = []
+    for start in range(0, len(page), _SHOWN_AT_ONCE):
+        slice_ = page[start : start + _SHOWN_AT_ONCE]
+        rows = await connection.execute(_SHOWN, {"generation": generation, "ids": [one for one, _ in slice_]})
+        held = {row["id"]: row for row in rows.mappings()}
+        hits += (_hit(held[one], score, analysis, clauses, fuzzy) for one, score in slice_ if one in held)
+    return tuple(hits)
 
 
 async def frequencies(connection: AsyncConnection, view: View, lexemes: Sequence[str]) -> dict[str, int]:

@@ -10,7 +10,7 @@ import tantivy
 from tidemill.search.base import Count, SearchQuery
 from tidemill.search.dates import bars
 from tidemill.search.tantivy.schema import number_path, text_path
-from tidemill.search.typed import PREFIX, unordered
+from tidemill.search.typed import PREFIX, own_name, unordered
 from tidemill.search.values import FACETS
 
 _DAY_S = 86_400
@@ -40,7 +40,7 @@ def counts(
 def _paths(name: str) -> dict[str, str]:
     if not name.startswith(PREFIX):
         return {"text": FACETS[name]}
-    own = name[len(PREFIX) :]
+    own = own_name(name)
     return {"text": text_path(own), "number": number_path(own)}
 
 
