@@ -160,10 +160,14 @@ class SearchEngine(Protocol):
         """
         ...
 
-    async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
+    async def apply(
+        self, upserts: Sequence[Document], deletions: Sequence[str], position: Position, *, more: bool = False
+    ) -> None:
         """Make the batch searchable, then record `position`. Applying a batch twice is harmless.
 
-        `deletions` are document ids; unknown ones are ignored. Raises `Conflict` if not `writable` or not begun.
+        `deletions` are document ids; unknown ones are ignored. With `more` another batch follows at once, and both may
+        be put off until one comes without it; what is put off when `begin` is called is forgotten. Raises `Conflict`
+        if not `writable` or not begun.
         """
         ...
 

@@ -46,7 +46,9 @@ class RememberingEngine:
             self.documents.clear()
         return self.at
 
-    async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
+    async def apply(
+        self, upserts: Sequence[Document], deletions: Sequence[str], position: Position, *, more: bool = False
+    ) -> None:
         if self.broken:
             raise Transient("the disk is full", reason="disk_full")
         self.documents.update({each.id: each for each in upserts})

@@ -87,7 +87,9 @@ class OpenSearchEngine:
             self._writing, self._unpublished = (index, state), False
         return Position(epoch, self._writing[1].event_id)
 
-    async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
+    async def apply(
+        self, upserts: Sequence[Document], deletions: Sequence[str], position: Position, *, more: bool = False
+    ) -> None:
         """Write the batch, make it searchable, then record the position. After any error `begin` must be called."""
         index, state = self._begun(position)
         try:

@@ -57,8 +57,10 @@ class PostgresEngine:
         """Go on where the table ends, or begin it anew. Raises `Conflict`, `Transient`."""
         return await self._writer.begin(epoch)
 
-    async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
-        """Write the batch and the position in one transaction."""
+    async def apply(
+        self, upserts: Sequence[Document], deletions: Sequence[str], position: Position, *, more: bool = False
+    ) -> None:
+        """Write the batch and the position in one transaction, `more` or not."""
         await self._writer.apply(upserts, deletions, position)
 
     async def rebuild(self, epoch: str) -> Position:
