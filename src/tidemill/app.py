@@ -95,7 +95,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     try:
         await check_capacity(store, settings.database)
         await schema.ensure_schema(store)
-        async with _opened_replicas(settings, store) as replicas, _opened_engines(settings, store) as engines:
+        async with _opened_replicas(settings, store) as replicas, _opened_engines(settings, store, replicas) as engines:
             metrics = Metrics()
             outward = Outward(settings)
             archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)
@@ -126,10 +126,12 @@ async def _opened_replicas(settings: Settings, store: Store) -> AsyncIterator[Re
 
 
 @asynccontextmanager
-async def _opened_engines(settings: Settings, store: Store) -> AsyncIterator[tuple[SearchEngine, SearchEngine | None]]:
+async def _opened_engines(
+    settings: Settings, store: Store, replicas: Replicas
+) -> AsyncIterator[tuple[SearchEngine, SearchEngine | None]]:
     """The search engine, and the one that answers while it is gone, if there is one."""
-    engine = open_engine(settings.search, settings.data_dir, store)
-    fallback = open_fallback(settings.search, store)
+    engine = open_engine(settings.search, settings.data_dir, store, replicas)
+    fallback = open_fallback(settings.search, store, replicas)
     try:
         yield engine, fallback
     finally:

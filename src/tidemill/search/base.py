@@ -124,6 +124,8 @@ class SearchResult:
     """The page of hits asked for, best first, and `total`, the number of documents that match.
 
     `facets` are by the name asked for, the most frequent values first; `histogram` is by time, without empty bars.
+    `facet_errors` names the facets of so many values that they were not counted exactly: how many documents a count
+    may lack at most, also that of a value that is not shown.
     `stale`: it comes from a fallback, or was kept for `age_s` seconds, because the engine is gone.
     """
 
@@ -135,6 +137,7 @@ class SearchResult:
     histogram: tuple[Count, ...] = ()
     stale: bool = False
     age_s: float = 0.0
+    facet_errors: Mapping[str, int] = field(default_factory=dict)
 
 
 class SearchEngine(Protocol):
