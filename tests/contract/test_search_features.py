@@ -229,6 +229,16 @@ async def test_a_rebuild_answers_from_the_old_index_until_the_new_one_is_whole(
     await other.close()
 
 
+async def test_a_rebuild_that_was_given_up_is_forgotten_by_the_next_beginning(engine: SearchEngine) -> None:
+    await write(engine, document("a", "walnut"), event_id=7)
+    await engine.rebuild("e")
+    await write(engine, document("b", "walnut"), event_id=3)
+    assert await engine.begin("e") == Position("e", 7)
+    await write(engine, document("c", "walnut"), event_id=8)
+    assert sorted(await ids(engine, "walnut")) == ["a", "c"]
+    assert await engine.position() == Position("e", 8)
+
+
 async def test_a_rebuild_that_never_ended_changes_nothing(engine: SearchEngine, place: Place) -> None:
     await write(engine, document("a", "walnut"), event_id=5)
     await engine.rebuild("e")

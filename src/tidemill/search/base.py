@@ -169,8 +169,8 @@ class SearchEngine(Protocol):
         """Make the batch searchable, then record `position`. Applying a batch twice is harmless.
 
         `deletions` are document ids; unknown ones are ignored. With `more` another batch follows at once, and both may
-        be put off until one comes without it; what is put off when `begin` is called is forgotten. Raises `Conflict`
-        if not `writable` or not begun.
+        be put off until one comes without it; what is put off when `begin` is called is forgotten, and so is an index
+        that was begun by `rebuild` and not published. Raises `Conflict` if not `writable` or not begun.
         """
         ...
 

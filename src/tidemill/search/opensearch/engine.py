@@ -77,7 +77,7 @@ class OpenSearchEngine:
     async def begin(self, epoch: str) -> Position:
         """Go on where the index behind the alias ends, or begin a new one. Raises `Conflict`, `Transient`."""
         self._require_lock()
-        if self._writing is None or self._writing[1].epoch != epoch:
+        if self._writing is None or self._writing[1].epoch != epoch or self._unpublished:
             with self._cluster.explained("opening"):
                 index = await self._current()
                 state = await self._state(index) if index else None

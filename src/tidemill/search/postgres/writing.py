@@ -75,7 +75,7 @@ class Writer:
 
     async def begin(self, epoch: str) -> Position:
         """See `SearchEngine.begin`."""
-        if self._state is not None and self._state.epoch == epoch:
+        if self._state is not None and self._state.epoch == epoch and not self._unpublished:
             return self._state.position
         async with self._transaction() as connection:
             state = await read_state(connection)

@@ -61,7 +61,8 @@ class Writer:
     def begin(self, epoch: str) -> Position:
         """See `SearchEngine.begin`."""
         cursor = self._cursor
-        if self._tantivy is None or cursor is None or cursor.epoch != epoch or self.damage or self._is_put_off:
+        unfinished = self._is_put_off or self._unpublished
+        if self._tantivy is None or cursor is None or cursor.epoch != epoch or self.damage or unfinished:
             self._abandon()
             cursor = self._resume(epoch)
             self._cursor = cursor
