@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import asyncpg
@@ -28,9 +29,11 @@ import asyncpg
 from benchmarks.measure import arguments
 from benchmarks.peers.environment import peers_python
 from benchmarks.search_data import Labelled, articles, labelled, many
+from benchmarks.search_store import indexed_from_store
 from tidemill.models.document import Document
 from tidemill.search.analysis import Analysis
 from tidemill.search.base import Position, SearchEngine, SearchQuery
+from tidemill.search.indexer import LONGEST_TURN_S
 from tidemill.search.tantivy import TantivyEngine
 
 RANK = Path(__file__).parent / "peers" / "bm25_rank.py"
@@ -123,15 +126,19 @@ async def _speed(texts: Sequence[tuple[str, list[str]]], count: int) -> None:
         await engine.try_lock()
         await engine.begin("bench")
         documents = list(many(texts, count))
-        wall_s, cpu_s = await _fill(engine, documents)
-        rate, of_cpu = f"{count / wall_s:,.0f} documents/s", f"{count / cpu_s:,.0f} per CPU second"
-        print(f"  indexing   {rate} ({of_cpu}), {_size_mb(folder):.0f} MB", flush=True)
+        _tell_rate("taken in by the engine", count, *await _fill(engine, documents))
+        print(f"  size of the index {_size_mb(folder):.0f} MB", flush=True)
         words = _common(documents)
         plain = await _times(engine, words)
         counted = await _times(engine, words, facets=("source", "kind", "language"))
+        asked = [f"{first} {second}" for first, second in pairwise(words)]
+        together = await _times(engine, asked, facets=("source", "kind", "language"))
         await engine.close()
+    with tempfile.TemporaryDirectory() as folder:
+        _tell_rate("from the store to the index", count, *await indexed_from_store(documents, Path(folder)))
     _tell("tantivy, common word", plain)
     _tell("tantivy, with three facets", counted)
+    _tell("two common words, facets", together)
     ranked = await _ts_rank_cd(documents, words)
     _tell("PostgreSQL ts_rank_cd, GIN", ranked)
     print(f"  ratio of the p95: 1/{_at(ranked, 95) / _at(plain, 95):.0f}")
@@ -142,10 +149,14 @@ def _size_mb(folder: str) -> float:
 
 
 async def _fill(engine: SearchEngine, documents: Sequence[Document]) -> tuple[float, float]:
-    """Write all; gives wall and CPU seconds."""
+    """Write all, with a commit as often as the indexer makes one; gives wall and CPU seconds."""
     begun, before = time.perf_counter(), os.times()
+    committed = begun
     for start in range(0, len(documents), BATCH):
-        await engine.apply(documents[start : start + BATCH], (), Position("bench", start + 1))
+        now = time.perf_counter()
+        more = start + BATCH < len(documents) and now - committed < LONGEST_TURN_S
+        committed = committed if more else now
+        await engine.apply(documents[start : start + BATCH], (), Position("bench", start + 1), more=more)
     after = os.times()
     return time.perf_counter() - begun, after.user + after.system - before.user - before.system
 
@@ -219,6 +230,11 @@ async def _engine(name: str, folder: Path) -> AsyncIterator[SearchEngine | None]
     except ImportError as error:
         print(f"  {name:<35} left out: {error}")
         yield None
+
+
+def _tell_rate(what: str, count: int, wall_s: float, cpu_s: float) -> None:
+    rate, of_cpu = f"{count / wall_s:,.0f} documents/s", f"{count / cpu_s:,.0f} per CPU second"
+    print(f"  {what:<28} {rate} ({of_cpu})", flush=True)
 
 
 def _tell(what: str, times: Sequence[float]) -> None:

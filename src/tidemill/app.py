@@ -105,9 +105,9 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         await schema.ensure_schema(store)
         replicas = open_replicas(store, settings.database)
         stack.push_async_callback(replicas.close)
-        engine = open_engine(settings.search, settings.data_dir, store)
+        engine = open_engine(settings.search, settings.data_dir, store, replicas)
         stack.push_async_callback(engine.close)
-        fallback = open_fallback(settings.search, store)
+        fallback = open_fallback(settings.search, store, replicas)
         if fallback is not None:
             stack.push_async_callback(fallback.close)
         archive = open_archive(settings.archive, settings.archive_url, settings.data_dir)

@@ -16,8 +16,9 @@ from tests.harness.standby import Standby, standby_of, streaming_postgres
 
 from tidemill.app import App
 from tidemill.errors import Permanent
+from tidemill.search.base import SearchQuery
 from tidemill.settings import DatabaseSettings
-from tidemill.store import documents, tables
+from tidemill.store import documents, events, tables
 from tidemill.store.engine import Store
 from tidemill.store.replicas import open_replicas
 from tidemill.telemetry.health import Status
@@ -102,6 +103,36 @@ async def test_documents_and_their_versions_come_from_the_standby(here: Served) 
     lag = next(line for line in metrics.splitlines() if line.startswith("tidemill_replica_lag_seconds{"))
     assert float(lag.rpartition(" ")[2]) <= LAG_S
     assert 'tidemill_replica_reads_total{server="replica"}' in metrics
+
+
+async def test_searches_of_the_database_come_from_a_standby_that_holds_the_newest_index(
+    primary: Server, standby: Standby, tmp_path: Path
+) -> None:
+    url = await primary.empty()
+    replica = standby.server.url_of(url.rpartition("/")[2])
+    settings = {"database__url": url, "database__replica_urls": [replica], "database__replica_lag_s": 60}
+    async with house(tmp_path, search__url="postgresql:", **settings) as app:
+        await fill(app)
+        reads = app.replicas.reads
+
+        async def total() -> int:
+            return (await app.engine.search(SearchQuery("", source=SOURCE))).total
+
+        async def from_standby() -> bool:
+            before = reads["replica"]
+            assert await total()
+            return reads["replica"] > before
+
+        await until(from_standby, bool)
+        before, held = reads["replica"], await total()
+        assert await app.engine.suggest("tide", 5) is not None
+        assert reads["replica"] == before + 2
+        await standby.hold()
+        await _removed(app.store)
+        await app.indexer.catch_up(await events.head(app.store))
+        before = dict(reads)
+        assert await total() == held - 1
+        assert reads == {"primary": before["primary"] + 1, "replica": before["replica"]}
 
 
 async def test_one_that_falls_behind_is_left_out_and_comes_back(here: Served) -> None:
@@ -232,3 +263,16 @@ async def test_nothing_can_be_written_through_a_standby(here: Served) -> None:
 async def _written(store: Store) -> None:
     async with store.write() as connection:
         await connection.execute(text("UPDATE sources SET updated_at = now()"))
+
+
+async def _removed(store: Store) -> None:
+    """One document is gone, as the indexer learns it."""
+    async with store.write() as connection:
+        await connection.execute(
+            text(
+                "WITH gone AS (UPDATE documents SET state = 'removed' WHERE id = (SELECT min(id::text)::uuid"
+                " FROM documents WHERE state = 'current') RETURNING id, source_id)"
+                " INSERT INTO events (kind, source_id, document_id, payload, created_at)"
+                " SELECT 'document.removed', source_id, id, '{}', now() FROM gone"
+            )
+        )

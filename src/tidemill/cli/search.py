@@ -84,6 +84,7 @@ def answer(result: SearchResult) -> dict[str, Any]:
         "took_ms": round(result.took_ms, 3),
         "hits": [_hit(hit) for hit in result.hits],
         "facets": {name: [asdict(each) for each in values] for name, values in result.facets.items()},
+        "facet_errors": dict(result.facet_errors),
         "stale": result.stale,
     }
 
@@ -113,7 +114,9 @@ def _show(result: SearchResult) -> None:
         for highlight in hit.highlights:
             stdout.print(Text("   ").append_text(_marked(highlight)))
     for name, values in result.facets.items():
+        lacking = result.facet_errors.get(name)
         shown = ", ".join(f"{each.value} ({each.count})" for each in values)
+        shown += f" (each may lack {lacking})" if lacking else ""
         stdout.print(Text(f"{name}: {shown}", style="dim"))
     if result.stale:
         note("the search engine cannot be reached: this may not be the newest state")

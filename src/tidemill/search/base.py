@@ -128,6 +128,8 @@ class SearchResult:
     """The page of hits asked for, best first, and `total`, the number of documents that match.
 
     `facets` are by the name asked for, the most frequent values first; `histogram` is by time, without empty bars.
+    `facet_errors` names the facets of so many values that they were not counted exactly: how many documents a count
+    may lack at most, also that of a value that is not shown.
     `stale`: it comes from a fallback, or was kept for `age_s` seconds, because the engine is gone.
     """
 
@@ -139,6 +141,7 @@ class SearchResult:
     histogram: tuple[Count, ...] = ()
     stale: bool = False
     age_s: float = 0.0
+    facet_errors: Mapping[str, int] = field(default_factory=dict)
 
 
 class SearchEngine(Protocol):
@@ -165,10 +168,14 @@ class SearchEngine(Protocol):
         """
         ...
 
-    async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
+    async def apply(
+        self, upserts: Sequence[Document], deletions: Sequence[str], position: Position, *, more: bool = False
+    ) -> None:
         """Make the batch searchable, then record `position`. Applying a batch twice is harmless.
 
-        `deletions` are document ids; unknown ones are ignored. Raises `Conflict` if not `writable` or not begun.
+        `deletions` are document ids; unknown ones are ignored. With `more` another batch follows at once, and both may
+        be put off until one comes without it; what is put off when `begin` is called is forgotten, and so is an index
+        that was begun by `rebuild` and not published. Raises `Conflict` if not `writable` or not begun.
         """
         ...
 

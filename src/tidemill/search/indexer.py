@@ -24,6 +24,9 @@ _log = get_logger(__name__)
 
 POLL_S = 0.05
 LONGEST_RETRY_S = 30.0
+LONGEST_TURN_S = 5.0
+"""While there is more to write, a commit may wait so long: each costs a rewriting of what it wrote later."""
+
 WORTH_A_COMMIT = 256
 """Changes from which on a commit of their own, and merging it later, costs less than a tenth of indexing them."""
 
@@ -62,7 +65,7 @@ class Changes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What one turn writes. `full`: there is probably more."""
+    """What is written at once. `full`: there is more."""
 
     upserts: tuple[Document, ...]
     deletions: tuple[str, ...]
@@ -95,7 +98,7 @@ class Indexer:
         failures = 0
         while not stop.is_set():
             try:
-                more = await self._write_batch()
+                more = await self._write_batch(stop)
                 failures = 0
                 if not more:
                     await self._rest(stop, None)
@@ -117,7 +120,7 @@ class Indexer:
                 self._woken.clear()
                 try:
                     if await self.lag() >= min(self._settings.batch_size, WORTH_A_COMMIT):
-                        await self._write_batch()
+                        await self._write_batch(stop)
                 except TidemillError as error:  # who catches up at the end meets it again
                     _log.warning("indexing failed", action="index.retry", reason=error.reason, error=str(error))
 
@@ -171,8 +174,11 @@ class Indexer:
         fulfilled = position.rebuilt if position is not None else 0
         return request <= fulfilled <= await self._changes.rebuild_asked() and await self._reached(head)
 
-    async def _write_batch(self) -> bool:
-        """Write the next changes if this process holds the lock or can get it; says whether there is probably more."""
+    async def _write_batch(self, stop: asyncio.Event | None = None) -> bool:
+        """Write the next changes if this process holds the lock or can get it; says whether there is probably more.
+
+        Of a backlog it takes batch after batch for some seconds, or until `stop`.
+        """
         async with self._turn:
             if not self._engine.writable and not await self._engine.try_lock():
                 return False
@@ -180,11 +186,29 @@ class Indexer:
             batch = await self._next(position)
             if batch.position != begun:
                 reached("index.read")
-                started = time.perf_counter()
-                await self._engine.apply(batch.upserts, batch.deletions, batch.position)
-                written = len(batch.upserts) + len(batch.deletions)
-                self._metrics.observe_index(seconds=time.perf_counter() - started, documents=written)
+                batch = await self._write_on(batch, stop)
             return batch.full
+
+    async def _write_on(self, batch: _Batch, stop: asyncio.Event | None = None) -> _Batch:
+        """Write `batch` and what follows it, each while the next one is read; gives the last one written."""
+        until = time.monotonic() + LONGEST_TURN_S
+        while batch.full and time.monotonic() < until and not (stop and stop.is_set()):
+            reading = asyncio.create_task(self._next(batch.position))
+            try:
+                await self._apply(batch, more=True)
+                batch = await reading
+            except BaseException:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+                raise
+        await self._apply(batch, more=False)
+        return batch
+
+    async def _apply(self, batch: _Batch, *, more: bool) -> None:
+        started = time.perf_counter()
+        await self._engine.apply(batch.upserts, batch.deletions, batch.position, more=more)
+        written = len(batch.upserts) + len(batch.deletions)
+        self._metrics.observe_index(seconds=time.perf_counter() - started, documents=written)
 
     async def _begun(self) -> tuple[Position, Position]:
         """Where the index stands, and what to go on from.
@@ -211,8 +235,7 @@ class Indexer:
         """Write all documents to a new index, then let it take the place of the old one, which answers until then."""
         position, full = replace(await self._engine.rebuild(epoch), rebuilt=request), True
         while full:
-            batch = await self._next(position)
-            await self._engine.apply(batch.upserts, batch.deletions, batch.position)
+            batch = await self._write_on(await self._next(position))
             position, full = batch.position, batch.full
         await self._engine.publish()
         _log.info("the search index was built anew", action="index.rebuilt", event_id=position.event_id)
@@ -221,8 +244,9 @@ class Indexer:
     async def _next(self, position: Position) -> _Batch:
         head = await self._changes.head()  # asked first: every change up to it is seen below
         limit = self._settings.batch_size
-        changes = await self._changes.changes_after(position.event_id, limit)
-        full = len(changes) == limit
+        changes = await self._changes.changes_after(position.event_id, limit + 1)
+        full = len(changes) > limit
+        changes = changes[:limit]
         last = changes[-1][0] if changes else position.event_id
         after = replace(position, event_id=last if full else max(last, head))
         ids = list(dict.fromkeys(document_id for _, document_id in changes))

@@ -15,17 +15,23 @@ from tidemill.search.tantivy import TantivyEngine
 from tidemill.settings.tree import SearchSettings
 from tidemill.store import locks
 from tidemill.store.engine import SERVERS, Store
+from tidemill.store.replicas import Replicas
 
 _CLUSTERS = ("opensearch", "opensearchs", "elasticsearch", "elasticsearchs", "http", "https")
 
 
-def open_engine(settings: SearchSettings, data_dir: Path, store: Store) -> SearchEngine:
-    """The engine of `settings.url`; empty means tantivy in `<data_dir>/index`. Raises `Invalid` for another URL."""
+def open_engine(
+    settings: SearchSettings, data_dir: Path, store: Store, replicas: Replicas | None = None
+) -> SearchEngine:
+    """The engine of `settings.url`; empty means tantivy in `<data_dir>/index`. Raises `Invalid` for another URL.
+
+    An engine in the database asks its standbys, `replicas`, where it can.
+    """
     if not settings.url:
         return TantivyEngine(data_dir.expanduser() / "index", writer_memory_mb=settings.writer_memory_mb)
     scheme = urlsplit(settings.url).scheme
     if scheme == "postgresql":
-        return _in_database(settings, store)
+        return _in_database(settings, store, replicas)
     if scheme in _CLUSTERS:
         return _on_cluster(settings, data_dir, store)
     url = urlsplit(settings.url)
@@ -38,13 +44,13 @@ def open_engine(settings: SearchSettings, data_dir: Path, store: Store) -> Searc
     return TantivyEngine(Path(unquote(url.path)), writer_memory_mb=settings.writer_memory_mb)
 
 
-def open_fallback(settings: SearchSettings, store: Store) -> SearchEngine | None:
+def open_fallback(settings: SearchSettings, store: Store, replicas: Replicas | None = None) -> SearchEngine | None:
     """What answers while a cluster is gone: the database, if it is a server and that is wanted."""
     if not settings.fallback or urlsplit(settings.url).scheme not in _CLUSTERS or not is_server(store):
         return None
     from tidemill.search.postgres import PostgresEngine
 
-    return PostgresEngine(store)
+    return PostgresEngine(store, replicas)
 
 
 def is_server(store: Store) -> bool:
@@ -52,7 +58,7 @@ def is_server(store: Store) -> bool:
     return urlsplit(store.url).scheme.partition("+")[0] in SERVERS
 
 
-def _in_database(settings: SearchSettings, store: Store) -> SearchEngine:
+def _in_database(settings: SearchSettings, store: Store, replicas: Replicas | None) -> SearchEngine:
     if not is_server(store) or settings.url not in ("postgresql:", "postgresql://", store.url):
         raise Invalid(
             "search.url names PostgreSQL, which can only be the database of the store: write postgresql: and let"
@@ -61,7 +67,7 @@ def _in_database(settings: SearchSettings, store: Store) -> SearchEngine:
         )
     from tidemill.search.postgres import PostgresEngine
 
-    return PostgresEngine(store)
+    return PostgresEngine(store, replicas)
 
 
 def _on_cluster(settings: SearchSettings, data_dir: Path, store: Store) -> SearchEngine:

@@ -35,6 +35,8 @@ class RememberingEngine:
         self.documents: dict[str, Document] = {}
         self.batches: list[tuple[int, int]] = []
         self.aside: tuple[Position, dict[str, Document]] | None = None
+        self.commits: list[int] = []
+        self.put_off: list[Document] = []
 
     @property
     def writable(self) -> bool:
@@ -46,25 +48,33 @@ class RememberingEngine:
 
     async def begin(self, epoch: str) -> Position:
         self.aside = None
+        self.put_off.clear()
         if self.at is None or self.at.epoch != epoch:
             self.at = Position(epoch, 0)
             self.documents.clear()
         return self.at
 
-    async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
+    async def apply(
+        self, upserts: Sequence[Document], deletions: Sequence[str], position: Position, *, more: bool = False
+    ) -> None:
         if self.broken:
             raise Transient("the disk is full", reason="disk_full")
         if self.trouble is not None:
             raise self.trouble
+        self.batches.append((len(upserts), len(deletions)))
+        self.put_off += upserts
+        if more:
+            return
         documents = self.documents if self.aside is None else self.aside[1]
-        documents.update({each.id: each for each in upserts})
+        documents.update({each.id: each for each in self.put_off})
         for identifier in deletions:
             documents.pop(identifier, None)
         if self.aside is None:
             self.at = position
         else:
             self.aside = position, documents
-        self.batches.append((len(upserts), len(deletions)))
+        self.put_off.clear()
+        self.commits.append(len(self.batches))
 
     async def position(self) -> Position | None:
         return self.at
@@ -312,6 +322,65 @@ async def test_the_interval_passes_without_notice(changes: RememberedChanges, en
         await until(lambda: engine.at is not None)
         changes.put(document("a"))
         await until(lambda: "a" in engine.documents)
+
+
+async def test_a_backlog_is_committed_once_and_at_the_latest_after_some_seconds(
+    changes: RememberedChanges, engine: RememberingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes.put(*(document(f"d{number}") for number in range(35)))
+    indexer = Indexer(changes, engine, SLOW, Metrics())
+    await indexer.catch_up(35)
+    assert engine.commits == [4]
+    changes.put(*(document(f"e{number}") for number in range(20)))
+    await indexer.catch_up(55)
+    assert (engine.commits, len(engine.documents)) == ([4, 6], 55)
+    monkeypatch.setattr("tidemill.search.indexer.LONGEST_TURN_S", 0)
+    changes.put(*(document(f"f{number}") for number in range(20)))
+    await indexer.catch_up(75)
+    assert (engine.commits, len(engine.documents)) == ([4, 6, 7, 8], 75)
+
+
+async def test_whoever_stops_a_backlog_waits_for_one_batch_only(
+    changes: RememberedChanges, engine: RememberingEngine
+) -> None:
+    changes.put(*(document(f"d{number}") for number in range(1000)))
+    apply, stop = engine.apply, asyncio.Event()
+
+    async def slowly(*batch: Any, **options: Any) -> None:
+        await apply(*batch, **options)
+        if len(engine.batches) == 3:
+            stop.set()
+
+    engine.apply = slowly  # type: ignore[method-assign]
+    await Indexer(changes, engine, SLOW, Metrics()).run(stop)
+    assert (engine.commits, len(engine.documents)) == ([4], 40)
+
+
+@pytest.mark.parametrize("fails", ["reading", "writing"])
+async def test_a_backlog_that_is_broken_off_is_written_whole_later(
+    changes: RememberedChanges, engine: RememberingEngine, fails: str
+) -> None:
+    changes.put(*(document(f"d{number}") for number in range(35)))
+    reads = 0
+    changes_after = changes.changes_after
+
+    async def sometimes(event_id: int, limit: int) -> list[tuple[int, str]]:
+        nonlocal reads
+        reads += 1
+        if reads == 3:
+            if fails == "reading":
+                raise Transient("the database is gone", reason="database_unavailable")
+            engine.broken = True
+        return await changes_after(event_id, limit)
+
+    changes.changes_after = sometimes  # type: ignore[method-assign]
+    indexer = Indexer(changes, engine, SLOW, Metrics())
+    with pytest.raises(Transient):
+        await indexer.catch_up(35)
+    assert (engine.documents, await indexer.lag()) == ({}, 35)
+    engine.broken = False
+    await indexer.catch_up(35)
+    assert len(engine.documents) == 35
 
 
 async def test_keeping_pace_writes_only_what_is_worth_a_commit(

@@ -16,6 +16,17 @@ def facets_of(answer: dict[str, Any], asked: SearchQuery) -> dict[str, tuple[Cou
     return {name: _facet(answer["aggregations"][f"facet{number}"]) for number, name in enumerate(asked.facets)}
 
 
+def facet_errors_of(answer: dict[str, Any], asked: SearchQuery) -> dict[str, int]:
+    """How many documents the counts of a facet may lack, of those that may."""
+    errors = {}
+    for number, name in enumerate(asked.facets):
+        found = answer["aggregations"][f"facet{number}"]
+        lists = found.get("named", {"s": found})
+        chosen = lists["s"] if lists["s"]["buckets"] or "n" not in lists else lists["n"]
+        errors[name] = int(chosen.get("doc_count_error_upper_bound") or 0)
+    return {name: lacking for name, lacking in errors.items() if lacking}
+
+
 def histogram_of(answer: dict[str, Any], asked: SearchQuery) -> tuple[Count, ...]:
     """The histogram, if it was asked for."""
     if not asked.histogram:

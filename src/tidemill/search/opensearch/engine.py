@@ -23,7 +23,7 @@ from tidemill.search.analysis import STEMMERS, Analysis
 from tidemill.search.base import Hit, Position, SearchQuery, SearchResult
 from tidemill.search.highlight import highlight
 from tidemill.search.lock import WriterLock
-from tidemill.search.opensearch.answers import facets_of, histogram_of
+from tidemill.search.opensearch.answers import facet_errors_of, facets_of, histogram_of
 from tidemill.search.opensearch.cluster import Action, Cluster
 from tidemill.search.opensearch.compile import beginning, body_of, in_a_row
 from tidemill.search.opensearch.mapping import VERSION, source_of, template
@@ -94,7 +94,9 @@ class OpenSearchEngine:
                 self._writing, self._unpublished = (index, state), False
         return self._writing[1].position
 
-    async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
+    async def apply(
+        self, upserts: Sequence[Document], deletions: Sequence[str], position: Position, *, more: bool = False
+    ) -> None:
         """Write the batch, make it searchable, then record the position. After any error `begin` must be called."""
         index, state = self._begun(position)
         try:
@@ -160,7 +162,9 @@ class OpenSearchEngine:
             for each in answer["hits"]["hits"]
         )
         total = int(answer["hits"]["total"]["value"])
-        return SearchResult(query.text, total, took_ms, hits, facets_of(answer, query), histogram_of(answer, query))
+        facets, histogram = facets_of(answer, query), histogram_of(answer, query)
+        errors = facet_errors_of(answer, query)
+        return SearchResult(query.text, total, took_ms, hits, facets, histogram, facet_errors=errors)
 
     async def suggest(self, text: str, limit: int) -> tuple[str, ...]:
         """Titles, and words of those titles."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -49,11 +50,13 @@ class TantivyEngine:
         self._require_lock()
         return await asyncio.get_running_loop().run_in_executor(self._writing, self._writer.begin, epoch)
 
-    async def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
-        """Commit the batch, then the cursor. After any error `begin` must be called again."""
+    async def apply(
+        self, upserts: Sequence[Document], deletions: Sequence[str], position: Position, *, more: bool = False
+    ) -> None:
+        """Commit the batch, then the cursor; nothing yet if `more` follows. After any error `begin` comes next."""
         self._require_lock()
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writing, self._writer.apply, upserts, deletions, position)
+        await loop.run_in_executor(self._writing, partial(self._writer.apply, upserts, deletions, position, more=more))
 
     async def position(self) -> Position | None:
         """What the cursor file says, whoever wrote it."""

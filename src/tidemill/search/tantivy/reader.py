@@ -110,8 +110,8 @@ class Reader:
                 self._hit(stored_of(view.searcher.doc(address)), score, clauses, fuzzy=query.fuzzy)
                 for score, address in found
             ]
-            facets, histogram = counts(view.searcher, compiled.query, query)
-        return SearchResult(query.text, total, 0.0, tuple(hits), facets, histogram)
+            facets, histogram, errors = counts(view.searcher, compiled.counted or compiled.query, query)
+        return SearchResult(query.text, total, 0.0, tuple(hits), facets, histogram, facet_errors=errors)
 
     def _hit(self, stored: dict[str, Any], score: float, clauses: Sequence[Clause], *, fuzzy: bool = False) -> Hit:
         content = stored.pop("content")

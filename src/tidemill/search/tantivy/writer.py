@@ -5,6 +5,7 @@ Everything here blocks and is called from one thread, by the process that holds 
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ from tidemill.telemetry.steps import reached
 
 _log = get_logger(__name__)
 
+_MOST_THREADS = 4
+_MEMORY_OF_THREAD_MB = 32
+
 
 def open_index(folder: Path, analysis: Analysis) -> tantivy.Index:
     """The index in `folder`, with every segment opened once. Raises `IndexDamaged`."""
@@ -43,9 +47,13 @@ class Writer:
         self._root = root
         self._analysis = analysis
         self._memory_bytes = memory_mb * 1_000_000
+        self._most_threads = max(1, min(_MOST_THREADS, memory_mb // _MEMORY_OF_THREAD_MB, _cores()))
         self._convert = DocumentWriter(analysis).convert
+        self._index: tantivy.Index | None = None
         self._tantivy: tantivy.IndexWriter | None = None
+        self._threads = 1
         self._cursor: Cursor | None = None
+        self._is_put_off = False
         self._unpublished = False
         self.damage: str | None = None
         """Set by whoever found the index damaged; the next `begin` then starts from zero."""
@@ -53,20 +61,17 @@ class Writer:
     def begin(self, epoch: str) -> Position:
         """See `SearchEngine.begin`."""
         cursor = self._cursor
-        if (
-            self._tantivy is None
-            or cursor is None
-            or cursor.epoch != epoch
-            or self.damage
-            or not self._is_there(cursor)
-        ):
+        is_stale = self._is_put_off or self._unpublished or self.damage
+        if self._tantivy is None or cursor is None or cursor.epoch != epoch or is_stale or not self._is_there(cursor):
             self._abandon()
             cursor = self._resume(epoch)
             self._cursor = cursor
             self.damage = None
         return cursor.position
 
-    def apply(self, upserts: Sequence[Document], deletions: Sequence[str], position: Position) -> None:
+    def apply(
+        self, upserts: Sequence[Document], deletions: Sequence[str], position: Position, *, more: bool = False
+    ) -> None:
         """See `SearchEngine.apply`."""
         cursor = self._cursor
         if self._tantivy is None or cursor is None:
@@ -78,7 +83,11 @@ class Writer:
             )
         try:
             with explained("writing", self._root):
-                opstamp = self._commit(self._tantivy, upserts, deletions) if upserts or deletions else cursor.opstamp
+                if upserts or deletions:
+                    self._add(upserts, deletions, more=more)
+                if more:
+                    return
+                opstamp = self._tantivy.commit() if self._is_put_off else cursor.opstamp
                 reached("index.committed")
                 at = position.event_id
                 after = Cursor(SCHEMA_VERSION, position.epoch, at, cursor.folder, opstamp, position.rebuilt)
@@ -90,7 +99,7 @@ class Writer:
             if isinstance(error, IndexDamaged):
                 self.damage = str(error)
             raise
-        self._cursor = after
+        self._cursor, self._is_put_off = after, False
 
     def rebuild(self, epoch: str) -> Position:
         """See `SearchEngine.rebuild`. What a rebuild leaves that never came to its end is swept by the next `begin`."""
@@ -109,19 +118,31 @@ class Writer:
 
     def close(self) -> None:
         """Let running merges end and give tantivy's own lock back."""
-        writer, self._tantivy = self._tantivy, None
+        writer, self._tantivy, self._index = self._tantivy, None, None
         if writer is not None:
             with explained("closing", self._root):
                 writer.wait_merging_threads()
 
-    def _commit(self, writer: tantivy.IndexWriter, upserts: Sequence[Document], deletions: Sequence[str]) -> int:
+    def _add(self, upserts: Sequence[Document], deletions: Sequence[str], *, more: bool) -> None:
+        if not self._is_put_off:
+            self._use_threads(self._most_threads if more else 1)
+        self._is_put_off = True
+        writer = self._tantivy
+        assert writer is not None  # noqa: S101 - the caller has begun
         for identifier in deletions:
             writer.delete_documents_by_term("id", identifier)
         for document in upserts:
             writer.delete_documents_by_term("id", document.id)
             writer.add_document(self._convert(document))
         reached("index.added")
-        return writer.commit()
+
+    def _use_threads(self, threads: int) -> None:
+        """Go on with so many: several for a backlog; but each makes a segment at a commit, which costs 20 ms."""
+        index, writer = self._index, self._tantivy
+        if threads != self._threads and index is not None and writer is not None:
+            self._tantivy = None
+            writer.wait_merging_threads()
+            self._open_writer(index, threads)
 
     def _is_there(self, cursor: Cursor) -> bool:
         """Whether what is being written is what is searched: somebody may have deleted or replaced it meanwhile."""
@@ -136,7 +157,8 @@ class Writer:
         Tantivy's lock goes with the last reference to its writer, and an error's traceback may hold one for long: so
         the writer is ended, in whatever state it is.
         """
-        writer, self._tantivy, self._cursor, self._unpublished = self._tantivy, None, None, False
+        writer, self._tantivy, self._index = self._tantivy, None, None
+        self._cursor, self._unpublished, self._is_put_off = None, False, False
         if writer is None:
             return
         try:
@@ -199,16 +221,22 @@ class Writer:
             reached("index.created")
         return cursor
 
-    def _open_writer(self, index: tantivy.Index) -> None:
+    def _open_writer(self, index: tantivy.Index, threads: int = 1) -> None:
         with explained("opening", self._root):
-            self._tantivy = index.writer(self._memory_bytes, num_threads=1)
+            self._tantivy = index.writer(self._memory_bytes, num_threads=threads)
             self._tantivy.garbage_collect_files()
+        self._index, self._threads = index, threads
 
     def _sweep(self, keep: str) -> None:
         """Remove earlier generations; readers that still have one open keep its files until they look again."""
         for folder in self._root.glob(f"{GENERATION}*"):
             if folder.name != keep:
                 shutil.rmtree(folder)
+
+
+def _cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _RebuildError(Exception):
