@@ -68,7 +68,7 @@ async def plans(house: House, work: Callable[[], Awaitable[Any]]) -> str:
     [
         (lambda house: announcing.is_any_silent(house.store), "ix_captures_announced"),
         (lambda house: announcing.unannounced(house.store, 100), "ix_captures_announced"),
-        (lambda house: captures.waiting(house.store, 1000), "ix_captures_pending"),
+        (lambda house: captures.count_waiting(house.store, 1000), "waiting"),
         (lambda house: captures.claim(house.store, house.worker.id, 32), "ix_captures_pending"),
         (lambda house: retention.compact_runs(house.store, house.store.now() + timedelta(days=1)), ""),
     ],

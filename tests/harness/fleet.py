@@ -231,7 +231,9 @@ class Fleet:
 
     def report(self) -> str:
         """The processes and the end of what each has said, for messages of failed tests."""
-        return "\n".join(f"{m.role} {m.running.pid} alive={m.alive}: …{m.said()[-600 if m.alive else -6000:]}" for m in self.members)
+        return "\n".join(
+            f"{m.role} {m.running.pid} alive={m.alive}: …{m.said()[-600 if m.alive else -6000 :]}" for m in self.members
+        )
 
     def close(self) -> None:
         """End every process."""
