@@ -59,7 +59,7 @@ _DUE = _of_each(
 )
 _HOLD = "UPDATE waiting SET token = ?, worker_id = ? WHERE capture_id IN (SELECT value FROM json_each(?))"
 # CROSS JOIN is an order: each of these by its key.
-_READ = f"SELECT captures.id, {_FIELDS} FROM json_each(?) AS held CROSS JOIN captures ON captures.id = held.value"
+_READ = f"SELECT {_FIELDS} FROM json_each(?) AS held CROSS JOIN captures ON captures.id = held.value"
 _AMONG = (
     "SELECT capture_id, attempts, token IS NULL AND not_before <= ? FROM waiting"
     " WHERE capture_id IN (SELECT value FROM json_each(?))"
@@ -80,7 +80,7 @@ _DUE_ON_SERVER = f"SELECT due.* FROM {_UNHURRIED}, LATERAL (" + (
 _HOLD_ON_SERVER = (
     "UPDATE waiting SET token = $1, worker_id = $2 FROM captures"
     " WHERE captures.id = waiting.capture_id AND waiting.capture_id = ANY($3::uuid[])"
-    f" RETURNING captures.id, {_FIELDS}"
+    f" RETURNING {_FIELDS}"
 )
 _AMONG_ON_SERVER = (
     f"SELECT found.* FROM {_UNHURRIED}, LATERAL (SELECT capture_id, attempts, token IS NULL AND not_before <= $1"
@@ -144,8 +144,8 @@ class _Dialect:
     readers: tuple[tuple[int, Callable[[Any], Any]], ...]
 
     def capture(self, row: Iterable[Any], attempts: int) -> Capture:
-        """A capture of what `hold` reads: its key, then its fields; how often it failed is told by `waiting`."""
-        _, *values = row
+        """A capture of what `hold` reads; how often it failed is told by `waiting`."""
+        values = list(row)
         values[_ATTEMPTS] = attempts
         for place, read in self.readers:
             values[place] = read(values[place])
