@@ -69,7 +69,7 @@ async def test_what_waited_waits_with_all_that_was_known_of_it(house: House) -> 
 
 
 async def test_the_way_back_keeps_what_waits(house: House) -> None:
-    token, claimed = await house.claim(1)
+    await house.claim(1)
     async with house.store.write() as connection:
         await connection.run_sync(downgrade)
         state = select(captures.c.url, captures.c.state).order_by(captures.c.url)

@@ -59,7 +59,7 @@ _DUE = _of_each(
 )
 _HOLD = "UPDATE waiting SET token = ?, worker_id = ? WHERE capture_id IN (SELECT value FROM json_each(?))"
 # CROSS JOIN is an order: each of these by its key.
-_READ = f"SELECT {_FIELDS} FROM json_each(?) AS held CROSS JOIN captures ON captures.id = held.value"
+_READ = f"SELECT {_FIELDS} FROM json_each(?) AS wanted CROSS JOIN captures ON captures.id = wanted.value"
 _AMONG = (
     "SELECT capture_id, attempts, token IS NULL AND not_before <= ? FROM waiting"
     " WHERE capture_id IN (SELECT value FROM json_each(?))"
