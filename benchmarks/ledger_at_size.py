@@ -129,9 +129,14 @@ def loading(size: Size) -> list[tuple[str, str]]:
             SELECT {capture}, {run}, {page}, {source},
             'https://h' || s || '.example/section/' || p || '/a-page-of-some-length.html', {day}, 200, 'text/html',
             'text/html; charset=utf-8', md5('b' || p) || md5('c' || s), 20000,
-            CASE WHEN {is_last} AND p % 20 = 1 THEN 'pending' ELSE 'processed' END, {day}, {day},
-            (ARRAY['high', 'medium', 'low'])[1 + s % 3]
+            'processed', {day}, {day}, (ARRAY['high', 'medium', 'low'])[1 + s % 3]
             FROM {all_days}, {all_sources}, {all_pages} WHERE p % 10 IN (1, 7, 8, 9) AND NOT ({is_open})""",
+        ),
+        (
+            "waiting",
+            f"""INSERT INTO waiting (capture_id, run_id, priority, fetched_at, not_before)
+            SELECT {capture}, {run}, (ARRAY['high', 'medium', 'low'])[1 + s % 3], {day}, {day}
+            FROM {all_days}, {all_sources}, {all_pages} WHERE {is_last} AND p % 20 = 1 AND NOT ({is_open})""",
         ),
         (
             "events",
@@ -158,10 +163,10 @@ async def load(store: Store, size: Size) -> None:
         began = time.perf_counter()
         async with store.write() as connection:
             await connection.execute(text("SET LOCAL synchronous_commit = off"))
-            for name in ("pages", "visits", "captures", "documents", "dead_letters"):
+            for name in ("pages", "visits", "captures", "waiting", "documents", "dead_letters"):
                 await connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER ALL"))
             loaded = await connection.execute(text(statement))
-            for name in ("pages", "visits", "captures", "documents", "dead_letters"):
+            for name in ("pages", "visits", "captures", "waiting", "documents", "dead_letters"):
                 await connection.execute(text(f"ALTER TABLE {name} ENABLE TRIGGER ALL"))
             whole = int(await connection.scalar(text(f"SELECT pg_total_relation_size('{table}')")) or 0)
         took = time.perf_counter() - began
@@ -221,7 +226,7 @@ class Questions:
         return [
             ("crawler", "lease 128 visits", self.lease, 9),
             ("crawler", "record 128 visits, 3 new links each", self.record, 9),
-            ("crawler", "count up to 10,000 waiting captures", lambda: captures.waiting(store, 10_000), 5),
+            ("crawler", "count up to 10,000 waiting captures", lambda: captures.count_waiting(store, 10_000), 5),
             ("processor", "claim 32 captures", self.claim, 9),
             ("processor", "sweep: is anything unannounced?", lambda: announcing.is_any_silent(store, 0.5), 5),
             ("processor", "announce 1,000 captures", lambda: announcing.unannounced(store, 1000), 5),

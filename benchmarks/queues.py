@@ -21,10 +21,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import update
 from tests.harness.brokers import own_redis, shared_rabbitmq
 
-from benchmarks.captured import insert_captures
+from benchmarks.captured import insert_captures, show
 from benchmarks.measure import arguments, servers_cpu_s
 from benchmarks.peers.environment import peers_python
 from benchmarks.postgres import careful_postgres
@@ -38,7 +37,6 @@ from tidemill.queue.redis import RedisDispatcher
 from tidemill.settings import DatabaseSettings
 from tidemill.store import claiming, schema, workers
 from tidemill.store.engine import Store, open_store
-from tidemill.store.tables import captures
 
 BATCH = 1000
 PER_S = 150
@@ -135,7 +133,7 @@ async def _alone(name: str, broker: Dispatcher, number: int, latencies: int) -> 
 async def _with_rows(
     name: str, store: Store, queue: Queue, number: int, latencies: int, *, is_told: bool = False
 ) -> Measured:
-    """Over rows of captures: claimed in a transaction and set to processed in another, as `store_batch` does.
+    """Over rows of captures: claimed in a transaction and done in another, as by `store_batch`.
 
     `is_told`: who takes is told by who publishes, as the processor is by a crawler of its process.
     """
@@ -152,8 +150,7 @@ async def _with_rows(
 
     async def publish(capture_id: str) -> None:
         async with store.write() as connection:
-            shown = update(captures).where(captures.c.id == capture_id).values(state="pending")
-            await connection.execute(shown)
+            await show(connection, capture_id)
         await queue.announce([capture_id])
         news.set()
 
@@ -191,7 +188,7 @@ async def _drain(store: Store, queue: Queue, worker_id: str, ids: Sequence[str])
 async def _settle(store: Store, queue: Queue, claim: Claim) -> None:
     """What is left of storing results if there are none: the rows are done, by the statement that `closing` uses."""
     async with store.write() as connection:
-        await claiming.done(connection, [each.id for each in claim.captures], store.now())
+        await claiming.done(connection, [each.id for each in claim.captures])
     await queue.acknowledge(claim)
 
 

@@ -22,6 +22,7 @@ from tidemill.models.run import RunOptions
 from tidemill.models.source import RetentionRules, SourceSpec
 from tidemill.roles.jobs import run_to_end
 from tidemill.store import jobs, sources
+from tidemill.store.captures import put_again
 from tidemill.store.tables import captures, documents, runs
 
 DAY_S = 86_400.0
@@ -126,7 +127,8 @@ async def test_captures_that_wait_or_are_young_stay(mill: Mill) -> None:
     await mill.crawl()
     await mill.keep(90)
     async with mill.app.store.write() as connection:
-        await connection.execute(update(captures).values(state="pending"))
+        ids = list((await connection.execute(select(captures.c.id))).scalars())
+        await put_again(connection, ids, mill.app.store.now())
     await mill.age(100)
     assert (await mill.sweep()).expired == {"mills": 0}
 

@@ -135,7 +135,9 @@ async def test_replaying_twice_is_replaying_once(house: House) -> None:
     again = await replay(house, *found)
     assert (again.letter_ids, again.left) == ((), {"replayed": 1})
     async with house.store.read() as connection:
-        held = await connection.scalar(select(tables.captures.c.token).where(tables.captures.c.id == claimed[0].id))
+        held = await connection.scalar(
+            select(tables.waiting.c.token).where(tables.waiting.c.capture_id == claimed[0].id)
+        )
     assert held == token, "who works on it is not disturbed"
 
 

@@ -43,8 +43,6 @@ async def _bury(app: App, count: int) -> list[str]:
     """Let processed captures have died instead."""
     async with app.store.write() as connection:
         chosen = (await connection.execute(select(tables.captures).order_by(tables.captures.c.url).limit(count))).all()
-        dead = update(tables.captures).where(tables.captures.c.id.in_([row.id for row in chosen])).values(state="dead")
-        await connection.execute(dead)
         rows = []
         for number, row in enumerate(chosen):
             about = {"id": new_id(), "capture_id": row.id, "run_id": row.run_id, "source_id": row.source_id}

@@ -99,7 +99,6 @@ def _let_die(mill: Tidemill, page: str) -> None:
     """The newest capture of a page has not been processed, but died."""
     with closing(sqlite3.connect(mill.data_dir / "tidemill.db")) as database, database:
         newest = f"(SELECT id FROM captures WHERE url LIKE '%{page}' ORDER BY fetched_at DESC LIMIT 1)"
-        database.execute(f"UPDATE captures SET state = 'dead' WHERE id = {newest}")
         database.execute(f"UPDATE visits SET outcome = 'dead', reason = 'error' WHERE capture_id = {newest}")
         database.execute(
             "INSERT INTO dead_letters (id, capture_id, run_id, source_id, url, reason, error_type, message, place,"

@@ -90,10 +90,10 @@ def test_crawlers_wait_for_processors(fleet: Fleet, collect: Collect) -> None:
     fleet.begin()
     until(lambda: "crawl.held_back" in crawler.said(), what="a crawler that is held back")
     time.sleep(1)  # what is in flight still ends
-    waiting = fleet.books.count("captures", "state = 'pending'")
+    waiting = fleet.books.count("waiting", "token IS NULL")
     assert high <= waiting < 350
     time.sleep(1.5)
-    assert fleet.books.count("captures", "state = 'pending'") == waiting
+    assert fleet.books.count("waiting", "token IS NULL") == waiting
     fleet.add("processor")
     fleet.add("indexer")
     fleet.settle()

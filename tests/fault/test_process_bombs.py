@@ -21,7 +21,7 @@ from tests.harness.bombs import BOMBS, Bomb, plain_pdf
 from tidemill.models.run import Run
 from tidemill.settings import ProcessSettings
 from tidemill.store import ledger
-from tidemill.store.tables import captures, dead_letters
+from tidemill.store.tables import captures, dead_letters, waiting
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(570)]
 
@@ -157,9 +157,12 @@ async def test_a_capture_that_ends_the_whole_processor_each_time_is_buried_unrea
     shelf = Shelf()
     async with opened_house(tmp_path) as house:
         run = await capture_all(house, shelf, {"killer": good(1), "good": good(2)})
-        killer = captures.c.page_id == house.page("killer")
+        killer = (
+            waiting.c.capture_id
+            == select(captures.c.id).where(captures.c.page_id == house.page("killer")).scalar_subquery()
+        )
         async with house.store.write() as connection:
-            await connection.execute(update(captures).where(killer).values(attempts=3))
+            await connection.execute(update(waiting).where(killer).values(attempts=3))
         await process(house, shelf, SETTINGS)
         said, dead = await outcomes(house, run), await letters(house)
     assert said == {"killer": ("dead", "processor_died"), "good": ("stored", None)}

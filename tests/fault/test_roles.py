@@ -90,7 +90,7 @@ def test_killed_processors_lose_nothing(house: Tidemill, site: Site, undisturbed
         killed_at = time.monotonic()
         books = Books(house.data_dir)
         with house.start("processor") as processing:
-            until(lambda: books.count("captures", "attempts > 0 AND state = 'claimed'") == 0, timeout_s=60)
+            until(lambda: books.count("waiting", "attempts > 0 AND token IS NOT NULL") == 0, timeout_s=60)
             assert time.monotonic() - killed_at < LEASE_S + 5 + 30, "the start of a process and its work included"
             until(lambda: completed(house), timeout_s=90, what="the end of the run")
             for each in (processing, crawling):

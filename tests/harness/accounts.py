@@ -150,7 +150,7 @@ def _wrong_dead_letters(books: Books, fleet: Fleet, dead: frozenset[str]) -> lis
 
 
 def _left_over(fleet: Fleet, books: Books) -> list[str]:
-    waiting = books.count("captures", "state IN ('pending', 'claimed')")
+    waiting = books.count("waiting")
     depth = fleet.queue_depth()
     return [
         *([f"{waiting} captures still wait"] if waiting else []),

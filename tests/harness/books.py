@@ -69,7 +69,7 @@ class Books:
     def _held(self) -> list[str]:
         held = {
             "leased visits": self.count("visits", "state = 'leased' OR token IS NOT NULL OR worker_id IS NOT NULL"),
-            "claimed captures": self.count("captures", "state = 'claimed' OR token IS NOT NULL"),
+            "claimed captures": self.count("waiting", "token IS NOT NULL OR worker_id IS NOT NULL"),
             "workers": self.count("workers"),
             "lock files": len(list((self.data_dir / "workers").glob("*.lock"))),
         }

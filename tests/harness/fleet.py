@@ -250,7 +250,7 @@ class Fleet:
         if not names:
             return 0
         listed = ", ".join(f"'{name}'" for name in names)
-        return sum(self.books.count(table, f"worker_id IN ({listed})") for table in ("visits", "captures"))
+        return sum(self.books.count(table, f"worker_id IN ({listed})") for table in ("visits", "waiting"))
 
     def _is_searchable(self) -> bool:
         cursor = read_cursor(self.house.data_dir / "index")
@@ -259,7 +259,7 @@ class Fleet:
         )
 
     def _is_empty(self) -> bool:
-        waiting = self.books.count("captures", "state IN ('pending', 'claimed')")
+        waiting = self.books.count("waiting")
         return waiting == 0 and self.queue_depth() == 0
 
 

@@ -86,8 +86,8 @@ MUTANTS = (
         (
             Edit(
                 "store/processed.py",
-                'captures.c.token == token, captures.c.state == "claimed")',
-                'captures.c.state == "claimed")',
+                "and_(waiting.c.capture_id.in_(capture_ids), waiting.c.token == token)",
+                "waiting.c.capture_id.in_(capture_ids)",
             ),
         ),
         (f"{PROCESSED}::test_a_claim_that_was_taken_back_changes_nothing[sqlite]",),
@@ -112,7 +112,7 @@ MUTANTS = (
     ),
     Mutant(
         "a death counts as an attempt, so that poison ends",
-        (Edit("store/workers.py", "captures.c.attempts + lost}", "captures.c.attempts + 0}"),),
+        (Edit("store/workers.py", "waiting.c.attempts + lost}", "waiting.c.attempts + 0}"),),
         (f"{QUEUE}::test_the_claims_of_the_dead_come_back_one_by_one[sqlite-database]",),
     ),
     Mutant(
@@ -128,11 +128,23 @@ MUTANTS = (
     Mutant(
         "a capture is acknowledged when its results are stored, not when it is handed out",
         (
-            Edit("store/captures.py", 'held = {"state": "claimed", "token"', 'held = {"state": "processed", "token"'),
+            Edit(
+                "store/captures.py",
+                "        return token, await claiming.hold(connection, chosen, token, worker_id)",
+                "        held = await claiming.hold(connection, chosen, token, worker_id)\n"
+                "        await claiming.done(connection, [each.id for each in held])\n"
+                "        return token, held",
+            ),
+            Edit(
+                "store/captures.py",
+                "        claimed = await claiming.hold(connection, [due[each] for each in chosen], token, worker_id)\n",
+                "        claimed = await claiming.hold(connection, [due[each] for each in chosen], token, worker_id)\n"
+                "        await claiming.done(connection, [each.id for each in claimed])\n",
+            ),
             Edit(
                 "store/processed.py",
-                'captures.c.token == token, captures.c.state == "claimed")',
-                "captures.c.token == token)",
+                "    return set(await captures_store.hold(connection, claimed))",
+                "    return set(capture_ids)",
             ),
         ),
         (dies_at("process.claimed"), dies_at("process.claimed", "postgres+redis")),
@@ -220,11 +232,7 @@ MUTANTS = (
     ),
     Mutant(
         "a message whose row is taken is forgotten",
-        (
-            Edit(
-                "store/captures.py", 'if row.state == "pending" and row.not_before <= now}', "if row.not_before <= now}"
-            ),
-        ),
+        (Edit("store/claiming.py", "key, attempts, is_due in rows if is_due}", "key, attempts, is_due in rows}"),),
         (f"{BROKERS}::test_what_was_announced_twice_is_processed_once",),
     ),
     Mutant(

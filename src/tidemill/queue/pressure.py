@@ -39,7 +39,7 @@ class BackPressure:
         if self._clock() >= self._look_at:
             self._look_at = self._clock() + _LOOK_S
             most = self._low + 1 if self.is_holding else self._high
-            self._turn(await captures.waiting(self._store, most) >= most)
+            self._turn(await captures.count_waiting(self._store, most) >= most)
         return self.is_holding
 
     def _turn(self, holding: bool) -> None:

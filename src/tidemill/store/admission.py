@@ -283,9 +283,8 @@ async def _give_items(connection: AsyncConnection, entry: Entry, rows: Sequence[
         waiting = {row["page_id"]: row for row in (await connection.execute(statement)).mappings()}
         fresh = [items[each] for each, row in waiting.items() if items[each].body_hash != row["body_hash"]]
         if fresh:
-            await connection.execute(
-                plain_insert(captures), [{**captures_store.row(item), "not_before": now} for item in fresh]
-            )
+            await connection.execute(plain_insert(captures), [captures_store.row(item, now) for item in fresh])
+            await captures_store.put(connection, fresh, now)
         if waiting:
             given = [_given(entry, items[identifier], row, now) for identifier, row in waiting.items()]
             await connection.execute(_GIVE_ITEM, given)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.store.captures import CLAIMED, PENDING
 from tidemill.store.engine import Store
-from tidemill.store.tables import captures
+from tidemill.store.tables import waiting
 
 _PASSED_S = 60.0
 Announced = list[tuple[str, str]]
@@ -37,18 +37,18 @@ async def overdue(store: Store, held: int, limit: int, patience_s: float) -> Ann
     the order.
     """
     now = store.now()
-    late = and_(PENDING, captures.c.announced_at <= now - timedelta(seconds=patience_s))
+    late = and_(PENDING, waiting.c.announced_at <= now - timedelta(seconds=patience_s))
     async with store.read() as connection:
-        claimed = select(captures.c.priority, func.max(captures.c.announced_at)).where(CLAIMED)
-        latest = (await connection.execute(claimed.group_by(captures.c.priority))).all()
+        claimed = select(waiting.c.priority, func.max(waiting.c.announced_at)).where(CLAIMED)
+        latest = (await connection.execute(claimed.group_by(waiting.c.priority))).all()
     passed = [
-        and_(PENDING, captures.c.priority == priority, captures.c.announced_at < at - timedelta(seconds=_PASSED_S))
+        and_(PENDING, waiting.c.priority == priority, waiting.c.announced_at < at - timedelta(seconds=_PASSED_S))
         for priority, at in latest
         if at is not None
     ]
     if passed and (lost := await _mark(store, or_(*passed), limit, now)):
         return lost
-    some = select(captures.c.id).where(late).limit(held + limit).subquery()
+    some = select(waiting.c.capture_id).where(late).limit(held + limit).subquery()
     async with store.read() as connection:
         missing = int(await connection.scalar(select(func.count()).select_from(some)) or 0) - held
     return await _mark(store, late, missing, now) if missing > 0 else []
@@ -60,7 +60,7 @@ async def chosen(store: Store, capture_ids: Sequence[str]) -> Announced:
     async with store.write() as connection:
         found = await _looked_up(connection, capture_ids)
         rows = [row for each in capture_ids if (row := found.get(each)) and row.announced_at is None]
-        marked = [(row.id, row.priority) for row in rows if row.state == "pending" and row.not_before <= now]
+        marked = [(row.capture_id, row.priority) for row in rows if row.token is None and row.not_before <= now]
         await _set(connection, [each for each, _ in marked], now)
     return marked
 
@@ -69,39 +69,39 @@ async def unmark(store: Store, capture_ids: Sequence[str]) -> None:
     """These wait and have not reached the broker, or it gave up on them: they are to be announced again."""
     async with store.write() as connection:
         found = await _looked_up(connection, capture_ids)
-        await _set(connection, [row.id for row in found.values() if row.state == "pending"], None)
+        await _set(connection, [row.capture_id for row in found.values() if row.token is None], None)
 
 
 async def is_any_silent(store: Store, grace_s: float = 0.0) -> bool:
     """Whether some capture is due that nobody announced: a look that writes nothing."""
     silent = _silent(store.now() - timedelta(seconds=grace_s))
     # In the order of their index: for one of any, PostgreSQL would begin to read at the table's old end.
-    some = select(captures.c.id).where(silent).order_by(captures.c.announced_at, captures.c.not_before).limit(1)
+    some = select(waiting.c.capture_id).where(silent).order_by(waiting.c.announced_at, waiting.c.not_before).limit(1)
     async with store.read() as connection:
         return await connection.scalar(some) is not None
 
 
 def _silent(since: datetime) -> ColumnElement[bool]:
-    return and_(PENDING, captures.c.announced_at.is_(None), captures.c.not_before <= since)
+    return and_(PENDING, waiting.c.announced_at.is_(None), waiting.c.not_before <= since)
 
 
 async def _mark(store: Store, condition: ColumnElement[bool], limit: int, now: datetime) -> Announced:
-    order = (captures.c.announced_at, captures.c.not_before)  # of its index, or all that wait would be sorted
-    chosen = select(captures.c.id, captures.c.priority).where(condition).order_by(*order).limit(limit)
+    order = (waiting.c.announced_at, waiting.c.not_before)  # of its index, or all that wait would be sorted
+    chosen = select(waiting.c.capture_id, waiting.c.priority).where(condition).order_by(*order).limit(limit)
     async with store.write() as connection:
         rows = (await connection.execute(chosen.with_for_update(skip_locked=True))).all()
-        await _set(connection, [row.id for row in rows], now)
-    return [(row.id, row.priority) for row in rows]
+        await _set(connection, [row.capture_id for row in rows], now)
+    return [(row.capture_id, row.priority) for row in rows]
 
 
 async def _looked_up(connection: AsyncConnection, capture_ids: Sequence[str]) -> dict[str, Any]:
     """By their key alone: told of states as well, SQLite would look through the index of all that wait."""
-    columns = (captures.c.id, captures.c.priority, captures.c.state, captures.c.not_before, captures.c.announced_at)
-    these = select(*columns).where(captures.c.id.in_(capture_ids)).with_for_update(skip_locked=True)
-    return {row.id: row for row in await connection.execute(these)}
+    columns = (waiting.c.capture_id, waiting.c.priority, waiting.c.token, waiting.c.not_before, waiting.c.announced_at)
+    these = select(*columns).where(waiting.c.capture_id.in_(capture_ids)).with_for_update(skip_locked=True)
+    return {row.capture_id: row for row in await connection.execute(these)}
 
 
 async def _set(connection: AsyncConnection, capture_ids: Sequence[str], announced_at: datetime | None) -> None:
     if capture_ids:
-        these = update(captures).where(captures.c.id.in_(capture_ids))
+        these = update(waiting).where(waiting.c.capture_id.in_(capture_ids))
         await connection.execute(these.values(announced_at=announced_at))

@@ -1,4 +1,9 @@
-"""Captures: the default queue. Processors claim them in batches; what failed before is claimed alone."""
+"""Captures, and those of them that wait: the default queue.
+
+In: what was fetched. Out: captures claimed in batches by processors; what failed before is claimed alone. A capture
+waits, or is claimed, as long as it has a row in `waiting`; that row is small, and the statements of the queue touch no
+other.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, literal_column, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, case, func, literal, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import NotFound
@@ -17,12 +22,12 @@ from tidemill.models.priority import Turns
 from tidemill.store import claiming
 from tidemill.store.again import tried_again
 from tidemill.store.claiming import COLUMNS
-from tidemill.store.engine import Store
-from tidemill.store.tables import captures
+from tidemill.store.engine import Store, insert
+from tidemill.store.many import execute_many
+from tidemill.store.tables import captures, waiting, workers
 
-PENDING = captures.c.state == literal_column("'pending'")
-CLAIMED = captures.c.state == literal_column("'claimed'")
-"""As the partial indexes have them: SQLite would not see that a bound value fits."""
+PENDING = waiting.c.token.is_(None)
+CLAIMED = waiting.c.token.is_not(None)
 
 FREE = {"token": None, "worker_id": None, "announced_at": None}
 """What a capture is that goes back to those that wait: nobody's, and to be announced anew."""
@@ -31,9 +36,52 @@ _FIELDS = tuple(column.name for column in COLUMNS)
 _VALUES = attrgetter(*_FIELDS)
 
 
-def row(capture: Capture) -> dict[str, Any]:
-    """A capture as its table has it."""
-    return dict(zip(_FIELDS, _VALUES(capture), strict=True))
+_WAIT = insert(waiting).on_conflict_do_nothing(index_elements=["capture_id"])
+_OF_CAPTURE = ("capture_id", "run_id", "priority", "fetched_at", "not_before", "attempts")
+
+
+def row(capture: Capture, now: datetime) -> dict[str, Any]:
+    """A capture as its table has it. Whether it waits is told by `put` alone; see `tables.captures`."""
+    return {**dict(zip(_FIELDS, _VALUES(capture), strict=True)), "not_before": now, "state": "processed"}
+
+
+async def put(connection: AsyncConnection, new: Sequence[Capture], now: datetime) -> None:
+    """These captures, whose rows are written, wait to be processed."""
+    values = ((each.id, each.run_id, each.priority, each.fetched_at, now, 0) for each in new)
+    if rows := [dict(zip(_OF_CAPTURE, each, strict=True)) for each in values]:
+        await execute_many(connection, _WAIT, rows)
+
+
+async def put_again(connection: AsyncConnection, capture_ids: Sequence[str], now: datetime) -> None:
+    """These captures, which do not wait, are to be processed once more, as if for the first time."""
+    columns = (captures.c.id, captures.c.run_id, captures.c.priority, captures.c.fetched_at)
+    again = select(*columns, literal(now, waiting.c.not_before.type), literal(0)).where(captures.c.id.in_(capture_ids))
+    await connection.execute(_WAIT.from_select(_OF_CAPTURE, again))
+
+
+def is_left_over() -> ColumnElement[bool]:
+    """Whether a capture waits as it did before there was `waiting`: written by a process of that version, or held by
+    one that has died."""
+    gone = captures.c.worker_id.not_in(select(workers.c.id))
+    return or_(_is("pending"), and_(_is("claimed"), gone))
+
+
+def _is(state: str) -> ColumnElement[bool]:
+    """As the partial indexes have it: SQLite would not see that a bound value fits."""
+    return captures.c.state == literal_column(f"'{state}'")
+
+
+async def adopt(connection: AsyncConnection) -> None:
+    """What is left over waits from now on as all others do. A death has counted as an attempt."""
+    lost = case((captures.c.token.is_(None), 0), else_=1)
+    columns = (captures.c.id, captures.c.run_id, captures.c.priority, captures.c.fetched_at, captures.c.not_before)
+    found = select(*columns, captures.c.attempts + lost).where(is_left_over()).with_for_update(of=captures)
+    rows = [dict(zip(_OF_CAPTURE, each, strict=True)) for each in await connection.execute(found)]
+    if rows:
+        await execute_many(connection, _WAIT, rows)
+        theirs = captures.c.id.in_([each["capture_id"] for each in rows])
+        done = {"state": "processed", "token": None, "worker_id": None}
+        await connection.execute(update(captures).where(theirs).values(done))
 
 
 @tried_again
@@ -69,16 +117,16 @@ async def claim_ids(store: Store, worker_id: str, ids: Sequence[str]) -> tuple[s
 @tried_again
 async def release(store: Store, token: str, capture_ids: Sequence[str]) -> list[str]:
     """Give claimed captures back, untouched. Returns those that were still held under the token."""
-    ours = and_(captures.c.id.in_(capture_ids), captures.c.token == token, captures.c.state == "claimed")
     async with store.write() as connection:
-        held = await hold(connection, ours)
-        await connection.execute(update(captures).where(captures.c.id.in_(held)).values(state="pending", **FREE))
+        held = await hold(connection, and_(waiting.c.capture_id.in_(capture_ids), waiting.c.token == token))
+        await connection.execute(update(waiting).where(waiting.c.capture_id.in_(held)).values(FREE))
     return held
 
 
 async def hold(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
-    """Have these captures until the transaction ends, taken in one order by all who take several; gives their ids."""
-    statement = select(captures.c.id).where(which).order_by(captures.c.id).with_for_update()
+    """Have these that wait or are claimed until the transaction ends, taken in one order by all who take several;
+    gives their identifiers."""
+    statement = select(waiting.c.capture_id).where(which).order_by(waiting.c.capture_id).with_for_update()
     return list((await connection.execute(statement)).scalars())
 
 
@@ -118,23 +166,14 @@ async def get(store: Store, capture_id: str) -> Capture:
 
 async def backlog(store: Store) -> dict[str, tuple[int, datetime]]:
     """How many captures of each priority wait or are being processed, and when the oldest of them was fetched."""
-    counted: Any = select(captures.c.priority, func.count(), func.min(captures.c.fetched_at))
-    found: dict[str, tuple[int, datetime]] = {}
+    counted: Any = select(waiting.c.priority, func.count(), func.min(waiting.c.fetched_at))
     async with store.read() as connection:
-        for state in (PENDING, CLAIMED):  # one after the other: each has an index of its own
-            grouped = counted.where(state).group_by(captures.c.priority)
-            for priority, number, oldest in await connection.execute(grouped):
-                before, since = found.get(priority, (0, oldest))
-                found[priority] = (before + number, min(since, oldest))
-    return found
+        rows = await connection.execute(counted.group_by(waiting.c.priority))
+        return {priority: (number, oldest) for priority, number, oldest in rows}
 
 
-async def waiting(store: Store, most: int) -> int:
+async def count_waiting(store: Store, most: int) -> int:
     """How many captures wait or are being processed, counted up to `most`."""
-    # In the order of their index: for some of any, PostgreSQL would begin to read at the table's old end.
-    pending = select(captures.c.id).where(PENDING).order_by(captures.c.priority, captures.c.not_before, captures.c.id)
-    claimed = select(captures.c.id).where(CLAIMED).order_by(captures.c.worker_id)
-    some = [each.limit(most).subquery() for each in (pending, claimed)]
+    some = select(waiting.c.capture_id).limit(most).subquery()
     async with store.read() as connection:
-        found = [await connection.scalar(select(func.count()).select_from(each)) for each in some]
-    return min(most, sum(int(each or 0) for each in found))
+        return int(await connection.scalar(select(func.count()).select_from(some)) or 0)

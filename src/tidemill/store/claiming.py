@@ -39,10 +39,11 @@ COLUMNS = (
 """The fields of a capture, in their order."""
 
 _FIELDS = ", ".join(f"captures.{column.name}" for column in COLUMNS)
+_ATTEMPTS = COLUMNS.index(captures.c.attempts)
 
 
 class Seen(NamedTuple):
-    """A capture that is due: what its row is found by, and how often it failed."""
+    """A capture that is due: its identifier as the driver has it, and how often it failed."""
 
     key: Any
     attempts: int
@@ -52,49 +53,40 @@ def _of_each(select: str, alias: str = "") -> str:
     return " UNION ALL ".join(f"SELECT * FROM ({select.format(priority=each)}){alias}" for each in PRIORITIES)
 
 
-# SQLite finds a row by its number without a look into another index. Only what the index `ix_captures_pending` holds
-# is in the order; `attempts` alone is read from the row.
 _DUE = _of_each(
-    "SELECT '{priority}', rowid, attempts FROM captures WHERE state = 'pending' AND priority = '{priority}'"
-    " AND not_before <= ? ORDER BY not_before, id LIMIT ?"
+    "SELECT '{priority}', capture_id, attempts FROM waiting WHERE token IS NULL AND priority = '{priority}'"
+    " AND not_before <= ? ORDER BY not_before, capture_id LIMIT ?"
 )
-_HOLD = (
-    "UPDATE captures SET state = 'claimed', token = ?, worker_id = ? WHERE rowid IN (SELECT value FROM json_each(?))"
-    f" RETURNING rowid, {_FIELDS}"
-)
-# By their key alone: told of states as well, SQLite would look through the index of all that wait.
+_HOLD = "UPDATE waiting SET token = ?, worker_id = ? WHERE capture_id IN (SELECT value FROM json_each(?))"
+# CROSS JOIN is an order: each of these by its key.
+_READ = f"SELECT {_FIELDS} FROM json_each(?) AS wanted CROSS JOIN captures ON captures.id = wanted.value"
 _AMONG = (
-    "SELECT rowid, attempts, id, state = 'pending' AND not_before <= ? FROM captures"
-    " WHERE id IN (SELECT value FROM json_each(?))"
+    "SELECT capture_id, attempts, token IS NULL AND not_before <= ? FROM waiting"
+    " WHERE capture_id IN (SELECT value FROM json_each(?))"
 )
-_DONE = (
-    "UPDATE captures SET state = 'processed', processed_at = ?, token = NULL, worker_id = NULL"
-    " WHERE id IN (SELECT value FROM json_each(?))"
-)
+_DONE = "DELETE FROM waiting WHERE capture_id IN (SELECT value FROM json_each(?))"
 # A claim that a server forgets when its machine dies is none: nothing can be stored under it. So nobody waits until it
 # is on the disk. Whatever is committed under it later is flushed behind it.
 _UNHURRIED = "(SELECT set_config('synchronous_commit', 'off', true)) AS unhurried"
 _DUE_ON_SERVER = f"SELECT due.* FROM {_UNHURRIED}, LATERAL (" + (
     _of_each(
-        "SELECT '{priority}' AS priority, id, attempts FROM captures WHERE state = 'pending'"
-        " AND priority = '{priority}' AND not_before <= $1 ORDER BY not_before, captures.id LIMIT $2"
+        "SELECT '{priority}' AS priority, capture_id, attempts FROM waiting WHERE token IS NULL"
+        " AND priority = '{priority}' AND not_before <= $1 ORDER BY not_before, waiting.capture_id LIMIT $2"
         " FOR UPDATE SKIP LOCKED",
         " AS one",
     )
     + ") AS due"
 )
 _HOLD_ON_SERVER = (
-    "UPDATE captures SET state = 'claimed', token = $1, worker_id = $2 WHERE id = ANY($3::uuid[])"
-    f" RETURNING captures.id, {_FIELDS}"
+    "UPDATE waiting SET token = $1, worker_id = $2 FROM captures"
+    " WHERE captures.id = waiting.capture_id AND waiting.capture_id = ANY($3::uuid[])"
+    f" RETURNING {_FIELDS}"
 )
 _AMONG_ON_SERVER = (
-    f"SELECT found.* FROM {_UNHURRIED}, LATERAL (SELECT id, attempts, id, state = 'pending' AND not_before <= $1"
-    " FROM captures WHERE id = ANY($2::uuid[]) FOR UPDATE SKIP LOCKED) AS found(key, attempts, id, is_due)"
+    f"SELECT found.* FROM {_UNHURRIED}, LATERAL (SELECT capture_id, attempts, token IS NULL AND not_before <= $1"
+    " FROM waiting WHERE capture_id = ANY($2::uuid[]) FOR UPDATE SKIP LOCKED) AS found(key, attempts, is_due)"
 )
-_DONE_ON_SERVER = (
-    "UPDATE captures SET state = 'processed', processed_at = $1, token = NULL, worker_id = NULL"
-    " WHERE id = ANY($2::uuid[])"
-)
+_DONE_ON_SERVER = "DELETE FROM waiting WHERE capture_id = ANY($1::uuid[])"
 
 
 async def due(connection: AsyncConnection, now: datetime, limit: int) -> dict[str, list[Seen]]:
@@ -113,7 +105,7 @@ async def among(connection: AsyncConnection, ids: Sequence[str], now: datetime) 
     plan = _dialect(connection)
     sql = _AMONG_ON_SERVER if is_server(connection) else _AMONG
     rows = await _rows(connection, sql, (plan.moment(now), _ids(connection, ids)))
-    return {plan.read_id(found): Seen(key, attempts) for key, attempts, found, is_due in rows if is_due}
+    return {plan.read_id(key): Seen(key, attempts) for key, attempts, is_due in rows if is_due}
 
 
 async def hold(connection: AsyncConnection, chosen: Sequence[Seen], token: str, worker_id: str) -> list[Capture]:
@@ -121,17 +113,21 @@ async def hold(connection: AsyncConnection, chosen: Sequence[Seen], token: str, 
     if not chosen:
         return []
     plan = _dialect(connection)
-    sql = _HOLD_ON_SERVER if is_server(connection) else _HOLD
-    keys = [each.key for each in chosen]
-    given = (plan.write_id(token), plan.write_id(worker_id), list_of(connection, keys))
-    held = {row[0]: plan.capture(row) for row in await _rows(connection, sql, given)}
-    return [held[key] for key in keys]
+    keys = list_of(connection, [each.key for each in chosen])
+    given = (plan.write_id(token), plan.write_id(worker_id), keys)
+    if is_server(connection):
+        rows = await _rows(connection, _HOLD_ON_SERVER, given)
+    else:
+        await connection.exec_driver_sql(_HOLD, given)
+        rows = await _rows(connection, _READ, (keys,))
+    held = {row[0]: row for row in rows}
+    return [plan.capture(held[each.key], each.attempts) for each in chosen]
 
 
-async def done(connection: AsyncConnection, ids: Sequence[str], now: datetime) -> None:
+async def done(connection: AsyncConnection, ids: Sequence[str]) -> None:
     """The results of these captures are stored."""
     sql = _DONE_ON_SERVER if is_server(connection) else _DONE
-    await connection.exec_driver_sql(sql, (_dialect(connection).moment(now), _ids(connection, ids)))
+    await connection.exec_driver_sql(sql, (_ids(connection, ids),))
 
 
 async def _rows(connection: AsyncConnection, sql: str, given: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
@@ -147,9 +143,10 @@ class _Dialect:
     moment: Callable[[datetime], Any]
     readers: tuple[tuple[int, Callable[[Any], Any]], ...]
 
-    def capture(self, row: Iterable[Any]) -> Capture:
-        """A capture of what `hold` reads: its key, then its fields."""
-        _, *values = row
+    def capture(self, row: Iterable[Any], attempts: int) -> Capture:
+        """A capture of what `hold` reads; how often it failed is told by `waiting`."""
+        values = list(row)
+        values[_ATTEMPTS] = attempts
         for place, read in self.readers:
             values[place] = read(values[place])
         return Capture(*values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.capture import Capture
@@ -21,7 +21,7 @@ from tidemill.store.captures import FREE
 from tidemill.store.due import due_of
 from tidemill.store.many import execute_many
 from tidemill.store.plans import PagePlan
-from tidemill.store.tables import captures, pages, visits
+from tidemill.store.tables import captures, pages, visits, waiting
 
 _CLOSE_VISIT = (
     update(visits)
@@ -94,7 +94,7 @@ async def close(connection: AsyncConnection, planned: Sequence[PagePlan], now: d
     if planned:
         await execute_many(connection, _CLOSE_VISIT, visit_rows)
         await execute_many(connection, _SETTLE_PAGE, page_rows)
-    await claiming.done(connection, identifiers, now)
+    await claiming.done(connection, identifiers)
     await deadletters.resolve(connection, identifiers, now)
     return counted
 
@@ -112,9 +112,9 @@ async def put_back(
         attempts = min(capture.attempts + 1, max_attempts)
         dead = attempts >= max_attempts
         again = now + timedelta(seconds=retry_delay_s * 2**capture.attempts)
-        state = {"state": "dead" if dead else "pending", "not_before": again, "attempts": attempts, **FREE}
-        mine = captures.c.id == capture.id
-        await connection.execute(update(captures).where(mine).values(state))
+        mine = waiting.c.capture_id == capture.id
+        later = {"not_before": again, "attempts": attempts, **FREE}
+        await connection.execute(delete(waiting).where(mine) if dead else update(waiting).where(mine).values(later))
         name = Outcome.DEAD.value if dead else "retry"
         counted[name] = counted.get(name, 0) + 1
         if dead:

@@ -21,10 +21,10 @@ from tidemill.errors import NotFound
 from tidemill.models.account import Caller
 from tidemill.models.audit import Note
 from tidemill.store import audit, locks
-from tidemill.store.captures import FREE
+from tidemill.store import captures as captures_store
 from tidemill.store.engine import Store
 from tidemill.store.engine import insert as upsert
-from tidemill.store.tables import audit_log, captures, dead_letters, sources
+from tidemill.store.tables import audit_log, captures, dead_letters, sources, waiting
 from tidemill.store.versions import id_range
 
 STATES = ("open", "replayed", "discarded", "resolved")
@@ -193,8 +193,7 @@ async def replay(store: Store, letter_ids: Sequence[str], by: Caller) -> Moved:
         ready = [row for row in rows if _why_not(row, by) is None]
         moved = _moved(rows, ready, letter_ids, by)
         if ready:
-            again = {"state": "pending", "attempts": 0, "not_before": now, **FREE}
-            await connection.execute(update(captures).where(captures.c.id.in_(moved.capture_ids)).values(again))
+            await captures_store.put_again(connection, moved.capture_ids, now)
             replayed = {"state": "replayed", "resolved_at": None}
             await connection.execute(update(dead_letters).where(_are(moved.letter_ids)).values(replayed))
             await audit.append(connection, by, [Note("deadletter.replay", each) for each in moved.letter_ids], now)
@@ -252,9 +251,10 @@ async def _conditions(connection: AsyncConnection, wanted: Wanted) -> list[Colum
 
 async def _standing(connection: AsyncConnection, letter_ids: Sequence[str]) -> Sequence[Any]:
     columns = (dead_letters.c.id, dead_letters.c.capture_id, dead_letters.c.state)
+    of_source = (sources.c.deleted_at, sources.c.owner_id, sources.c.team_id)
     statement = (
-        select(*columns, captures.c.state.label("capture"), sources.c.deleted_at, sources.c.owner_id, sources.c.team_id)
-        .join(captures, captures.c.id == dead_letters.c.capture_id)
+        select(*columns, waiting.c.capture_id.label("waits"), *of_source)
+        .outerjoin(waiting, waiting.c.capture_id == dead_letters.c.capture_id)
         .join(sources, sources.c.id == dead_letters.c.source_id)
         .where(_are(letter_ids))
         .order_by(dead_letters.c.id)
@@ -268,7 +268,7 @@ def _why_not(row: Any, by: Caller) -> str | None:
         return "not_owner"
     if row.deleted_at is not None:
         return "source_deleted"
-    if row.state not in _REPLAYABLE or row.capture != "dead":
+    if row.state not in _REPLAYABLE or row.waits is not None:
         return str(row.state)
     return None
 

@@ -35,6 +35,7 @@ from tidemill.store.tables import (
     schedules,
     sources,
     visits,
+    waiting,
 )
 
 _AT_ONCE = 200
@@ -138,9 +139,7 @@ async def _end_purge(store: Store, source: Source, by: Caller | None) -> None:
 async def _end_runs(connection: AsyncConnection, source_id: str, now: datetime) -> int:
     """Cancel what is not finished. Captures that wait are not processed: they would make documents again."""
     of_source = _runs_of(source_id)
-    waiting = and_(captures.c.run_id.in_(of_source), captures.c.state.in_(("pending", "claimed")))
-    dropped = {"state": "processed", "processed_at": now, "token": None, "worker_id": None}
-    await connection.execute(update(captures).where(waiting).values(dropped))
+    await connection.execute(delete(waiting).where(waiting.c.run_id.in_(of_source)))
     skipped = {
         "state": VisitState.DONE.value,
         "outcome": Outcome.SKIPPED.value,

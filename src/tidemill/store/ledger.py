@@ -275,20 +275,19 @@ async def _unchanged_by_documents(connection: AsyncConnection, batch: Sequence[F
 async def _insert_captures(connection: AsyncConnection, batch: Sequence[Fetched], now: datetime) -> None:
     rows = [
         {
-            **captures_store.row(fetched.capture),
+            **captures_store.row(fetched.capture, now),
             "etag": fetched.etag,
             "last_modified": fetched.last_modified,
             "headers": fetched.headers or None,
             "screenshot_hash": fetched.screenshot_hash,
-            "not_before": now,
-            "state": "pending" if fetched.outcome is None else "processed",
-            "processed_at": None if fetched.outcome is None else now,
         }
         for fetched in batch
         if fetched.capture is not None
     ]
     if rows:
         await execute_many(connection, _INSERT_CAPTURE, rows)
+    fresh = [fetched.capture for fetched in batch if fetched.capture is not None and fetched.outcome is None]
+    await captures_store.put(connection, fresh, now)
 
 
 def _settled(fetched: Fetched, now: datetime) -> dict[str, Any]:

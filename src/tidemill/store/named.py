@@ -13,7 +13,7 @@ from sqlalchemy import and_, delete, exists, func, select, update
 
 from tidemill.store import locks
 from tidemill.store.engine import Store
-from tidemill.store.tables import captures, dead_letters, documents, events, pages, runs
+from tidemill.store.tables import captures, dead_letters, documents, events, pages, runs, waiting
 
 _AT_ONCE = 1000
 
@@ -107,10 +107,12 @@ def _is_old(source_id: str, before: datetime) -> Any:
     told = exists().where(documents.c.page_id == captures.c.page_id, documents.c.capture_id == captures.c.id)
     latest = exists().where(pages.c.id == captures.c.page_id, pages.c.body_hash == captures.c.body_hash)
     mourned = exists().where(dead_letters.c.capture_id == captures.c.id)
+    waits = exists().where(waiting.c.capture_id == captures.c.id)
     return and_(
         captures.c.run_id.in_(of_source),
         captures.c.fetched_at < before,
-        captures.c.state == "processed",
+        captures.c.state.not_in(("pending", "claimed")),  # of the version before; see `tables.captures`
+        ~waits,
         ~shown,
         ~told,
         ~latest,

@@ -22,7 +22,7 @@ from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
 from tidemill.store.judge import Member
 from tidemill.store.plans import PagePlan, Plan
-from tidemill.store.tables import captures
+from tidemill.store.tables import waiting
 from tidemill.telemetry.steps import reached
 
 
@@ -77,7 +77,7 @@ async def store_reprocessed(store: Store, batch: Sequence[tuple[Capture, Process
 
 
 async def _still_ours(connection: AsyncConnection, token: str, capture_ids: Sequence[str]) -> set[str]:
-    claimed = and_(captures.c.id.in_(capture_ids), captures.c.token == token, captures.c.state == "claimed")
+    claimed = and_(waiting.c.capture_id.in_(capture_ids), waiting.c.token == token)
     return set(await captures_store.hold(connection, claimed))
 
 

@@ -22,11 +22,10 @@ from tidemill.models.run import FINISHED_RUNS
 from tidemill.store import locks
 from tidemill.store import runs as store_runs
 from tidemill.store.again import tried_again
-from tidemill.store.captures import CLAIMED, PENDING
 from tidemill.store.deadletters import UNSETTLED
 from tidemill.store.engine import Store, insert
 from tidemill.store.events import FLOOR
-from tidemill.store.tables import captures, dead_letters, documents, events, meta, runs, url_patterns, visits
+from tidemill.store.tables import dead_letters, documents, events, meta, runs, url_patterns, visits, waiting
 
 AT_ONCE = 2000
 
@@ -67,10 +66,9 @@ async def forget_events(store: Store, before: datetime, at_once: int = AT_ONCE) 
 def can_be_compacted(before: datetime) -> ColumnElement[bool]:
     """Whether nothing can happen to a run any more, and it ended before then."""
     ended = and_(runs.c.state.in_([each.value for each in FINISHED_RUNS]), runs.c.finished_at < before)
-    waiting = exists().where(captures.c.run_id == runs.c.id, PENDING)
-    worked_on = exists().where(captures.c.run_id == runs.c.id, CLAIMED)
+    waits = exists().where(waiting.c.run_id == runs.c.id)
     mourned = exists().where(dead_letters.c.run_id == runs.c.id, dead_letters.c.state.in_(UNSETTLED))
-    return and_(ended, ~waiting, ~worked_on, ~mourned)
+    return and_(ended, ~waits, ~mourned)
 
 
 def still_told(of: ColumnElement[bool]) -> Any:

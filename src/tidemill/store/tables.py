@@ -375,6 +375,34 @@ captures = Table(
     Index("ix_captures_page", "page_id", "fetched_at"),
     Index("ix_captures_body", "body_hash"),
 )
+"""What was fetched.
+
+`state`, `attempts`, `not_before`, `token`, `worker_id`, `processed_at`, `announced_at` and the partial indexes were the
+queue until there was `waiting`. They stay for one version, of which processes may run while the tables are upgraded:
+all rows of today are `processed`, and what those processes leave behind is adopted (`store/captures.py`)."""
+
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("capture_id", Id, ForeignKey("captures.id", ondelete="CASCADE"), primary_key=True),
+    Column("run_id", Id, nullable=False),
+    Column("priority", String(6), nullable=False),
+    Column("fetched_at", Moment, nullable=False),
+    Column("not_before", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("announced_at", Moment),
+    Column("token", Id),
+    Column("worker_id", Id),
+    _one_of("priority", PRIORITIES),
+    Index("ix_waiting_due", "priority", "not_before", "capture_id"),
+    Index("ix_waiting_announced", "announced_at", "not_before"),
+    sqlite_with_rowid=False,
+    postgresql_with={"fillfactor": 50},
+)
+"""The queue: captures that wait, or are claimed under a `token`. What is done is deleted.
+
+No index names the columns that a claim writes, and half of each page is left free, so that PostgreSQL writes a claim
+beside the row and touches no index (HOT)."""
 
 # --- documents --------------------------------------------------------------------------------------------------------
 

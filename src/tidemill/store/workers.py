@@ -26,12 +26,11 @@ from tidemill.store import captures as captures_store
 from tidemill.store import hosts, locks
 from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
-from tidemill.store.tables import captures, runs, visits, workers
+from tidemill.store.tables import captures, runs, visits, waiting, workers
 from tidemill.telemetry.steps import reached
 
 # States are written as the partial indexes have them: SQLite would not see that a bound value fits.
 _IS_LEASED = visits.c.state == literal_column(f"'{VisitState.LEASED.value}'")
-_IS_CLAIMED = captures.c.state == literal_column("'claimed'")
 
 
 @dataclass(slots=True)
@@ -105,10 +104,13 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
     dead = [row.id for row in others if row.heartbeat_at < oldest or _abandoned(store.lock_folder / f"{row.id}.lock")]
     async with store.read() as connection:
         orphans = await connection.scalar(select(func.count()).select_from(runs).where(_running_alone(dead)))
+        left_over = select(captures.c.id).where(captures_store.is_left_over()).limit(1)
+        orphans = orphans or await connection.scalar(left_over)
     if not dead and not unlisted and not orphans:
         return 0
     async with store.write() as connection:
         await _bury(connection, [*dead, *unlisted], store.now(), lost=1)
+        await captures_store.adopt(connection)
         await connection.execute(update(runs).where(_running_alone([])).values(state=RunState.INTERRUPTED.value))
     reached("worker.buried")
     for worker_id in dead:
@@ -168,7 +170,7 @@ def _unlisted() -> CompoundSelect[str]:
     """Who holds something but is not listed: it was declared dead, went on, and died before its next heartbeat."""
     listed = select(workers.c.id)
     leasing = select(visits.c.worker_id).where(_IS_LEASED, visits.c.worker_id.not_in(listed))
-    claiming = select(captures.c.worker_id).where(_IS_CLAIMED, captures.c.worker_id.not_in(listed))
+    claiming = select(waiting.c.worker_id).where(captures_store.CLAIMED, waiting.c.worker_id.not_in(listed))
     return union(leasing, claiming)
 
 
@@ -187,8 +189,8 @@ async def _bury(connection: AsyncConnection, dead: Sequence[str], now: datetime,
     await connection.execute(update(visits).where(held).values(state=VisitState.PENDING.value, **free))
     if rows:
         await hosts.abandon_trials(connection, {row.origin for row in rows}, {row.token for row in rows}, now)
-    claimed = and_(captures.c.worker_id.in_(dead), _IS_CLAIMED)
-    again = {"state": "pending", "attempts": captures.c.attempts + lost}
+    claimed = and_(waiting.c.worker_id.in_(dead), captures_store.CLAIMED)
+    again = {"attempts": waiting.c.attempts + lost}
     await captures_store.hold(connection, claimed)
-    await connection.execute(update(captures).where(claimed).values(**again, **free, announced_at=None))
+    await connection.execute(update(waiting).where(claimed).values(**again, **free, announced_at=None))
     await connection.execute(delete(workers).where(workers.c.id.in_(dead)))

@@ -31,7 +31,7 @@ class Backlog:
 @pytest.fixture
 def backlog(monkeypatch: pytest.MonkeyPatch) -> Backlog:
     made = Backlog()
-    monkeypatch.setattr(captures, "waiting", made.count)
+    monkeypatch.setattr(captures, "count_waiting", made.count)
     return made
 
 
