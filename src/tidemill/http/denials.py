@@ -47,5 +47,5 @@ class DeniedAtTheDoor:
             problem = error.problem
             if problem.status in _AT_THE_DOOR and "caller" not in state(scope):
                 who = replace(STRANGER, request_id=request_id(scope), address=client_address(scope))
-                await self._denials.note(who, scope["method"], scope["path"], problem.status, problem.reason)
+                await self._denials.note(who, scope.get("method", "GET"), scope["path"], problem.status, problem.reason)
             raise
