@@ -33,7 +33,7 @@ _MEANINGS = {
     500: "The server failed",
     503: "Try again after `Retry-After` seconds",
 }
-_ALWAYS = (400, 401, 500, 503)
+_ALWAYS = (400, 401, 429, 500, 503)
 _KIND = re.compile(r":\w+}")
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 

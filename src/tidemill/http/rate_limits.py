@@ -30,7 +30,7 @@ from tidemill.telemetry.metrics import Metrics
 RELAXED = 1000
 _HOUR_S = 3600.0
 _SAY_EVERY_S = 5.0
-_DEFAULTS = {"address": 1200, "requests": 600, "user": 1200, "search": 300, "costly": 60, "login": 30}
+_DEFAULTS = {"address": 1200, "requests": 600, "user": 1200, "search": 300, "costly": 60, "login": 300}
 _log = get_logger(__name__)
 
 

@@ -299,7 +299,7 @@ class LimitsSettings(_Group):
     costly: int | None = Field(
         None, ge=0, description="Requests of one key or login that start or change much; empty: 60; 0: no limit"
     )
-    login: int | None = Field(None, ge=0, description="Logins and refreshes of one address; empty: 30; 0: no limit")
+    login: int | None = Field(None, ge=0, description="Logins and refreshes of one address; empty: 300; 0: no limit")
     cache_mb: int = Field(32, ge=1, le=65_536, description="Memory of a process for answers that are given again")
 
 

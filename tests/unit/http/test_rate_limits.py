@@ -179,7 +179,7 @@ async def test_websockets_are_counted_and_closed() -> None:
 
 def test_on_loopback_only_what_was_asked_for_is_strict() -> None:
     strict = rates_of(LimitsSettings(search=5), is_relaxed=False)
-    assert (strict.search, strict.requests, strict.login) == (5, 600, 30)
+    assert (strict.search, strict.requests, strict.login) == (5, 600, 300)
     relaxed = rates_of(LimitsSettings(search=5), is_relaxed=True)
-    assert (relaxed.search, relaxed.requests, relaxed.login) == (5, 600 * RELAXED, 30 * RELAXED)
+    assert (relaxed.search, relaxed.requests, relaxed.login) == (5, 600 * RELAXED, 300 * RELAXED)
     assert rates_of(LimitsSettings(requests=0), is_relaxed=False).requests == 0

@@ -30,6 +30,7 @@ _FAILED: Responses = {
         (429, "Too many failed logins; try again after `Retry-After` seconds"),
     )
 }
+_FAILED[429] |= {"content": problems()[429]["content"]}  # of the limits, which know nothing of OAuth
 _TOKEN_RESPONSES: Responses = {**{key: problems(413)[key] for key in (413, 500, 503)}, **_FAILED}
 _OF_TOKEN = ("grant_type", "username", "password", "refresh_token", "client_id", "client_secret", "scope")
 
