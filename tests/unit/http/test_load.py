@@ -10,6 +10,7 @@ from tests.unit.http.asgi import Answered, ask, hello, scope_of
 
 from tidemill.http.load import Load
 from tidemill.http.problems import ProblemError
+from tidemill.http.scopes import state
 
 
 def behind(app: ASGIApp, *, most: int = 1, timeout_s: float = 60.0) -> Load:
@@ -69,3 +70,28 @@ async def test_a_time_limit_of_the_application_stays_its_own() -> None:
 
     with pytest.raises(TimeoutError, match="mine"):
         await ask(behind(failing))
+
+
+async def test_a_stream_that_has_begun_leaves_its_place_once() -> None:
+    slow = Slow()
+
+    async def streaming(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/stream":
+            state(scope)["is_stream"] = True
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await slow.go.wait()
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await slow(scope, receive, send)
+
+    load = behind(streaming)
+    listening = [asyncio.create_task(ask(load, scope_of(path="/stream"))) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    first = asyncio.create_task(ask(load))
+    await asyncio.sleep(0)
+    assert (await refused(ask(load))).problem.reason == "overloaded", (
+        "there is one place, given back once by each"
+    )
+    slow.go.set()
+    assert {each.status for each in await asyncio.gather(first, *listening)} == {200}
+    assert load._at_work == 0

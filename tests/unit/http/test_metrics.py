@@ -12,6 +12,7 @@ from tests.unit.http.asgi import ask, hello, raising, scope_of
 from tidemill.errors import NotFound
 from tidemill.http.errors import Errors
 from tidemill.http.metrics import RequestMetrics
+from tidemill.http.scopes import state
 from tidemill.telemetry.metrics import Metrics
 
 
@@ -43,3 +44,18 @@ async def test_a_client_that_left() -> None:
     with pytest.raises(asyncio.CancelledError):
         await ask(RequestMetrics(raising(asyncio.CancelledError()), metrics))
     assert [labels["status"] for labels in counted(metrics)] == ["499"]
+
+
+async def test_a_stream_counts_for_as_long_as_its_beginning_took() -> None:
+    metrics = Metrics()
+
+    async def listened(scope: Scope, receive: Receive, send: Send) -> None:
+        state(scope)["is_stream"] = True
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(0.3)
+        await send({"type": "http.response.body", "body": b""})
+
+    await ask(RequestMetrics(listened, metrics))
+    samples = (sample for family in metrics.registry.collect() for sample in family.samples)
+    (seconds,) = [each.value for each in samples if each.name == "tidemill_http_request_duration_seconds_sum"]
+    assert seconds < 0.2

@@ -35,7 +35,7 @@ class Writer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a format is called, served and named. `is_text`: it can be compressed with profit."""
+    """How a format is called, served and named."""
 
     name: str
     media_type: str
