@@ -29,7 +29,7 @@ $ curl 'http://127.0.0.1:8000/api/v1/search?q=comet&limit=1'
 
 `tidemill serve` answers; `tidemill up` answers and also crawls what is started through the API. The same document for
 machines is served under `/api/openapi.json`, and shown as a page under `/api/docs` (unless `api.docs` is off). How to
-use it is in [Serve the API](../howto/serve.md): keys, problems, what a caller may do; and what all routes have in common
+use it is in [Serve the API](../howto/serve.md): keys, problems, what a caller may do. What all routes have in common is
 in [Use the API well](../howto/api-conventions.md): pages, `Idempotency-Key`, `ETag`, versions, what is deprecated.
 
 Every answer bears an `X-Request-ID`, the caller's own if it sent a harmless one. Every error is a problem document

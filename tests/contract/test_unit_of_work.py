@@ -101,19 +101,16 @@ async def test_a_part_that_fails_is_undone_alone(store: Store) -> None:
     assert await seen(store, "a", "b", "c") == ["1", None, "3"]
 
 
-async def test_a_task_that_outlives_it_writes_for_itself(store: Store) -> None:
-    may_go = asyncio.Event()
-
-    async def later() -> None:
-        await may_go.wait()
-        await notes.put(store, "late", "1")
-
+@pytest.mark.parametrize("is_undone", [False, True])
+async def test_a_task_that_is_begun_inside_writes_for_itself(store: Store, is_undone: bool) -> None:
     async with unit(store):
         await notes.put(store, "a", "1")
-        task = asyncio.create_task(later())
-    may_go.set()
+        task = asyncio.create_task(notes.put(store, "late", "1"))
+        await asyncio.sleep(0.05)
+        if is_undone:
+            raise Undone
     await task
-    assert await seen(store, "a", "late") == ["1", "1"]
+    assert await seen(store, "a", "late") == [None if is_undone else "1", "1"]
 
 
 async def test_units_of_several_tasks_do_not_meet(store: Store) -> None:

@@ -7,6 +7,7 @@ by the layer that keeps answers for `Idempotency-Key`: what was done and that it
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
@@ -30,6 +31,7 @@ class Unit:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._task = asyncio.current_task()
         self._stack = AsyncExitStack()
         self._connection: AsyncConnection | None = None
         self._is_over = False
@@ -40,9 +42,10 @@ class Unit:
         return self._connection is not None and not self._is_over
 
     @property
-    def is_over(self) -> bool:
-        """Whether it was committed or undone: tasks that began inside may live on, and write for themselves then."""
-        return self._is_over
+    def is_joined(self) -> bool:
+        """Whether who asks now works in it. Tasks that were begun inside write for themselves: they may outlive it, and
+        must not see what is undone."""
+        return not self._is_over and asyncio.current_task() is self._task
 
     @asynccontextmanager
     async def part(self, *wanted: Lock) -> AsyncIterator[AsyncConnection]:
@@ -95,7 +98,7 @@ async def unit(store: Store) -> AsyncIterator[Unit]:
 def current(store: Store) -> Unit | None:
     """The unit that this task works in, if it is one of this store and not over."""
     found = _CURRENT.get()
-    return found if found is not None and found.store is store and not found.is_over else None
+    return found if found is not None and found.store is store and found.is_joined else None
 
 
 async def _end(made: Unit, error: BaseException) -> None:
