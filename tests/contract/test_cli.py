@@ -117,7 +117,7 @@ def test_a_command_with_json_says_nothing_on_stderr_when_all_is_well(filled: Fil
 
 def test_search_answers_in_the_agreed_shape(filled: Filled) -> None:
     answer = filled.tidemill.search("door", "--limit", "3")
-    assert keys(answer) == ["query", "total", "took_ms", "hits", "facets", "stale"]
+    assert keys(answer) == ["query", "total", "took_ms", "hits", "facets", "facet_errors", "stale"]
     assert answer["query"] == "door"
     hit = answer["hits"][0]
     assert {"id", "url", "title", "score", "highlights", "source", "language", "published_at"} <= set(hit)

@@ -55,6 +55,7 @@ class Everywhere:
         result = await engine.search(query)
         held = {hit.id for hit in result.hits}
         assert result.total == len(held)
+        assert sum(each.count for each in result.facets.get("kind", ())) == result.total
         return held
 
 
@@ -79,5 +80,5 @@ async def _begun(engine: SearchEngine) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=ANY, fuzzy=st.booleans(), sort=st.sampled_from(["relevance", "date", "title"]))
 def test_any_text_is_answered_and_everywhere_alike(everywhere: Everywhere, text: str, fuzzy: bool, sort: str) -> None:
-    found = everywhere.found(SearchQuery(text, fuzzy=fuzzy, sort=sort, facets=("tag", "fields.price")))  # type: ignore[arg-type]
+    found = everywhere.found(SearchQuery(text, fuzzy=fuzzy, sort=sort, facets=("kind", "fields.price")))  # type: ignore[arg-type]
     assert found["tantivy"] == found["postgresql"] == found["opensearch"]

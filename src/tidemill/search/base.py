@@ -139,9 +139,9 @@ class SearchResult:
     hits: tuple[Hit, ...]
     facets: Mapping[str, tuple[Count, ...]] = field(default_factory=dict)
     histogram: tuple[Count, ...] = ()
+    facet_errors: Mapping[str, int] = field(default_factory=dict)
     stale: bool = False
     age_s: float = 0.0
-    facet_errors: Mapping[str, int] = field(default_factory=dict)
 
 
 class SearchEngine(Protocol):

@@ -111,10 +111,10 @@ class SearchAnswer(BaseModel):
     took_ms: float
     hits: list[SearchHit]
     facets: dict[str, list[ValueCount]] = Field(description="The most frequent values of each facet asked for")
+    histogram: list[ValueCount] = Field(description="By day, month or year, without those that have none")
     facet_errors: dict[str, int] = Field(
         description="Facets with too many values to be counted exactly: how many documents a count may lack at most"
     )
-    histogram: list[ValueCount] = Field(description="By day, month or year, without those that have none")
     stale: bool = Field(description="The engine is gone: from its fallback, or from an answer given before")
     age_s: float = Field(description="How many seconds ago the answer was given; also the header Age")
 
