@@ -220,7 +220,7 @@ async def test_socket_and_role(place: Place, operation: str, caller: str) -> Non
             assert (await socket.receive()).type is WSMsgType.CLOSE
             assert socket.close_code == 1008
         return
-    for secret in (place.keys[caller], place.tokens[caller]):
+    for secret in (place.keys[caller], await token(place.client, caller)):
         for headers in ({"authorization": f"Bearer {secret}"}, {}):
             async with place.client.session.ws_connect(path, headers=headers) as socket:
                 if not headers:
