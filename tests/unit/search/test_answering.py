@@ -150,3 +150,28 @@ async def test_what_the_asker_did_wrong_is_no_outage() -> None:
     with pytest.raises(Invalid):
         await answers.search(QUERY)
     assert not answers.is_degraded
+
+
+async def test_the_state_of_the_index_has_a_name_unless_the_engine_cannot_tell() -> None:
+    engine = Engine()
+    answers = answering(engine, fallback=Engine(total=7))
+    assert await answers.generation() == "e:1"
+    engine.event_id = 2
+    assert await answers.generation() == "e:2"
+    engine.failure = GONE
+    assert await answers.generation() is None
+    assert (await answers.search(QUERY)).stale
+    engine.failure = None
+    assert await answers.generation() is None, "who failed is not believed before it has answered"
+
+
+async def test_a_state_that_was_seen_before_vouches_for_no_newer_answer() -> None:
+    engine, clock = Engine(), Clock()
+    answers = answering(engine, clock=clock)
+    await answers.generation()
+    engine.event_id, engine.total = 2, 5
+    assert (await answers.search(QUERY)).total == 5
+    engine.total = 6
+    assert (await answers.search(QUERY)).total == 6, "kept as of a state that is gone, so it is asked again"
+    clock.now += 1
+    assert (await answers.search(QUERY)).age_s == 1
