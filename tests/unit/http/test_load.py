@@ -89,9 +89,7 @@ async def test_a_stream_that_has_begun_leaves_its_place_once() -> None:
     await asyncio.sleep(0.01)
     first = asyncio.create_task(ask(load))
     await asyncio.sleep(0)
-    assert (await refused(ask(load))).problem.reason == "overloaded", (
-        "there is one place, given back once by each"
-    )
+    assert (await refused(ask(load))).problem.reason == "overloaded", "there is one place, given back once by each"
     slow.go.set()
     assert {each.status for each in await asyncio.gather(first, *listening)} == {200}
     assert load._at_work == 0
