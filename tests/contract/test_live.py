@@ -280,6 +280,19 @@ class TestFeed:
             assert {each.status for each in answers} == {200}, "streams take no places from requests"
         await nothing_left(streams)
 
+    async def test_a_stream_that_is_too_old_ends(
+        self, app: App, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(app.settings.streams.__dict__, "longest_s", 0.5)
+        path = f"{client.base_url}/api/v1/runs/{(await a_run(app)).id}/progress/ws"
+        async with listening(client, "/api/v1/events") as lines, client.session.ws_connect(path) as socket:
+            async with asyncio.timeout(10):
+                async for _ in lines:
+                    pass
+                while not socket.closed:
+                    await socket.receive()
+            assert socket.close_code == 1012
+
     async def test_a_drain_ends_streams_at_once(self, app: App, streams: list[Streams]) -> None:
         began = time.monotonic()
         async with served(app) as client, listening(client, "/api/v1/events") as lines:

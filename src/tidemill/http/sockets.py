@@ -7,6 +7,7 @@ whatever way the block ends, the socket is closed and nothing is left behind. Ca
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -30,11 +31,13 @@ class Socket:
         self._leaving: asyncio.Task[None] | None = None
         self._code = _NORMAL
         self._reason = ""
+        self._began_at = time.monotonic()
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody listens any more, or the process is to end."""
-        return self._streams.is_over or self._leaving is None or self._leaving.done()
+        """Whether nobody listens any more, it has lasted long enough, or the process is to end."""
+        is_old = time.monotonic() - self._began_at > self._streams.settings.longest_s
+        return is_old or self._streams.is_over or self._leaving is None or self._leaving.done()
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Socket]:
@@ -71,12 +74,12 @@ class Socket:
         self._code, self._reason = _REFUSED, problem.reason
 
     async def _close(self) -> None:
-        has_left = self._leaving is None or self._leaving.done()
+        has_left, is_cut = self._leaving is None or self._leaving.done(), self.is_over
         if self._leaving is not None:
             self._leaving.cancel()
             await asyncio.gather(self._leaving, return_exceptions=True)
-        if self._streams.is_over and self._code == _NORMAL:
-            self._code, self._reason = _RESTART, "draining"
+        if is_cut and self._code == _NORMAL:
+            self._code, self._reason = _RESTART, "draining" if self._streams.is_over else "too_old"
         if not has_left:
             with suppress(RuntimeError, ConnectionError, TimeoutError):
                 async with asyncio.timeout(1):

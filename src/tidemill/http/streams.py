@@ -95,7 +95,7 @@ class _Streamed(Response):
     async def _sending(self, first: bytes | None, send: Send) -> None:
         settings = self._streams.settings
         loop = asyncio.get_running_loop()
-        sent_at = loop.time()
+        began_at = sent_at = loop.time()
 
         async def pass_on(piece: bytes) -> None:
             nonlocal sent_at
@@ -111,8 +111,8 @@ class _Streamed(Response):
                     await pass_on(piece)
                 elif self._endless and loop.time() - sent_at >= settings.heartbeat_s:
                     await pass_on(HEARTBEAT)
-                if self._endless and self._streams.is_over:
-                    break
+                if self._endless and (self._streams.is_over or loop.time() - began_at > settings.longest_s):
+                    break  # who comes again shows anew that they may
         except TimeoutError:
             _log.info("a client was too slow", action="http.slow_client", after_s=settings.send_timeout_s)
             raise ConnectionResetError("the client did not take what it had asked for") from None

@@ -358,6 +358,9 @@ class StreamsSettings(_Group):
     send_timeout_s: float = Field(
         30.0, gt=0, le=3600, description="How long a client may take to accept a piece of a stream before it is cut off"
     )
+    longest_s: float = Field(
+        900.0, ge=1, le=86_400, description="After so long a stream ends, and whoever still may comes again"
+    )
     wait_s: float = Field(25.0, ge=0, le=300, description="The most that `wait` of the change feed may ask for")
 
 
