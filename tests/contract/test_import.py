@@ -173,5 +173,5 @@ async def test_an_import_ends_when_its_run_is_cancelled(tmp_path: Path) -> None:
         await runs.cancel(app.store, run.id)
         (batch,) = read_lines(lines(*documents_), Tally())
         with pytest.raises(Conflict, match="has ended") as caught:
-            await importing.take_in(app.store, app.archive, source, run, batch)
+            await importing.take_in(app.store, app.archive, source, run, batch, Tally())
         assert caught.value.reason == "run_ended"

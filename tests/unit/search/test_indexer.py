@@ -188,9 +188,9 @@ async def test_who_overslept_what_was_forgotten_is_made_anew_without_a_gap(
     answered = []
     apply = engine.apply
 
-    async def seen(*batch: Any) -> None:
+    async def seen(*batch: Any, **how: Any) -> None:
         answered.append(len(engine.documents))
-        await apply(*batch)
+        await apply(*batch, **how)
 
     engine.apply = seen  # type: ignore[method-assign]
     with captured_logs() as logs:
