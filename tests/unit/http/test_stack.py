@@ -23,6 +23,7 @@ ORDER = [
     "Compression",
     "SecurityHeaders",
     "ClientAddress",
+    "DeniedAtTheDoor",
     "Hosts",
     "RateLimits",
     "Load",
@@ -31,6 +32,7 @@ ORDER = [
     "RateLimits",
     "AnswerCaching",
     "ReadYourWrites",
+    "Idempotency",
 ]
 
 
@@ -43,6 +45,7 @@ def test_order(settings: Settings) -> None:
         replicas=SimpleNamespace(most_lag_s=1.0, are_any=False),
         store=None,
         logins=None,
+        audit_writer=None,
     )
     layer: Any = surround(
         hello,
@@ -50,6 +53,7 @@ def test_order(settings: Settings) -> None:
         bound_host="127.0.0.1",
         access=Access([], {}),
         is_free=lambda _: False,
+        is_kept=lambda _: False,
         classes={},
         kept=cast(Source, None),
     )
