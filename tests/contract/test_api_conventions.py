@@ -46,6 +46,7 @@ LISTS = {
     "/api/v1/runs/{run}/ledger": PAGES + 2,
     "/api/v1/runs/{run}/ledger?outcome=stored": PAGES,
     "/api/v1/dead-letters": 0,
+    "/api/v1/exports": 0,
     "/api/content": PAGES,
 }
 """Every list that can grow, and how many lines it has here."""

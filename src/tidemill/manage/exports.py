@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from tidemill.deliver.export.formats import Format, Record, format_of, writer_of
 from tidemill.errors import Forbidden, Invalid
 from tidemill.manage.documents import record
-from tidemill.manage.quotas import check_export
+from tidemill.manage.quotas import export_bound
 from tidemill.models.account import Caller
 from tidemill.models.document import Json
 from tidemill.models.export import Export, Selection
@@ -62,8 +62,7 @@ async def start(store: Store, quotas: QuotaSettings | None, wanted: Wanted, by: 
     """A job that makes the file. Raises `NotFound` (unknown source), `TooMany` (`quota_exports`), `Forbidden`."""
     may_read(by)
     await check_source(store, wanted)
-    await check_export(store, quotas, by)
-    return await exports.create(store, wanted.as_json(), by)
+    return await exports.create(store, wanted.as_json(), by, await export_bound(store, quotas, by))
 
 
 async def visible(store: Store, export_id: str, by: Caller) -> Export:

@@ -7,7 +7,7 @@ later write bears the token of the take-up, so that a worker that was declared d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ from tidemill.store.tables import jobs, workers
 
 KIND = "export"
 DELETED = "cancelled"
+Bound = Callable[[AsyncConnection], Awaitable[None]]
 QUERY = "query"
 """What a request has that asks the search engine."""
 
@@ -37,9 +38,14 @@ _OPEN = and_(jobs.c.kind == literal_column("'export'"), jobs.c.finished_at.is_(N
 
 
 @tried_again
-async def create(store: Store, request: Mapping[str, Json], by: Caller) -> Export:
-    """A new job of the caller's, waiting for whoever works on exports; noted in the audit log."""
-    async with store.write() as connection:
+async def create(store: Store, request: Mapping[str, Json], by: Caller, bound: Bound | None = None) -> Export:
+    """A new job of the caller's, waiting for whoever works on exports; noted in the audit log.
+
+    `bound` may refuse it, seeing all that were made before.
+    """
+    async with store.write(locks.AUDIT) as connection:
+        if bound is not None:
+            await bound(connection)
         now = store.now()
         export_id = new_id()
         row = {"id": export_id, "kind": KIND, "state": "pending", "request": dict(request), "progress": {}}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from tidemill.api.openapi import Responses, problems
+from tidemill.api.paging import Cursor, page, position
 from tidemill.api.respond import answer, require_json
 from tidemill.api.schemas.export import ExportAnswer, ExportList, ExportRequest, StreamedSelection, export_body
 from tidemill.app import App
@@ -23,7 +23,6 @@ from tidemill.store import exports
 
 _PREFIX = "/api/v1/exports"
 
-Before = Annotated[str | None, Query(max_length=64, description="The last identifier of the page before")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Exports on this page")]
 
 
@@ -46,15 +45,13 @@ def routes(app: App, streams: Streams) -> APIRouter:
         return answer(export_body(made), 202, {"Location": f"{_PREFIX}/{made.id}"})
 
     @router.get("/exports", response_model=ExportList, responses=problems(403, 422))
-    async def list_exports(request: Request, before: Before = None, limit: Limit = 100) -> Response:
+    async def list_exports(request: Request, cursor: Cursor = None, limit: Limit = 100) -> Response:
         """Your exports (admins: everybody's), the newest first. Follow `next` until it is null."""
         by = caller(request.scope)
         manage.may_read(by)
-        found = await exports.listed(app.store, by, before=before, limit=limit + 1)
-        more = len(found) > limit
-        following = f"{_PREFIX}?{urlencode({'before': found[limit - 1].id, 'limit': limit})}" if more else None
-        headers = {"Link": f'<{following}>; rel="next"'} if following else None
-        return answer({"items": [export_body(each) for each in found[:limit]], "next": following}, headers=headers)
+        key = position(request, cursor, str)
+        found = await exports.listed(app.store, by, before=str(key[0]) if key else None, limit=limit + 1)
+        return page(request, found, limit, key=lambda export: (export.id,), body=export_body)
 
     @router.get("/exports/{export_id}", response_model=ExportAnswer, responses=problems(403, 404))
     async def get_export(export_id: str, request: Request) -> Response:
