@@ -24,7 +24,6 @@ FIRST_SCANNED_CHARS = 50_000
 _MOST_MATCHES = 200
 _MOST_IN_WINDOW = 30
 _PREFIX_CHARS = 3
-_SPACES = re.compile(r"\s+")
 _IN_WORD = re.compile(r"[^\W_]*")
 _BETWEEN = re.compile(r"[\W_]{0,3}")
 _NO_SEQUENCE: tuple[str, ...] = ()
@@ -188,7 +187,7 @@ def _render(text: str, left: int, right: int, matches: list[_Match]) -> str:
         pieces += [escape(text[position : match.start]), "<mark>", escape(text[match.start : match.end]), "</mark>"]
         position = match.end
     pieces.append(escape(text[position:right]))
-    body = _SPACES.sub(" ", "".join(pieces)).replace("</mark> <mark>", " ").replace("</mark><mark>", "").strip()
+    body = " ".join("".join(pieces).split()).replace("</mark> <mark>", " ").replace("</mark><mark>", "")
     return f"{'… ' if left > 0 else ''}{body}{' …' if right < len(text) else ''}"
 
 

@@ -7,9 +7,10 @@ blocks for milliseconds and may be called from any number of threads.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,9 +20,9 @@ import tantivy
 from tidemill.errors import NotFound, Transient
 from tidemill.search.analysis import STEMMERS, Analysis
 from tidemill.search.base import Hit, Position, SearchQuery, SearchResult
-from tidemill.search.highlight import highlight
+from tidemill.search.highlight import Wanted, highlight
 from tidemill.search.plan import Planner
-from tidemill.search.query import Clause, parse
+from tidemill.search.query import parse
 from tidemill.search.tantivy.compile import Compiler
 from tidemill.search.tantivy.counting import counts
 from tidemill.search.tantivy.cursor import Cursor, read_cursor
@@ -91,7 +92,7 @@ class Reader:
             if found is None or view is None:
                 raise NotFound(f"the search index has no document {document_id!r}", reason="no_such_document")
             total, pages = found
-            hits = tuple(self._hit(stored_of(view.searcher.doc(at)), score, ()) for score, at in pages)
+            hits = tuple(self._hit(stored_of(view.searcher.doc(at)), score, _nothing) for score, at in pages)
         return SearchResult("", total, round((time.perf_counter() - begun) * 1000, 3), hits)
 
     def close(self) -> None:
@@ -106,20 +107,17 @@ class Reader:
         with explained("reading", self._root):
             total, found = page(view.searcher, compiled, query)
             clauses = view.planner.shown(parsed)
-            hits = [
-                self._hit(stored_of(view.searcher.doc(address)), score, clauses, fuzzy=query.fuzzy)
-                for score, address in found
-            ]
+            wanted = cache(lambda language: wanted_of(clauses, self._analysis, language, fuzzy=query.fuzzy))
+            hits = [self._hit(stored_of(view.searcher.doc(address)), score, wanted) for score, address in found]
             facets, histogram, errors = counts(view.searcher, compiled.counted or compiled.query, query)
         return SearchResult(query.text, total, 0.0, tuple(hits), facets, histogram, facet_errors=errors)
 
-    def _hit(self, stored: dict[str, Any], score: float, clauses: Sequence[Clause], *, fuzzy: bool = False) -> Hit:
+    def _hit(self, stored: dict[str, Any], score: float, wanted: Callable[[str | None], Wanted]) -> Hit:
         content = stored.pop("content")
         published = stored.pop("published_at")
-        wanted = wanted_of(clauses, self._analysis, stored["language"], fuzzy=fuzzy)
         return Hit(
             score=round(score, 4),
-            highlights=highlight(content, wanted),
+            highlights=highlight(content, wanted(stored["language"])),
             published_at=datetime.fromisoformat(published) if published else None,
             **stored,
         )
@@ -171,3 +169,8 @@ class Reader:
             present = tuple(code for code, _ in searcher.terms_with_prefix("language", "") if code in STEMMERS)
         state = (cursor.folder, cursor.opstamp)
         return _View(state, index, searcher, Planner(self._analysis, present), Compiler(index, searcher))
+
+
+def _nothing(_: str | None) -> Wanted:
+    """What is marked in documents that nobody asked for by words."""
+    return Wanted()
