@@ -218,7 +218,9 @@ class TestTags:
         assert {"Authorization", "X-API-Key"} <= set(first.headers["vary"].split(", "))
         for seen in (tag, f"W/{tag}", f'"other", {tag}', "*"):
             again = await place.get(path, **{"if-none-match": seen})
-            assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
+            assert (again.status, again.body) == (304, b"")
+            # Whoever names none does not say in which coding they have it.
+            assert again.headers["etag"] == (tag if seen != "*" else tag.replace("-zstd", ""))
         assert (await place.get(path, **{"if-none-match": '"other"'})).body == first.body
 
     async def test_lists_and_errors_are_kept_by_nobody(self, place: Place) -> None:

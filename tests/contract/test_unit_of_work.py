@@ -23,6 +23,11 @@ async def store(tmp_path: Path, database: str) -> AsyncIterator[Store]:
         yield opened
 
 
+async def put(store: Store, name: str, value: str) -> None:
+    async with store.write() as connection:
+        await connection.execute(insert(meta).values(key=name, value=value))
+
+
 async def seen(store: Store, *names: str) -> list[str | None]:
     """What whoever asks sees of these notes."""
     return [await notes.get(store, name) for name in names]
@@ -42,8 +47,8 @@ async def test_what_is_written_is_read_inside_and_by_others_at_the_end(store: St
     async with unit(store) as work:
         assert not work.has_written
         assert await notes.get(store, "a") is None
-        await notes.put(store, "a", "1")
-        await notes.put(store, "b", "2")
+        await put(store, "a", "1")
+        await put(store, "b", "2")
         assert await seen(store, "a", "b") == ["1", "2"]
         looking.set()
         await looked.wait()
@@ -55,17 +60,17 @@ async def test_what_is_written_is_read_inside_and_by_others_at_the_end(store: St
 async def test_an_error_undoes_all_of_it(store: Store) -> None:
     async def failing() -> None:
         async with unit(store):
-            await notes.put(store, "a", "1")
-            await notes.put(store, "b", "2")
+            await put(store, "a", "1")
+            await put(store, "b", "2")
             raise NotFound("no more")
 
     with pytest.raises(NotFound, match="no more"):
         await failing()
     async with unit(store):
-        await notes.put(store, "c", "3")
+        await put(store, "c", "3")
         raise Undone
     assert await seen(store, "a", "b", "c") == [None, None, None]
-    await notes.put(store, "d", "4")
+    await put(store, "d", "4")
     assert await seen(store, "d") == ["4"]
 
 
@@ -74,7 +79,7 @@ async def test_being_cancelled_undoes_all_of_it(store: Store) -> None:
 
     async def slow() -> None:
         async with unit(store):
-            await notes.put(store, "a", "1")
+            await put(store, "a", "1")
             begun.set()
             await asyncio.sleep(60)
 
@@ -83,7 +88,7 @@ async def test_being_cancelled_undoes_all_of_it(store: Store) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await notes.put(store, "b", "2")
+    await put(store, "b", "2")
     assert await seen(store, "a", "b") == [None, "2"]
 
 
@@ -94,18 +99,18 @@ async def test_a_part_that_fails_is_undone_alone(store: Store) -> None:
             raise ValueError("in the middle")
 
     async with unit(store):
-        await notes.put(store, "a", "1")
+        await put(store, "a", "1")
         with pytest.raises(ValueError, match="in the middle"):
             await failing()
-        await notes.put(store, "c", "3")
+        await put(store, "c", "3")
     assert await seen(store, "a", "b", "c") == ["1", None, "3"]
 
 
 @pytest.mark.parametrize("is_undone", [False, True])
 async def test_a_task_that_is_begun_inside_writes_for_itself(store: Store, is_undone: bool) -> None:
     async with unit(store):
-        await notes.put(store, "a", "1")
-        task = asyncio.create_task(notes.put(store, "late", "1"))
+        await put(store, "a", "1")
+        task = asyncio.create_task(put(store, "late", "1"))
         await asyncio.sleep(0.05)
         if is_undone:
             raise Undone
@@ -116,7 +121,7 @@ async def test_a_task_that_is_begun_inside_writes_for_itself(store: Store, is_un
 async def test_units_of_several_tasks_do_not_meet(store: Store) -> None:
     async def one(number: int) -> None:
         async with unit(store):
-            await notes.put(store, f"n{number}", "x")
+            await put(store, f"n{number}", "x")
             if number % 2:
                 raise Undone
 

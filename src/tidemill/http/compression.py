@@ -53,23 +53,26 @@ class Compression:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        _forget_codings(scope)
+        known = _forget_codings(scope)
         if scope["method"] not in ("GET", "HEAD") or scope["path"] in _NEVER:
             await self._app(scope, receive, send)
             return
         coding = chosen_coding(header(scope, b"accept-encoding") or "")
         body_of = self._compress.get(coding) if scope["method"] == "GET" else None
-        await self._app(scope, receive, _Answer(send, coding, body_of, self._min_bytes).sending)
+        await self._app(scope, receive, _Answer(send, coding, body_of, self._min_bytes, known).sending)
 
 
 class _Answer:
     """Holds back the head of an answer until it is known whether the body is there whole."""
 
-    def __init__(self, send: Send, coding: str, compress: Callable[[bytes], bytes] | None, min_bytes: int) -> None:
+    def __init__(
+        self, send: Send, coding: str, compress: Callable[[bytes], bytes] | None, min_bytes: int, known: bytes
+    ) -> None:
         self._send = send
         self._coding = coding
         self._compress = compress
         self._min_bytes = min_bytes
+        self._known = known
         self._start: Message | None = None
         self._gathered: list[bytes] = []
 
@@ -77,6 +80,8 @@ class _Answer:
         """One message of the application."""
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
+            if message["status"] == 304:
+                message["headers"] = headers = [_as_known(pair, self._known) for pair in headers]
             if _is_compressible(headers):
                 message["headers"] = merged(headers, [_VARY])
                 if self._compress is not None and message["status"] not in (204, 206, 304):
@@ -145,6 +150,8 @@ def _weight(parameters: list[str]) -> float:
 
 def _is_compressible(headers: RawHeaders) -> bool:
     given = dict(headers)
+    if b"no-transform" in given.get(b"cache-control", b""):
+        return False  # a file whose length and hash were told
     return b"content-encoding" not in given and _TYPES.match(given.get(b"content-type", b"")) is not None
 
 
@@ -161,10 +168,22 @@ def _renamed(pair: tuple[bytes, bytes], coding: str) -> tuple[bytes, bytes]:
     return pair
 
 
-def _forget_codings(scope: Scope) -> None:
-    """A validator comes back as the application gave it out."""
+def _forget_codings(scope: Scope) -> bytes:
+    """A validator comes back as the application gave it out; gives what `If-None-Match` said before."""
     conditions = (b"if-match", b"if-none-match", b"if-range")
+    known = b""
     if any(name in conditions for name, _ in scope["headers"]):
+        known = b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
         scope["headers"] = [
             (name, _OURS.sub(b'"', value) if name in conditions else value) for name, value in scope["headers"]
         ]
+    return known
+
+
+def _as_known(pair: tuple[bytes, bytes], known: bytes) -> tuple[bytes, bytes]:
+    """The validator of what has not changed, by the name under which the caller knows it."""
+    name, value = pair
+    if name != b"etag" or value in known:
+        return pair
+    coded = (value[:-1] + b"-" + coding + b'"' for coding in (b"zstd", b"gzip"))
+    return name, next((each for each in coded if each in known), value)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from contextvars import Context
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -69,7 +68,7 @@ class AuditWriter:
         if not self._allowance(by, note).take(self._clock()):
             self._beyond[note.action] += 1
             if self._summing is None:
-                self._summing = asyncio.get_running_loop().call_later(_SUM_EVERY_S, self._sum_up, context=Context())
+                self._summing = asyncio.get_running_loop().call_later(_SUM_EVERY_S, self._sum_up)
             return
         batch = self._waiting
         batch.lines.append((by, note))
@@ -100,8 +99,7 @@ class AuditWriter:
 
     def _write_soon(self) -> None:
         if self._writing is None:
-            # In a context of its own: it is no part of what the request that came first does in one transaction.
-            self._writing = asyncio.create_task(self._write_all(), name="audit log", context=Context())
+            self._writing = asyncio.create_task(self._write_all(), name="audit log")
 
     async def _write_all(self) -> None:
         try:

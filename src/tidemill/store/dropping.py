@@ -109,7 +109,7 @@ async def _moved(store: Store, name: str, low: int, high: int) -> bool:
             attach = f"ALTER TABLE events ATTACH PARTITION events_before FOR VALUES FROM (MINVALUE) TO ({high})"
             await connection.execute(text(attach))
             await connection.execute(text(f"DROP TABLE {name}"))
-            await retention.note_floor(connection, told or 0)
+            await retention.note_floors(connection, high - 1, told or 0)
     except Transient as error:
         return _left(name, error)
     return True

@@ -17,6 +17,7 @@ from tidemill.store.many import execute_many
 from tidemill.store.tables import events, meta, sources
 
 FLOOR = "events_floor"
+DOCUMENTS_FLOOR = "events_floor.documents"
 """The row of `meta` that says up to which event not everything is told of documents any more."""
 
 _APPEND = insert(events)
@@ -83,13 +84,13 @@ async def head(store: Store) -> int:
     """The identifier of the last event about a document, also if that one was let go; 0 if there was none."""
     async with store.read() as connection:
         found = await connection.scalar(select(func.max(events.c.id)).where(events.c.document_id.is_not(None)))
-        return max(int(found or 0), await _floor(connection))
+        return max(int(found or 0), await documents_floor(connection))
 
 
 async def floor(store: Store) -> int:
     """Up to this event, old ones about documents may have been let go; 0 if none was."""
     async with store.read() as connection:
-        return await _floor(connection)
+        return await documents_floor(connection)
 
 
 async def newest(store: Store) -> int:
@@ -132,5 +133,8 @@ async def after(store: Store, cursor: int, limit: int) -> list[Event]:
         return [Event(**row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def _floor(connection: AsyncConnection) -> int:
-    return int(await connection.scalar(select(meta.c.value).where(meta.c.key == FLOOR)) or 0)
+async def documents_floor(connection: AsyncConnection) -> int:
+    """See `floor`. Versions that kept one floor for events of all kinds have left that one only."""
+    names = select(meta.c.key, meta.c.value).where(meta.c.key.in_((FLOOR, DOCUMENTS_FLOOR)))
+    found = {row.key: int(row.value) for row in await connection.execute(names)}
+    return found.get(DOCUMENTS_FLOOR, found.get(FLOOR, 0))

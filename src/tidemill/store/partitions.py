@@ -93,7 +93,7 @@ async def cut_up(store: Store, now: datetime, *, ahead: int, size: int = EVENTS_
         return f"'{months.first_run_id(months.after(months.month_of(now)))}'"
 
     async def next_piece(connection: AsyncConnection) -> str:
-        return str((await _newest(connection) // size + 1) * size)
+        return str((await _newest(connection) // size + 2) * size)  # with room for what comes until it is cut
 
     if kinds["visits"] != "p":
         await _cut(store, VISITS, next_month)

@@ -24,7 +24,7 @@ from tidemill.store import runs as store_runs
 from tidemill.store.again import tried_again
 from tidemill.store.deadletters import UNSETTLED
 from tidemill.store.engine import Store, insert
-from tidemill.store.events import FLOOR
+from tidemill.store.events import DOCUMENTS_FLOOR, FLOOR, documents_floor
 from tidemill.store.tables import dead_letters, documents, events, meta, runs, url_patterns, visits, waiting
 
 AT_ONCE = 2000
@@ -77,15 +77,17 @@ def still_told(of: ColumnElement[bool]) -> Any:
     return select(events.c.id).join(documents, as_it_is).where(of, events.c.created_at >= documents.c.updated_at)
 
 
-async def note_floor(connection: AsyncConnection, event_id: int) -> None:
-    """Up to this event, which is of a document, not everything is told of documents any more. Only ever raised.
+async def note_floors(connection: AsyncConnection, event_id: int, document_event_id: int) -> None:
+    """Up to `event_id` not every event is told any more, up to `document_event_id` not every one about a document.
 
-    Events about nothing but runs do not count: indexes, which compare their position with this, never see them.
+    Only ever raised. Readers of the feed compare their cursor with the first; indexes, which never see events about
+    nothing but runs, compare their position with the second.
     """
-    before = await connection.scalar(select(meta.c.value).where(meta.c.key == FLOOR))
-    if event_id > int(before or 0):
-        row = insert(meta).values(key=FLOOR, value=str(event_id))
-        await connection.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": str(event_id)}))
+    of_documents = max(document_event_id, await documents_floor(connection))
+    of_all = max(event_id, int(await connection.scalar(select(meta.c.value).where(meta.c.key == FLOOR)) or 0))
+    for key, value in ((FLOOR, of_all), (DOCUMENTS_FLOOR, of_documents)):
+        row = insert(meta).values(key=key, value=str(value))
+        await connection.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": str(value)}))
 
 
 async def _compactable(store: Store, before: datetime) -> list[str]:
@@ -131,7 +133,7 @@ async def _forget_some(store: Store, cursor: int, before: datetime, at_once: int
         gone = [each for each in old if each not in kept]
         if gone:
             await connection.execute(delete(events).where(events.c.id.in_(gone)))
-            await note_floor(connection, max((each for each in gone if old[each] is not None), default=0))
+            await note_floors(connection, max(gone), max((each for each in gone if old[each] is not None), default=0))
         return max(old), len(gone), len(old) < at_once
 
 

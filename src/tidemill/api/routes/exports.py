@@ -22,6 +22,8 @@ from tidemill.manage.quotas import check_export
 from tidemill.store import exports
 
 _PREFIX = "/api/v1/exports"
+_AS_IT_IS = "no-store, no-transform"
+"""Its length and hash were told: nobody on the way may compress it."""
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Exports on this page")]
 
@@ -65,7 +67,7 @@ def routes(app: App, streams: Streams) -> APIRouter:
         if found.state != "done" or found.file is None or found.size_bytes is None:
             raise Conflict(f"the export {found.id} is {found.state}: it has no file", reason="export_not_done")
         form = FORMATS[found.format]
-        headers = {"etag": f'"{found.sha256}"', "content-length": str(found.size_bytes)}
+        headers = {"etag": f'"{found.sha256}"', "content-length": str(found.size_bytes), "cache-control": _AS_IT_IS}
         headers |= _as_file(f"tidemill-{found.id}.{form.extension}", form.media_type)
         return streams.file(shelf.read(found.file, found.size_bytes), headers)
 

@@ -44,7 +44,7 @@ def routes(app: App) -> APIRouter:
     router = APIRouter(prefix=_PREFIX, tags=["sources"])
     on = _Sources(app)
     described: dict[str, Any] = {"dependencies": [Depends(require_json)], "openapi_extra": _BODY}
-    refused = problems(403, 409, 412, 413, 415, 422)
+    refused = problems(403, 404, 409, 412, 413, 415, 422)
     router.get("", response_model=SourceList, responses=problems(422))(on.list_sources)
     router.post("", status_code=201, response_model=SourceAnswer, responses=refused | _WAS_THERE, **described)(
         on.apply_source
