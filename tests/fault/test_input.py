@@ -73,7 +73,7 @@ def lose(books: Books, body_hash: str) -> None:
     ("spoil", "reason"),
     [
         pytest.param(flip, "archive_corrupt", marks=pytest.mark.slow),
-        pytest.param(other_bytes, "archive_corrupt", marks=pytest.mark.slow),
+        pytest.param(other_bytes, "archive_corrupt", marks=pytest.mark.long),
         (lose, "archive_missing"),
     ],
 )
@@ -103,7 +103,7 @@ def outcomes_with_damage(tidemill: Tidemill, site: Site) -> dict[str, Entry]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spoil", [flip, lose])
+@pytest.mark.parametrize("spoil", [pytest.param(flip, marks=pytest.mark.long), lose])
 def test_a_page_whose_bytes_were_lost_is_fetched_anew_by_the_next_run(
     site: Site, tidemill: Tidemill, spoil: Callable[[Books, str], None]
 ) -> None:

@@ -91,7 +91,7 @@ def test_the_children_of_a_killed_parent_die_with_it(site: Site, tidemill: Tidem
     assert_the_same(tidemill, site, undisturbed)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_one_signal_drains_and_the_same_command_goes_on(
     site: Site, tidemill: Tidemill, undisturbed: Report, number: signal.Signals
 ) -> None:

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(PATIENCE_
 LEASE_S = 5
 
 
-@pytest.fixture(params=["database", "redis", "rabbitmq"])
+@pytest.fixture(params=["redis", *(pytest.param(each, marks=pytest.mark.long) for each in ("database", "rabbitmq"))])
 def house(request: pytest.FixtureRequest, tidemill: Tidemill) -> Tidemill:
     """The command over each queue, with leases that a test can wait for."""
     url = "database:" if request.param == "database" else request.getfixturevalue(f"{request.param}_url")
