@@ -49,7 +49,7 @@ def test_a_cut_resets_open_connections_and_new_ones_until_it_is_healed(proxy: Fa
         proxy.cut()
         with pytest.raises(ConnectionError):
             ask(link)
-    with pytest.raises(ConnectionError), opened(proxy) as link:  # the kernel accepts, and the proxy resets, then or now
+    with pytest.raises(ConnectionError), opened(proxy) as link:  # noqa: PT012 - reset now, or when it is used
         time.sleep(0.1)
         ask(link)
     proxy.heal()
