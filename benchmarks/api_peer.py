@@ -57,6 +57,7 @@ def peer(app: App) -> Any:
         bound_host="127.0.0.1",
         access=Access([known], TABLE),
         is_free=lambda _: False,
+        is_kept=lambda _: False,
         classes=CLASSES,
         kept=KeptSearches(app),
     )
