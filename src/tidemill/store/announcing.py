@@ -14,11 +14,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidemill.store.captures import CLAIMED, PENDING
+from tidemill.store.captures import PENDING
 from tidemill.store.engine import Store
 from tidemill.store.tables import waiting
 
 _PASSED_S = 60.0
+_LOOKED_AT = 5000
+"""What is in work is among the oldest, as a broker keeps the order: a long backlog is not read through for it."""
+
 Announced = list[tuple[str, str]]
 """Identifiers with their priorities."""
 
@@ -39,8 +42,11 @@ async def overdue(store: Store, held: int, limit: int, patience_s: float) -> Ann
     now = store.now()
     late = and_(PENDING, waiting.c.announced_at <= now - timedelta(seconds=patience_s))
     async with store.read() as connection:
-        claimed = select(waiting.c.priority, func.max(waiting.c.announced_at)).where(CLAIMED)
-        latest = (await connection.execute(claimed.group_by(waiting.c.priority))).all()
+        oldest = select(waiting.c.priority, waiting.c.announced_at, waiting.c.token)
+        oldest = oldest.where(waiting.c.announced_at.is_not(None))
+        looked = oldest.order_by(waiting.c.announced_at, waiting.c.not_before).limit(_LOOKED_AT).subquery()
+        claimed = select(looked.c.priority, func.max(looked.c.announced_at)).where(looked.c.token.is_not(None))
+        latest = (await connection.execute(claimed.group_by(looked.c.priority))).all()
     passed = [
         and_(PENDING, waiting.c.priority == priority, waiting.c.announced_at < at - timedelta(seconds=_PASSED_S))
         for priority, at in latest
