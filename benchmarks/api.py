@@ -27,11 +27,13 @@ import psutil
 import uvloop
 
 from benchmarks.measure import arguments
+from benchmarks.search_data import articles, many
 
 KEY = "a-key-of-the-benchmark-of-the-api"
-DOCUMENTS, WORDS, LIMIT = 3000, 2500, 11
+DOCUMENTS, SENTENCES, LIMIT = 3000, 16, 11
 CONNECTIONS, SECONDS, WARM_S, ROUNDS, WORKERS = 32, 6.0, 1.5, 2, 2
 PATH = "/api/v1/search?q={}&limit={}"
+_WORD = re.compile(r"[a-z]{4,}")
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
@@ -92,21 +94,15 @@ class Asking(asyncio.Protocol):
 
 
 def vocabulary() -> list[str]:
-    """Words that can be told apart."""
-    choice = random.Random("words")
-    letters = "bcdfghjklmnpqrstvwxz", "aeiou"
-    return ["".join(choice.choice(letters[place % 2]) for place in range(choice.randint(5, 9))) for _ in range(WORDS)]
+    """Words of the documents."""
+    found = {word for _, sentences in articles(None) for each in sentences for word in _WORD.findall(each.lower())}
+    return sorted(found)
 
 
 def documents() -> Iterator[str]:
-    """Lines to import. Frequent words are much more frequent than rare ones."""
-    choice, words = random.Random("documents"), vocabulary()
-    weights = [1 / (rank + 10) for rank in range(WORDS)]
-    for number in range(DOCUMENTS):
-        text = " ".join(choice.choices(words, weights, k=260))
-        title = " ".join(choice.choices(words, weights, k=6))
-        url = f"https://h{number % 50}.example/{number}"
-        yield json.dumps({"url": url, "title": title, "content": f"{title}. {text}."})
+    """Lines to import: sentences of real words, about 250 in each document."""
+    for made in many(articles(None), DOCUMENTS, sentences=SENTENCES):
+        yield json.dumps({"url": made.url, "title": made.draft.title, "content": made.draft.content})
 
 
 def questions() -> Callable[[], str]:

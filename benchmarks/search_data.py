@@ -96,13 +96,15 @@ def _piece(chance: random.Random, sentences: Sequence[str], share: float) -> lis
     return list(sentences[begin : begin + count])
 
 
-def many(texts: Sequence[tuple[str, list[str]]], count: int, seed: int = 11) -> Iterator[Document]:
-    """`count` documents of about 150 words: sentences of these articles in ever other company."""
+def many(
+    texts: Sequence[tuple[str, list[str]]], count: int, seed: int = 11, *, sentences: int = 10
+) -> Iterator[Document]:
+    """`count` documents of about fifteen words a sentence: sentences of these articles in ever other company."""
     chance = random.Random(seed)
     titles = [title for title, _ in texts]
-    sentences = [sentence for _, of_text in texts for sentence in of_text]
+    known = [sentence for _, of_text in texts for sentence in of_text]
     for number in range(count):
-        body = " ".join(chance.choices(sentences, k=10))
+        body = " ".join(chance.choices(known, k=sentences))
         yield document(number, f"{chance.choice(titles)} {number}", body)
 
 

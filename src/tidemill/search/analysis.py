@@ -54,6 +54,7 @@ class Analysis:
         listed = STEMMERS.keys() - _WITHOUT_STOP_WORDS
         self._stopping = {code: _stop_filter(STEMMERS[code]) for code in listed}
         self.stem = lru_cache(20_000)(self._stem)
+        self.is_stop_word = lru_cache(20_000)(self._is_stop_word)
 
     def for_exact(self, text: str) -> TextAnalyzer:
         """What makes the exact tokens of `text`."""
@@ -63,13 +64,13 @@ class Analysis:
         """What makes the stems of `text`; of a language without stemmer they are the exact tokens."""
         return self.stemming.get(language or "") or self.for_exact(text)
 
-    def is_stop_word(self, word: str, languages: tuple[str, ...]) -> bool:
-        """Whether `word` carries no meaning of its own in one of `languages`."""
-        return any(not self._stopping[code].analyze(word) for code in languages if code in self._stopping)
-
     def tokens(self, text: str) -> tuple[str, ...]:
         """The exact tokens of `text`."""
         return tuple(self.for_exact(text).analyze(text))
+
+    def _is_stop_word(self, word: str, languages: tuple[str, ...]) -> bool:
+        """Whether `word` carries no meaning of its own in one of `languages`."""
+        return any(not self._stopping[code].analyze(word) for code in languages if code in self._stopping)
 
     def _stem(self, word: str, language: str | None) -> str | None:
         """The stem of one word; `None` if `word` is not one token."""

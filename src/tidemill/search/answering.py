@@ -69,7 +69,8 @@ class Answering:
         if self._failure is not None:
             return None
         try:
-            position = await asyncio.wait_for(self._engine.position(), min(GENERATION_S, self._settings.timeout_s))
+            async with asyncio.timeout(min(GENERATION_S, self._settings.timeout_s)):
+                position = await self._engine.position()
         except (TimeoutError, TidemillError):
             return None
         self._seen = position
@@ -143,7 +144,8 @@ class Answering:
     async def _bounded(self, work: Awaitable[T]) -> T:
         timeout_s = self._settings.timeout_s
         try:
-            return await asyncio.wait_for(work, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await work
         except TimeoutError as error:
             raise Transient(
                 f"the search took longer than {timeout_s:g} s (search.timeout_s)", reason="search_timeout"

@@ -7,9 +7,11 @@ are looked at closely, so that 4 KB of text cost about a tenth of a millisecond.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
@@ -26,7 +28,10 @@ _MOST_IN_WINDOW = 30
 _PREFIX_CHARS = 3
 _IN_WORD = re.compile(r"[^\W_]*")
 _BETWEEN = re.compile(r"[\W_]{0,3}")
-_NO_SEQUENCE: tuple[str, ...] = ()
+_WORD = sys.maxsize
+"""In place of the number of a sequence."""
+
+_UNSAFE = re.compile("[&<>\"']")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,7 @@ class Wanted:
     about: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
+class _Match(NamedTuple):
     start: int
     end: int
     what: str
@@ -64,12 +68,12 @@ def _find(text: str, wanted: Wanted) -> list[_Match]:
     meanings: dict[str, str | None] = {}
     matches: list[_Match] = []
     free_from = 0
-    begun = [*_begun_sequences(folded, wanted), *_begun_words(folded, wanted)]
-    for start, sequence in sorted(begun, key=lambda each: (each[0], not each[1])):
+    # of those that begin at one place sequences come first
+    for start, number in sorted([*_begun_sequences(folded, wanted), *_begun_words(folded, wanted)]):
         if start < free_from:
             continue
-        if sequence:
-            end = _end_of(sequence, folded, start)
+        if number < _WORD:
+            end = _end_of(wanted.sequences[number], folded, start)
             what = folded[start:end] if end is not None else None
         else:
             end = _rest(folded, start)
@@ -85,30 +89,29 @@ def _find(text: str, wanted: Wanted) -> list[_Match]:
     return matches
 
 
-def _begun_sequences(folded: str, wanted: Wanted) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Where a sequence may begin: in scripts with words, where its first word does."""
-    for sequence in wanted.sequences:
-        for start in _each(sequence[0], folded):
-            if is_unspaced(sequence[0]) or _begins_word(folded, start):
-                yield start, sequence
+def _begun_sequences(folded: str, wanted: Wanted) -> Iterator[tuple[int, int]]:
+    """Where which sequence may begin: in scripts with words, where its first word does."""
+    for number, (first, *_) in enumerate(wanted.sequences):
+        for start in _each(first, folded):
+            if is_unspaced(first) or _begins_word(folded, start):
+                yield start, number
 
 
-def _begun_words(folded: str, wanted: Wanted) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _begun_words(folded: str, wanted: Wanted) -> list[tuple[int, int]]:
     """Where words begin that begin like something wanted."""
     starts = {form[:_PREFIX_CHARS] for form in wanted.forms}
     starts |= {*wanted.prefixes, *(word[:1] for word, _ in wanted.about)}
-    for begin in starts:
-        for start in _each(begin, folded):
-            if _begins_word(folded, start):
-                yield start, _NO_SEQUENCE
+    return [(start, _WORD) for begin in starts for start in _each(begin, folded) if _begins_word(folded, start)]
 
 
-def _each(part: str, folded: str) -> Iterator[int]:
+def _each(part: str, folded: str) -> list[int]:
     """Where a part of a text is; `str.find` is several times as fast as a pattern that is made for one question."""
+    found: list[int] = []
     start = folded.find(part) if part else -1
     while start >= 0:
-        yield start
+        found.append(start)
         start = folded.find(part, start + 1)
+    return found
 
 
 def _begins_word(folded: str, start: int) -> bool:
@@ -182,11 +185,12 @@ def _render(text: str, left: int, right: int, matches: list[_Match]) -> str:
     inside = [match for match in matches if match.start >= left and match.end <= right]
     left = _at_word_start(text, left, inside[0].start)
     right = _at_word_end(text, right, inside[-1].end)
+    safe = escape if _UNSAFE.search(text, left, right) else str
     pieces, position = [], left
     for match in inside:
-        pieces += [escape(text[position : match.start]), "<mark>", escape(text[match.start : match.end]), "</mark>"]
+        pieces += [safe(text[position : match.start]), "<mark>", safe(text[match.start : match.end]), "</mark>"]
         position = match.end
-    pieces.append(escape(text[position:right]))
+    pieces.append(safe(text[position:right]))
     body = " ".join("".join(pieces).split()).replace("</mark> <mark>", " ").replace("</mark><mark>", "")
     return f"{'… ' if left > 0 else ''}{body}{' …' if right < len(text) else ''}"
 

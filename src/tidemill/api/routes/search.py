@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from tidemill.api.openapi import Responses, problems
+from tidemill.api.parameters import described, given
 from tidemill.api.respond import answer
 from tidemill.api.schemas.search import AskedQueries, FeedParameters, SearchAnswer, SearchParameters, Suggestions
 from tidemill.app import App
@@ -33,10 +34,15 @@ def routes(app: App) -> APIRouter:
     router = APIRouter(tags=["search"])
     most = app.settings.search.max_results
 
-    @router.get(f"{_PREFIX}/search", response_model=SearchAnswer, responses=problems(422, 503))
-    async def search_documents(given: Annotated[SearchParameters, Query()]) -> Response:
+    @router.get(
+        f"{_PREFIX}/search",
+        response_model=SearchAnswer,
+        responses=problems(422, 503),
+        openapi_extra=described(SearchParameters),
+    )
+    async def search_documents(request: Request) -> Response:
         """Find documents. Any word counts, more and closer ones count more; the best come first."""
-        query = _query(given, most)
+        query = _query(given(SearchParameters, request), most)
         began = time.perf_counter()
         is_ok = False
         try:
@@ -61,15 +67,15 @@ def routes(app: App) -> APIRouter:
         """What was searched for most, or with `empty` what was searched for in vain. Nobody knows by whom."""
         return answer({"queries": await app.asked.most(days, limit, empty=empty)})
 
-    @router.get(f"{_PREFIX}/search/feed.rss", response_class=Response, responses=_feed("application/rss+xml"))
-    async def get_rss_feed(request: Request, given: Annotated[FeedParameters, Query()]) -> Response:
+    @router.get(f"{_PREFIX}/search/feed.rss", **_feed("application/rss+xml"))
+    async def get_rss_feed(request: Request) -> Response:
         """A search as RSS 2.0, the newest documents first. Feed readers send the key as a header."""
-        return _as_feed(request, rss(await _found(app, request, given)), "application/rss+xml")
+        return _as_feed(request, rss(await _found(app, request)), "application/rss+xml")
 
-    @router.get(f"{_PREFIX}/search/feed.atom", response_class=Response, responses=_feed("application/atom+xml"))
-    async def get_atom_feed(request: Request, given: Annotated[FeedParameters, Query()]) -> Response:
+    @router.get(f"{_PREFIX}/search/feed.atom", **_feed("application/atom+xml"))
+    async def get_atom_feed(request: Request) -> Response:
         """A search as Atom (RFC 4287), the newest documents first."""
-        return _as_feed(request, atom(await _found(app, request, given)), "application/atom+xml")
+        return _as_feed(request, atom(await _found(app, request)), "application/atom+xml")
 
     @router.get(
         "/api/v1/documents/{document_id}/similar", response_model=SearchAnswer, responses=problems(404, 422, 503)
@@ -81,17 +87,20 @@ def routes(app: App) -> APIRouter:
     return router
 
 
-def _feed(media_type: str) -> Responses:
+def _feed(media_type: str) -> dict[str, Any]:
+    """What a feed's route says of itself."""
     content = {media_type: {"schema": {"type": "string"}}}
-    return {
+    answers: Responses = {
         200: {"description": "The feed", "content": content},
         304: {"description": "It is as `If-None-Match` says"},
         **problems(422, 503),
     }
+    return {"response_class": Response, "responses": answers, "openapi_extra": described(FeedParameters)}
 
 
-async def _found(app: App, request: Request, given: FeedParameters) -> Feed:
-    query = _query(SearchParameters(**given.model_dump(), sort="date"), app.settings.search.max_results)
+async def _found(app: App, request: Request) -> Feed:
+    asked = given(FeedParameters, request)
+    query = _query(SearchParameters(**asked.model_dump(), sort="date"), app.settings.search.max_results)
     found = await app.searching.search(query)
     about = f"{query.text} · Tidemill" if query.text else "Tidemill"
     search_url = request.url.replace(path="/api/v1/search").include_query_params(sort="date")
@@ -114,29 +123,29 @@ def _answer(found: SearchResult) -> Response:
     return answer(found, headers=headers)
 
 
-def _query(given: SearchParameters, most: int) -> SearchQuery:
-    text = given.q if given.q is not None else given.query
+def _query(asked: SearchParameters, most: int) -> SearchQuery:
+    text = asked.q if asked.q is not None else asked.query
     if text is None:
         raise Invalid("there is no query; give it as q=", reason="no_query")
-    if given.limit > most:
-        raise Invalid(f"limit is {given.limit}; give at most {most} (search.max_results)", reason="limit")
+    if asked.limit > most:
+        raise Invalid(f"limit is {asked.limit}; give at most {most} (search.max_results)", reason="limit")
     return SearchQuery(
         text=text,
-        limit=given.limit,
-        offset=given.offset,
-        source=given.source,
-        kind=given.kind,
-        language=given.language,
-        author=given.author,
-        domain=given.domain,
-        tags=tuple(given.tag),
-        published_after=given.published_after,
-        published_before=given.published_before,
-        fields=tuple(given.field),
-        fuzzy=given.fuzzy,
-        sort=given.sort,
-        recency_days=given.recency_days,
-        facets=tuple(given.facet),
-        facet_size=given.facet_size,
-        histogram=given.histogram,
+        limit=asked.limit,
+        offset=asked.offset,
+        source=asked.source,
+        kind=asked.kind,
+        language=asked.language,
+        author=asked.author,
+        domain=asked.domain,
+        tags=tuple(asked.tag),
+        published_after=asked.published_after,
+        published_before=asked.published_before,
+        fields=tuple(asked.field),
+        fuzzy=asked.fuzzy,
+        sort=asked.sort,
+        recency_days=asked.recency_days,
+        facets=tuple(asked.facet),
+        facet_size=asked.facet_size,
+        histogram=asked.histogram,
     )

@@ -107,17 +107,17 @@ class Reader:
         with explained("reading", self._root):
             total, found = page(view.searcher, compiled, query)
             clauses = view.planner.shown(parsed)
-            wanted = cache(lambda language: wanted_of(clauses, self._analysis, language, fuzzy=query.fuzzy))
+            wanted = cache(lambda stemmed: wanted_of(clauses, self._analysis, stemmed, fuzzy=query.fuzzy))
             hits = [self._hit(stored_of(view.searcher.doc(address)), score, wanted) for score, address in found]
             facets, histogram, errors = counts(view.searcher, compiled.counted or compiled.query, query)
         return SearchResult(query.text, total, 0.0, tuple(hits), facets, histogram, facet_errors=errors)
 
     def _hit(self, stored: dict[str, Any], score: float, wanted: Callable[[str | None], Wanted]) -> Hit:
         content = stored.pop("content")
-        published = stored.pop("published_at")
+        published, language = stored.pop("published_at"), stored["language"]
         return Hit(
             score=round(score, 4),
-            highlights=highlight(content, wanted(stored["language"])),
+            highlights=highlight(content, wanted(language if language in STEMMERS else None)),
             published_at=datetime.fromisoformat(published) if published else None,
             **stored,
         )
