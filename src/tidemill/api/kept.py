@@ -31,6 +31,9 @@ class KeptSearches:
 
     async def generation(self) -> str | None:
         """The position of the index; `None` if the engine cannot tell."""
+        known = self._app.searching.known_generation()
+        if known is not None:
+            return self._of(known)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look(), name="position of the index")
             return await asyncio.shield(self._looking)
@@ -53,4 +56,7 @@ class KeptSearches:
 
     async def _look(self) -> str | None:
         position = await self._app.searching.generation()
-        return f"{self._kind}:{position}" if position is not None else None
+        return self._of(position) if position is not None else None
+
+    def _of(self, position: str) -> str:
+        return f"{self._kind}:{position}"

@@ -74,7 +74,12 @@ class Answering:
         except (TimeoutError, TidemillError):
             return None
         self._seen = position
-        return f"{position.epoch}:{position.event_id}" if position else None
+        return _named(position) if position else None
+
+    def known_generation(self) -> str | None:
+        """The same if the engine knows it without looking; else `None`."""
+        self._seen = self._engine.known_position() if self._failure is None else None
+        return _named(self._seen) if self._seen else None
 
     async def search(self, query: SearchQuery) -> SearchResult:
         """The answer; `stale`, and `age_s` old, if the engine cannot give one now.
@@ -168,6 +173,10 @@ class Answering:
         self._kept.move_to_end(query)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
+
+
+def _named(position: Position) -> str:
+    return f"{position.epoch}:{position.event_id}"
 
 
 async def _placed(

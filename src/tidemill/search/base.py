@@ -183,6 +183,10 @@ class SearchEngine(Protocol):
         """How far the index has come, whoever writes it; `None` if there is none."""
         ...
 
+    def known_position(self) -> Position | None:
+        """The same if it can be told at once and for certain, without waiting; else `None`."""
+        ...
+
     async def search(self, query: SearchQuery) -> SearchResult:
         """Answer `query` from what is searchable now; a query that says nothing finds nothing."""
         ...

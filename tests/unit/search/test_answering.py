@@ -25,11 +25,15 @@ class Engine:
     asked: int = 0
     delay_s: float = 0.0
     failure: Exception | None = None
+    knows: bool = False
 
     async def position(self) -> Position:
         if self.failure:
             raise self.failure
         return Position("e", self.event_id)
+
+    def known_position(self) -> Position | None:
+        return Position("e", self.event_id) if self.knows else None
 
     async def search(self, query: SearchQuery) -> SearchResult:
         self.asked += 1
@@ -175,3 +179,15 @@ async def test_a_state_that_was_seen_before_vouches_for_no_newer_answer() -> Non
     assert (await answers.search(QUERY)).total == 6, "kept as of a state that is gone, so it is asked again"
     clock.now += 1
     assert (await answers.search(QUERY)).age_s == 1
+
+
+async def test_a_generation_is_told_at_once_only_by_an_engine_that_knows_it_and_has_not_failed() -> None:
+    engine = Engine()
+    answers = answering(engine)
+    assert answers.known_generation() is None
+    engine.knows, engine.event_id = True, 7
+    assert answers.known_generation() == await answers.generation() == "e:7"
+    engine.failure = GONE
+    with pytest.raises(Transient):
+        await answers.search(QUERY)
+    assert answers.known_generation() is None

@@ -79,6 +79,9 @@ class RememberingEngine:
     async def position(self) -> Position | None:
         return self.at
 
+    def known_position(self) -> Position | None:
+        return None
+
     async def search(self, query: SearchQuery) -> SearchResult:
         raise NotImplementedError
 

@@ -145,6 +145,10 @@ class OpenSearchEngine:
             state = await self._state(index) if index else None
         return state.position if state and state.version == VERSION else None
 
+    def known_position(self) -> Position | None:
+        """Only the server knows."""
+        return None
+
     async def search(self, query: SearchQuery) -> SearchResult:
         """The answer from what the cluster has made searchable."""
         begun = time.perf_counter()

@@ -88,6 +88,10 @@ class PostgresEngine:
             state = await read_state(connection)
             return state.position if state and state.version == VERSION else None
 
+    def known_position(self) -> Position | None:
+        """Only the server knows."""
+        return None
+
     async def search(self, query: SearchQuery) -> SearchResult:
         """The answer from what is committed."""
         begun = time.perf_counter()

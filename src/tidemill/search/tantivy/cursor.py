@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
@@ -18,6 +20,9 @@ from tidemill.search.tantivy.failures import IndexDamaged
 
 CURSOR_FILE = "cursor.json"
 GENERATION = "generation-"
+_SETTLED_NS = 100_000_000
+"""A file that was changed so lately may change again without another time: clocks of file systems tick slowly."""
+
 _GENERATION_FOLDER = re.compile(f"{GENERATION}[0-9a-f]+")
 
 
@@ -56,6 +61,44 @@ def read_cursor(root: Path) -> Cursor | None:
     if wrong or not _GENERATION_FOLDER.fullmatch(cursor.folder):
         raise IndexDamaged(f"{path} has wrong values for {', '.join(wrong) or 'folder'}")
     return cursor
+
+
+class CursorFile:
+    """The cursor of one index folder, read anew whenever its file is another. Any number of threads may ask."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._kept: tuple[_Signature, Cursor] | None = None
+
+    def read(self) -> Cursor | None:
+        """See `read_cursor`."""
+        known = self.known()
+        if known is not None:
+            return known
+        signature = _signature(self._root)
+        cursor = read_cursor(self._root)
+        if cursor is not None and signature is not None and time.time_ns() - signature.changed_ns > _SETTLED_NS:
+            self._kept = (signature, cursor)
+        return cursor
+
+    def known(self) -> Cursor | None:
+        """What was read, if the file is still the same; `None` if it has to be read. That takes microseconds."""
+        kept = self._kept
+        return kept[1] if kept is not None and _signature(self._root) == kept[0] else None
+
+
+class _Signature(NamedTuple):
+    inode: int
+    changed_ns: int
+    size: int
+
+
+def _signature(root: Path) -> _Signature | None:
+    try:
+        found = os.stat(root / CURSOR_FILE)
+    except OSError:
+        return None
+    return _Signature(found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 def write_cursor(root: Path, cursor: Cursor) -> None:

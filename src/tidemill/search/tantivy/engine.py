@@ -60,7 +60,11 @@ class TantivyEngine:
 
     async def position(self) -> Position | None:
         """What the cursor file says, whoever wrote it."""
-        return await asyncio.to_thread(self._reader.position)
+        return self.known_position() or await asyncio.to_thread(self._reader.position)
+
+    def known_position(self) -> Position | None:
+        """What the cursor file said, if it is the same file still."""
+        return self._made[0].known_position() if self._made is not None else None
 
     async def search(self, query: SearchQuery) -> SearchResult:
         """The answer from the newest state on disk."""

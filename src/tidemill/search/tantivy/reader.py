@@ -25,7 +25,7 @@ from tidemill.search.plan import Planner
 from tidemill.search.query import parse
 from tidemill.search.tantivy.compile import Compiler
 from tidemill.search.tantivy.counting import counts
-from tidemill.search.tantivy.cursor import Cursor, read_cursor
+from tidemill.search.tantivy.cursor import Cursor, CursorFile
 from tidemill.search.tantivy.failures import IndexDamaged, explained
 from tidemill.search.tantivy.pages import page
 from tidemill.search.tantivy.schema import SCHEMA_VERSION, stored_of
@@ -55,6 +55,7 @@ class Reader:
     def __init__(self, root: Path, analysis: Analysis) -> None:
         self._root = root
         self._analysis = analysis
+        self._cursor_file = CursorFile(root)
         self._view: _View | None = None
         self._opening = Lock()
 
@@ -67,6 +68,11 @@ class Reader:
                 return None
             raise
         return cursor.position if cursor else None
+
+    def known_position(self) -> Position | None:
+        """The same if the file on disk is the one that was read last; `None` if that has to be found out."""
+        cursor = self._cursor_file.known()
+        return cursor.position if cursor and cursor.version == SCHEMA_VERSION else None
 
     def search(self, query: SearchQuery) -> SearchResult:
         """The answer; an empty one if there is no index yet. Raises `IndexDamaged`."""
@@ -125,7 +131,7 @@ class Reader:
     def _cursor(self) -> Cursor | None:
         """The cursor, `None` if there is no index. Raises `Transient` if it is not one that this program can read."""
         with explained("reading", self._root):
-            cursor = read_cursor(self._root)
+            cursor = self._cursor_file.read()
         if cursor and cursor.version != SCHEMA_VERSION:
             raise Transient(
                 f"the search index {self._root} is of schema version {cursor.version}, this program reads "
