@@ -68,6 +68,7 @@ class CursorFile:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._path = root / CURSOR_FILE
         self._kept: tuple[_Signature, Cursor] | None = None
 
     def read(self) -> Cursor | None:
@@ -75,7 +76,7 @@ class CursorFile:
         known = self.known()
         if known is not None:
             return known
-        signature = _signature(self._root)
+        signature = _signature(self._path)
         cursor = read_cursor(self._root)
         if cursor is not None and signature is not None and time.time_ns() - signature.changed_ns > _SETTLED_NS:
             self._kept = (signature, cursor)
@@ -84,7 +85,7 @@ class CursorFile:
     def known(self) -> Cursor | None:
         """What was read, if the file is still the same; `None` if it has to be read. That takes microseconds."""
         kept = self._kept
-        return kept[1] if kept is not None and _signature(self._root) == kept[0] else None
+        return kept[1] if kept is not None and _signature(self._path) == kept[0] else None
 
 
 class _Signature(NamedTuple):
@@ -93,9 +94,9 @@ class _Signature(NamedTuple):
     size: int
 
 
-def _signature(root: Path) -> _Signature | None:
+def _signature(path: Path) -> _Signature | None:
     try:
-        found = os.stat(root / CURSOR_FILE)
+        found = path.stat()
     except OSError:
         return None
     return _Signature(found.st_ino, found.st_mtime_ns, found.st_size)
