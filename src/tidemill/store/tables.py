@@ -455,6 +455,7 @@ documents = Table(
     Index("ix_documents_canonical", "canonical_url"),
     Index("ix_documents_original", "duplicate_of"),
     Index("ix_documents_published", "published_at"),
+    Index("ix_documents_listed", "state", "id", "kind", "language", "published_at", "updated_at"),
 )
 
 document_versions = Table(
