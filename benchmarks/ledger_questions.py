@@ -22,6 +22,7 @@ from tidemill.models.ids import new_id
 from tidemill.models.run import RunOptions
 from tidemill.models.source import ProcessRules
 from tidemill.models.visit import Fetched, Found, Visit
+from tidemill.settings import ProcessSettings
 from tidemill.store import (
     announcing,
     captures,
@@ -45,6 +46,7 @@ from tidemill.store.engine import Store
 from tidemill.store.listing import Wanted
 from tidemill.store.processed import store_batch
 
+BATCH = ProcessSettings().batch_size
 POLICY = HostPolicy(interval_s=lambda _: 0.0)
 Question = tuple[str, str, Callable[[], Awaitable[Any]], int]
 """Role, name, work, how often."""
@@ -77,9 +79,9 @@ class Questions:
     def _processing(self) -> list[Question]:
         store = self.store
         return [
-            ("processor", "claim 32 captures", self.claim, 9),
-            ("processor", "claim 32 captures that a broker names", self.claim_named, 5),
-            ("processor", "store the results of 32", self.store_results, 9),
+            ("processor", f"claim {BATCH} captures", self.claim, 9),
+            ("processor", f"claim {BATCH} captures that a broker names", self.claim_named, 5),
+            ("processor", f"store the results of {BATCH}", self.store_results, 9),
             ("processor", "sweep: is anything unannounced?", lambda: announcing.is_any_silent(store, 0.5), 5),
             ("processor", "announce 1,000 captures", lambda: announcing.unannounced(store, 1000), 5),
             ("processor", "sweep: has the broker lost any?", lambda: announcing.overdue(store, 500, 1000, 0.0), 5),
@@ -160,27 +162,27 @@ class Questions:
 
     async def claim(self) -> None:
         """As a processor does with the default queue."""
-        _, claimed = await captures.claim(self.store, self.worker.id, 32)
-        assert len(claimed) == 32
+        _, claimed = await captures.claim(self.store, self.worker.id, BATCH)
+        assert len(claimed) == BATCH
 
     async def claim_named(self) -> float:
         """As a processor does with a broker's messages; given back again."""
-        token, claimed = await captures.claim(self.store, self.worker.id, 32)
+        token, claimed = await captures.claim(self.store, self.worker.id, BATCH)
         ids = await captures.release(self.store, token, [each.id for each in claimed])
         began = time.perf_counter()
         token, again, _ = await captures.claim_ids(self.store, self.worker.id, ids)
         took_s = time.perf_counter() - began
-        assert len(await captures.release(self.store, token, [each.id for each in again])) == 32
+        assert len(await captures.release(self.store, token, [each.id for each in again])) == BATCH
         return took_s
 
     async def store_results(self) -> float:
         """As a processor does: documents that changed, with history, duplicates, outcomes and events."""
-        token, claimed = await captures.claim(self.store, self.worker.id, 32)
+        token, claimed = await captures.claim(self.store, self.worker.id, BATCH)
         batch = [(each, Processed(each.id, (next(self.drafts),))) for each in claimed]
         began = time.perf_counter()
         done = await store_batch(self.store, token, batch, max_attempts=3)
         took_s = time.perf_counter() - began
-        assert sum(done.values()) == 32
+        assert sum(done.values()) == BATCH
         return took_s
 
     async def changes(self) -> None:

@@ -28,6 +28,7 @@ _MEANINGS = {
     412: "It is not what `If-Match` or `If-None-Match` demands; nothing was done",
     413: "The request body is too large",
     415: "The body is not application/json",
+    416: "The file has no such bytes; `Content-Range` says how many it has",
     422: "Something given is not acceptable; `errors` names each",
     429: "Too often, or a day's share is used up; try again after `Retry-After` seconds",
     500: "The server failed",
