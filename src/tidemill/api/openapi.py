@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from tidemill.api.examples import EXAMPLES
 from tidemill.api.schemas.problem import ProblemDocument
 from tidemill.http.access import ANY_CALLER, OPEN, Access
 from tidemill.http.problems import MEDIA_TYPE
@@ -92,6 +93,9 @@ def _complete(document: dict[str, Any], access: Access, is_kept: Callable[[str],
     source = source_schema("#/components/schemas/New{model}")
     source.pop("$schema")  # OpenAPI says for the whole document which dialect it is
     schemas |= {f"New{name}": schema for name, schema in source.pop("$defs", {}).items()} | {"NewSource": source}
+    for name, example in EXAMPLES.items():
+        if name in schemas:
+            schemas[name] = {**schemas[name], "examples": [example]}
     components["securitySchemes"] = _schemes()
     needs = {_KIND.sub("}", each): access.needs(each) for each in access.operations()}
     for path, operations in document["paths"].items():
