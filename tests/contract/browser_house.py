@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from tests.harness.beside import within
 from tests.harness.chromium import PATIENCE_S, need_chromium
 
 from tidemill.crawl.browser.options import BrowserOptions
@@ -77,16 +78,8 @@ class Site:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Site]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with within(self._serve, self._tasks) as self.port:
             yield self
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await server.wait_closed()
 
 
 def answer(body: str, *headers: str, status: str = "200 OK", kind: str = HTML) -> bytes:

@@ -11,7 +11,10 @@ from unittest.mock import ANY
 
 import pytest
 import pytest_asyncio
+from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import BaseModel
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
 from tests.contract.api_house import PAGES, SITE, SOURCE, Client, fill, house, served
 
 from tidemill.api.schemas.document import DocumentAnswer
@@ -576,6 +579,12 @@ class TestService:
         assert {route for route in routes if route.startswith("/api/v1/")} <= known | {"/api/v1/sources/{name:path}"}
 
 
+def schema_examples(document: dict[str, Any], name: str) -> list[Any]:
+    """The examples of one shape."""
+    found: list[Any] = document["components"]["schemas"][name].get("examples", [])
+    return found
+
+
 class TestDescription:
     async def test_operations_are_stable(self, client: Client) -> None:
         document = (await client.get("/api/openapi.json")).json
@@ -604,6 +613,27 @@ class TestDescription:
             for part in reference.removeprefix("#/").split("/"):
                 found = found[part]
         assert "HTTPValidationError" not in str(document)
+
+    async def test_every_body_and_answer_has_an_example_that_fits(self, client: Client) -> None:
+        document = (await client.get("/api/openapi.json")).json
+        root: Resource[Any] = Resource(contents=document, specification=DRAFT202012)
+        registry: Registry[Any] = Registry().with_resource("urn:api", root)
+        shown = 0
+        for verb, path, operation in operations(document):
+            answers = [each for status, each in operation["responses"].items() if status.startswith("2")]
+            for part in (operation.get("requestBody", {}), *answers):
+                for kind, content in part.get("content", {}).items():
+                    if kind not in ("application/json", "application/x-www-form-urlencoded"):
+                        continue
+                    schema, name = content["schema"], content["schema"].get("$ref", "").rpartition("/")[2]
+                    given = schema_examples(document, name) if name else [content["example"]]
+                    assert given, f"{verb} {path}: {name} has no example"
+                    there = {"$ref": f"urn:api#/components/schemas/{name}"} if name else schema
+                    check = Draft202012Validator(there, registry=registry, format_checker=FormatChecker())
+                    for example in given:
+                        shown += 1
+                        assert [error.message for error in check.iter_errors(example)] == [], f"{verb} {path}: {name}"
+        assert shown > 50
 
     async def test_what_needs_a_key(self, client: Client) -> None:
         document = (await client.get("/api/openapi.json")).json

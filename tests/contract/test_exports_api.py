@@ -125,6 +125,25 @@ class TestJobs:
             assert (await client.get(f"/api/v1/exports/{done.json['id']}{way}")).reason == "no_such_export"
         assert (await client.ask("DELETE", f"/api/v1/exports/{done.json['id']}")).status == 404
 
+    async def test_a_download_is_taken_up_where_it_broke_off(self, client: Client) -> None:
+        path = (await made(client, format="jsonl")).json["download"]
+        whole = await client.get(path)
+        assert (whole.status, whole.headers["accept-ranges"]) == (200, "bytes")
+        size, etag = len(whole.body), whole.headers["etag"]
+        rest = await client.get(path, headers={"range": "bytes=100-", "if-range": etag})
+        assert (rest.status, rest.body) == (206, whole.body[100:])
+        assert rest.headers["content-range"] == f"bytes 100-{size - 1}/{size}"
+        assert int(rest.headers["content-length"]) == size - 100
+        last = await client.get(path, headers={"range": "bytes=-7"})
+        assert (last.status, last.body) == (206, whole.body[-7:])
+        other = await client.get(path, headers={"range": "bytes=100-", "if-range": '"of another file"'})
+        assert (other.status, other.body) == (200, whole.body)
+        several = await client.get(path, headers={"range": "bytes=0-1,5-6"})
+        assert (several.status, several.body) == (200, whole.body)
+        beyond = await client.get(path, headers={"range": f"bytes={size}-"})
+        assert (beyond.status, beyond.reason) == (416, "range_not_satisfiable")
+        assert beyond.headers["content-range"] == f"bytes */{size}"
+
     async def test_a_file_that_is_gone(self, app: App, client: Client) -> None:
         done = await made(client, format="csv")
         (app.settings.data_dir / "exports" / str((await exports.get(app.store, done.json["id"])).file)).unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,6 +54,13 @@ async def streams(app: App, monkeypatch: pytest.MonkeyPatch) -> list[Streams]:
 async def client(app: App, streams: list[Streams]) -> AsyncIterator[Client]:
     async with served(app) as client:
         yield client
+
+
+async def counted(client: Client) -> dict[str, float]:
+    """What the metrics say of open streams."""
+    lines = (await client.get("/metrics")).body.decode().splitlines()
+    told = re.compile(r'tidemill_streams\{kind="(\w+)"\} (.+)')
+    return {found[1]: float(found[2]) for line in lines if (found := told.fullmatch(line))}
 
 
 async def tell(store: Store, *kinds: str, source_id: str | None = None) -> None:
@@ -279,6 +287,14 @@ class TestFeed:
             answers = await asyncio.gather(*(client.get("/api/v1/stats") for _ in range(3)))
             assert {each.status for each in answers} == {200}, "streams take no places from requests"
         await nothing_left(streams)
+
+    async def test_open_streams_are_counted_by_kind(self, app: App, client: Client, streams: list[Streams]) -> None:
+        path = f"{client.base_url}/api/v1/runs/{(await a_run(app)).id}/progress/ws"
+        assert await counted(client) == {"events": 0, "socket": 0, "export": 0}
+        async with listening(client, "/api/v1/events"), client.session.ws_connect(path):
+            assert await counted(client) == {"events": 1, "socket": 1, "export": 0}
+        await nothing_left(streams)
+        assert await counted(client) == {"events": 0, "socket": 0, "export": 0}
 
     async def test_a_stream_that_is_too_old_ends(
         self, app: App, client: Client, monkeypatch: pytest.MonkeyPatch

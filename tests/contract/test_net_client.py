@@ -18,6 +18,7 @@ from typing import Any
 import brotli
 import pytest
 from backports import zstd
+from tests.harness.beside import within
 
 from tidemill.errors import Forbidden, Invalid, Permanent, TidemillError, Transient
 from tidemill.net import Client, Response
@@ -87,16 +88,8 @@ class Server:
 
     @asynccontextmanager
     async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with within(self._serve, self._serving, tls) as self.port:
             yield self
-        finally:
-            server.close()
-            for task in self._serving:
-                task.cancel()
-            await asyncio.gather(*self._serving, return_exceptions=True)
-            await server.wait_closed()
 
 
 class Names:

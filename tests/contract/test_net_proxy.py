@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.harness.beside import within
 
 from tidemill.net.badge import Badge
 from tidemill.net.proxy import GuardedProxy, ProxyLimits
@@ -65,16 +66,8 @@ class Listener:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Listener]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with within(self._serve, self._tasks) as self.port:
             yield self
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await server.wait_closed()
 
 
 async def say_ok(exchange: Exchange) -> None:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.harness.beside import PATIENCE_S, beside
+
 _CHUNK = 65_536
 _RESET = b"\x01\0\0\0\0\0\0\0"  # struct linger: on, no seconds
-_PATIENCE_S = 30.0
 
 
 @dataclass(slots=True)
@@ -121,7 +122,7 @@ class FaultProxy:
             done.set()
 
         self.loop.call_soon_threadsafe(acting)
-        assert done.wait(_PATIENCE_S), "the proxy does not turn"
+        assert done.wait(PATIENCE_S), "the proxy does not turn"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -197,15 +198,6 @@ class FaultProxy:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._change.wait(), seconds)
 
-    async def run(self, listener: socket.socket, up: threading.Event, down: asyncio.Event) -> None:
-        server = await asyncio.start_server(self.serve, sock=listener)
-        up.set()
-        await down.wait()
-        server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
 
 async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
     if data:
@@ -216,19 +208,8 @@ async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
 @contextmanager
 def fault_proxy(port: int, host: str = "127.0.0.1") -> Iterator[FaultProxy]:
     """Stand before the server at `port`, which need not be there yet, until the block ends."""
-    loop, up, down = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         proxy = FaultProxy((host, port), listener.getsockname()[1], loop)
-
-        def main() -> None:
-            with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                runner.run(proxy.run(listener, up, down))
-
-        thread = threading.Thread(target=main, name="fault proxy")
-        thread.start()
-        try:
-            assert up.wait(_PATIENCE_S), "the proxy did not start"
+        with beside("fault proxy", loop, [listener], proxy.serve, proxy._tasks):
             yield proxy
-        finally:
-            loop.call_soon_threadsafe(down.set)
-            thread.join(_PATIENCE_S)

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.harness.beside import beside
 from tests.site.text import filler
 
 HTML = "Content-Type: text/html; charset=utf-8"
-PATIENCE_S = 30.0
 _RESET = b"\x01\0\0\0\0\0\0\0"  # struct linger: on, no seconds
 
 
@@ -142,38 +141,16 @@ class Wire:
                 hit.over = time.monotonic()
             number += 1
 
-    async def run(self, sockets: list[socket.socket], up: threading.Event, down: asyncio.Event) -> None:
-        servers = [await asyncio.start_server(self.serve, sock=each) for each in sockets]
-        up.set()
-        await down.wait()
-        for server in servers:
-            server.close()
-        for task in tuple(self._serving):
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
-
 
 @contextmanager
 def wire(answer: Answer, *, origins: int = 1, host: str = "127.0.0.1", port: int = 0) -> Iterator[Wire]:
     """Serve `answer` at `origins` ports of `host` until the block ends; `port` 0 takes any free ones."""
-    server = Wire(answer, host)
-    loop, up, down = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+    server, loop = Wire(answer, host), asyncio.new_event_loop()
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server((host, port))) for _ in range(origins)]
         server.ports = [each.getsockname()[1] for each in sockets]
-
-        def main() -> None:
-            with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                runner.run(server.run(sockets, up, down))
-
-        thread = threading.Thread(target=main, name="wire")
-        thread.start()
-        try:
-            assert up.wait(PATIENCE_S), "the server did not start"
-            yield server
-        finally:
-            loop.call_soon_threadsafe(down.set)
-            thread.join(PATIENCE_S)
+        stack.enter_context(beside("wire", loop, sockets, server.serve, server._serving))
+        yield server
 
 
 def html(title: str, links: Iterable[str] = ()) -> str:

@@ -72,7 +72,7 @@ def create_api(app: App, *, host: str | None = None) -> ASGIApp:
     is_open = app.settings.auth.loopback_role != "none" and not app.settings.http.trusted_proxies
     is_ours_alone = is_loopback(bound_host) and is_open
     has_docs, contact_url = app.settings.api.docs, app.settings.crawl.contact_url
-    streams = Streams(app.settings.streams, app.health)
+    streams = Streams(app.settings.streams, app.health, app.metrics)
     routers = [
         search.routes(app),
         exports.routes(app, streams),

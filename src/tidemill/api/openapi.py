@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from tidemill.api.examples import EXAMPLES
 from tidemill.api.schemas.problem import ProblemDocument
 from tidemill.http.access import ANY_CALLER, OPEN, Access
 from tidemill.http.problems import MEDIA_TYPE
@@ -28,6 +29,7 @@ _MEANINGS = {
     412: "It is not what `If-Match` or `If-None-Match` demands; nothing was done",
     413: "The request body is too large",
     415: "The body is not application/json",
+    416: "The file has no such bytes; `Content-Range` says how many it has",
     422: "Something given is not acceptable; `errors` names each",
     429: "Too often, or a day's share is used up; try again after `Retry-After` seconds",
     500: "The server failed",
@@ -91,6 +93,9 @@ def _complete(document: dict[str, Any], access: Access, is_kept: Callable[[str],
     source = source_schema("#/components/schemas/New{model}")
     source.pop("$schema")  # OpenAPI says for the whole document which dialect it is
     schemas |= {f"New{name}": schema for name, schema in source.pop("$defs", {}).items()} | {"NewSource": source}
+    for name, example in EXAMPLES.items():
+        if name in schemas:
+            schemas[name] = {**schemas[name], "examples": [example]}
     components["securitySchemes"] = _schemes()
     needs = {_KIND.sub("}", each): access.needs(each) for each in access.operations()}
     for path, operations in document["paths"].items():

@@ -7,15 +7,13 @@ in its threads. All copies of a body are kept: which one counts (the newest) mus
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 
 from tidemill.archive.pack_format import Record
-from tidemill.archive.pack_index import chunks, connect, hold, index_path
+from tidemill.archive.pack_index import chunks, connect, hold, index_path, writing
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS packs (
@@ -107,7 +105,7 @@ class ObjectIndex:
 
     def add(self, packs: Iterable[tuple[StoredPack, Sequence[Record]]]) -> None:
         """Take packs in, with all of their records: all of it or nothing."""
-        with self._writing() as connection:
+        with writing(self._lock, self._connection) as connection:
             for pack, records in packs:
                 statement = "INSERT INTO packs (name, size, written) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
                 connection.execute(statement, (pack.name, pack.size_bytes, pack.written))
@@ -118,7 +116,7 @@ class ObjectIndex:
 
     def forget(self, packs: Iterable[str]) -> None:
         """These packs are gone."""
-        with self._writing() as connection:
+        with writing(self._lock, self._connection) as connection:
             for name in packs:
                 connection.execute("DELETE FROM bodies WHERE pack = (SELECT id FROM packs WHERE name = ?)", (name,))
                 connection.execute("DELETE FROM packs WHERE name = ?", (name,))
@@ -126,7 +124,7 @@ class ObjectIndex:
     def mark_damaged(self, digest: bytes, pack: str) -> None:
         """A copy cannot be read: another one counts, and without one the body is kept anew when it is put again."""
         statement = "UPDATE bodies SET is_damaged = 1 WHERE hash = ? AND pack = (SELECT id FROM packs WHERE name = ?)"
-        with self._writing() as connection:
+        with writing(self._lock, self._connection) as connection:
             connection.execute(statement, (digest, pack))
 
     def totals(self) -> tuple[int, int, int]:
@@ -135,15 +133,3 @@ class ObjectIndex:
             ((packs, size),) = self._connection.execute("SELECT count(*), coalesce(sum(size), 0) FROM packs")
             ((bodies,),) = self._connection.execute("SELECT count(DISTINCT hash) FROM bodies")
         return int(packs), int(size), int(bodies)
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise

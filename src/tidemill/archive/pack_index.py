@@ -93,7 +93,7 @@ class PackIndex:
     def add(self, pack: str, start: int, records: Sequence[Record]) -> None:
         """Take in what was appended to a pack at `start` and flushed: all of it or nothing."""
         end = max((each.offset + each.length for each in records), default=start)
-        with self._writing() as connection:
+        with writing(self._lock, self._connection) as connection:
             number = self._number(pack, indexed=len(HEADER))
             connection.executemany(_ADD, [(each.digest, number, each.offset, each.length) for each in records])
             statement = (
@@ -103,7 +103,7 @@ class PackIndex:
 
     def mark_damaged(self, digest: bytes, place: Place) -> None:
         """Remember that a record cannot be read, so that its body is kept anew when it is put again."""
-        with self._writing() as connection:
+        with writing(self._lock, self._connection) as connection:
             statement = (
                 "UPDATE bodies SET is_damaged = 1 WHERE hash = ? AND start = ?"
                 " AND pack = (SELECT id FROM packs WHERE name = ?)"
@@ -127,7 +127,7 @@ class PackIndex:
 
     def forget(self, pack: str) -> None:
         """A pack is gone, and with it what counted in it as of `lay_out`."""
-        with self._writing() as connection:
+        with writing(self._lock, self._connection) as connection:
             number = self._number(pack, indexed=0)
             known = "SELECT hash FROM laid WHERE pack = ?1"
             connection.execute(f"DELETE FROM bodies WHERE pack = ?1 AND hash IN ({known})", (number,))
@@ -160,7 +160,7 @@ class PackIndex:
 
     def _forget(self, packs: Iterable[str]) -> None:
         for name in packs:
-            with self._writing() as connection:
+            with writing(self._lock, self._connection) as connection:
                 number = self._number(name, indexed=0)
                 connection.execute("DELETE FROM bodies WHERE pack = ?", (number,))
                 connection.execute("DELETE FROM packs WHERE id = ?", (number,))
@@ -170,12 +170,12 @@ class PackIndex:
         with (self._folder / name).open("rb") as pack:
             os.fsync(pack.fileno())
             for some in chunks(scan(pack, start, size)):
-                with self._writing() as connection:
+                with writing(self._lock, self._connection) as connection:
                     number = self._number(name, indexed=start)
                     connection.executemany(_ADD, [(each.digest, number, each.offset, each.length) for each in some])
                     end = some[-1].offset + some[-1].length
                     connection.execute("UPDATE packs SET indexed = max(indexed, ?) WHERE id = ?", (end, number))
-        with self._writing() as connection:
+        with writing(self._lock, self._connection) as connection:
             number = self._number(name, indexed=start)
             connection.execute("UPDATE packs SET seen = max(indexed, ?) WHERE id = ?", (size, number))
 
@@ -186,18 +186,19 @@ class PackIndex:
         ((number,),) = self._connection.execute("SELECT id FROM packs WHERE name = ?", (pack,))
         return int(number)
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # SQLite itself rolls back when the disk is full
-                    self._connection.execute("ROLLBACK")
-                raise
+
+@contextmanager
+def writing(lock: RLock, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One transaction of an index, which no other thread joins."""
+    with lock:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # SQLite itself rolls back when the disk is full
+                connection.execute("ROLLBACK")
+            raise
 
 
 def _sizes(folder: Path) -> dict[str, int]:

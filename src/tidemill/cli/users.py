@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 import typer
 
@@ -12,7 +12,7 @@ from tidemill.cli.output import stdout, table, write_json
 from tidemill.cli.session import AsJson, DataDir, note, opened, person, run, settings_of
 
 if TYPE_CHECKING:
-    from tidemill.models.account import Role, Team, User
+    from tidemill.models.account import Team, User, UserEdit
     from tidemill.settings import Settings
 
 app = typer.Typer(help="Make, list, change and disable users.", no_args_is_help=True)
@@ -205,18 +205,11 @@ async def _teams(settings: Settings) -> list[Team]:
         return await users.list_teams(app_.store)
 
 
-async def _changed(
-    settings: Settings,
-    user: str,
-    *,
-    role: Role | None = None,
-    active: bool | None = None,
-    team: str | None = None,
-) -> User:
+async def _changed(settings: Settings, user: str, **edit: Unpack[UserEdit]) -> User:
     from tidemill.manage import users
 
     async with opened(settings) as app_:
-        return await users.change(app_.store, user, person(), role=role, active=active, team=team)
+        return await users.change(app_.store, user, person(), **edit)
 
 
 async def _role_set(settings: Settings, user: str, role: str) -> User:

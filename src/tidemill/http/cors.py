@@ -15,12 +15,12 @@ from tidemill.http.scopes import RawHeaders, answer_headers, header
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _MAY_SEND = (
-    b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Tidemill-Position,"
-    b" X-API-Key, X-Request-ID"
+    b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, If-Range, Last-Event-ID, Range,"
+    b" Tidemill-Position, X-API-Key, X-Request-ID"
 )
 _MAY_READ = (
-    b"Age, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Tidemill-Position, X-RateLimit-Limit,"
-    b" X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID"
+    b"Accept-Ranges, Age, Content-Range, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After,"
+    b" Tidemill-Position, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID"
 )
 _REMEMBERED_S = b"600"
 

@@ -45,6 +45,7 @@ _TITLES: Mapping[int, str] = MappingProxyType(
         412: "Precondition failed",
         413: "Request too large",
         415: "Unsupported media type",
+        416: "Range not satisfiable",
         421: "Misdirected request",
         422: "Invalid request",
         429: "Too many requests",

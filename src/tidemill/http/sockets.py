@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from tidemill.http.problems import Problem, ProblemError
 from tidemill.http.streams import Streams
 from tidemill.telemetry.logs import get_logger
+from tidemill.telemetry.metrics import Stream
 
 _NORMAL, _RESTART, _REFUSED, _LATER, _SLOW = 1000, 1012, 1008, 1013, 1008
 _log = get_logger(__name__)
@@ -43,7 +44,7 @@ class Socket:
     async def opened(self) -> AsyncIterator[Socket]:
         """Open for as long as the block runs; refused with 1013 if there are too many."""
         try:
-            async with self._streams.place():
+            async with self._streams.place(Stream.SOCKET):
                 await self._socket.accept()
                 self._leaving = asyncio.create_task(self._left(), name="a socket's client")
                 try:

@@ -20,6 +20,7 @@ from tidemill.http.scopes import state
 from tidemill.settings import StreamsSettings
 from tidemill.telemetry.health import Health
 from tidemill.telemetry.logs import get_logger
+from tidemill.telemetry.metrics import Metrics, Stream
 
 EVENT_STREAM = "text/event-stream"
 HEARTBEAT = b": still here\n\n"
@@ -33,9 +34,10 @@ Pieces = AsyncGenerator[bytes | None]
 class Streams:
     """The streams of one process."""
 
-    def __init__(self, settings: StreamsSettings, health: Health) -> None:
+    def __init__(self, settings: StreamsSettings, health: Health, metrics: Metrics) -> None:
         self.settings = settings
         self._health = health
+        self._metrics = metrics
         self._open = 0
 
     @property
@@ -49,14 +51,15 @@ class Streams:
         return self._open
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
+    async def place(self, kind: Stream) -> AsyncIterator[None]:
         """One of the places that there are. Raises a 503 (`too_many_streams`)."""
         if self._open >= self.settings.most:
             detail = f"More than {self.settings.most} streams are open (streams.most); try again in {_AGAIN_S} s."
             raise ProblemError(Problem(503, "too_many_streams", detail, headers=(("Retry-After", str(_AGAIN_S)),)))
         self._open += 1
         try:
-            yield
+            with self._metrics.streaming(kind):
+                yield
         finally:
             self._open -= 1
 
@@ -64,18 +67,24 @@ class Streams:
         """Server-sent events. Proxies are told not to hold them back."""
         return _Streamed(self, pieces, {"content-type": EVENT_STREAM, "x-accel-buffering": "no"}, endless=True)
 
-    def file(self, pieces: AsyncGenerator[bytes], headers: Mapping[str, str]) -> Response:
-        """A file whose end comes by itself; with a `content-length` if that is known."""
-        return _Streamed(self, pieces, headers, endless=False)
+    def file(self, pieces: AsyncGenerator[bytes], headers: Mapping[str, str], status: int = 200) -> Response:
+        """A file whose end comes by itself, or a part of one; with a `content-length` if that is known."""
+        return _Streamed(self, pieces, headers, endless=False, status=status)
 
 
 class _Streamed(Response):
     """Sends pieces as they come, and never more than one ahead of the client."""
 
     def __init__(
-        self, streams: Streams, pieces: AsyncGenerator[Any], headers: Mapping[str, str], *, endless: bool
+        self,
+        streams: Streams,
+        pieces: AsyncGenerator[Any],
+        headers: Mapping[str, str],
+        *,
+        endless: bool,
+        status: int = 200,
     ) -> None:
-        super().__init__()
+        super().__init__(status_code=status)
         self._streams = streams
         self._pieces = pieces
         self._endless = endless
@@ -83,7 +92,8 @@ class _Streamed(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The whole answer."""
-        async with self._streams.place(), aclosing(self._pieces):
+        kind = Stream.EVENTS if self._endless else Stream.EXPORT
+        async with self._streams.place(kind), aclosing(self._pieces):
             first = await anext(self._pieces, None)  # what is wrong from the beginning is told as a problem
             state(scope)["is_stream"] = True
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Unpack
 
 from tidemill.errors import Invalid
 from tidemill.manage.passwords import Passwords, check_password
-from tidemill.models.account import QUOTAS, ROLES, Caller, Role, User
+from tidemill.models.account import QUOTAS, ROLES, Caller, Role, User, UserEdit
 from tidemill.settings import AuthSettings
 from tidemill.store import users
 from tidemill.store.engine import Store
@@ -48,22 +49,19 @@ async def change(
     reference: str,
     by: Caller,
     *,
-    role: Role | None = None,
-    active: bool | None = None,
-    team: str | None = None,
-    quotas: Mapping[str, int | None] | None = None,
     check: Callable[[User], None] | None = None,
+    **edit: Unpack[UserEdit],
 ) -> User:
-    """Change what is given of a user (identifier or address); an empty `team` means none, `quotas` replace all.
+    """Change what is given of a user (identifier or address).
 
     `check` sees the user as they stand and may refuse. Raises `NotFound` (`no_such_user`), `Conflict` (`last_admin`),
     `Invalid` (`bad_team`, `bad_quota`).
     """
-    if team:
+    if team := edit.get("team"):
         check_team(team)
-    if quotas is not None:
+    if (quotas := edit.get("quotas")) is not None:
         _check_quotas(quotas)
-    return await users.change(store, reference, by, role=role, active=active, team=team, quotas=quotas, check=check)
+    return await users.change(store, reference, by, check=check, **edit)
 
 
 async def set_password(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TypedDict
 
 
 class Role(StrEnum):
@@ -59,6 +60,16 @@ class User:
     team: str | None = None
     quotas: Mapping[str, int | None] = field(default_factory=dict)
     last_login_at: datetime | None = None
+
+
+class UserEdit(TypedDict, total=False):
+    """What is to be changed of a user; what is left out, or `None`, stays. An empty `team` means none, `quotas` replace
+    all."""
+
+    role: Role | None
+    active: bool | None
+    team: str | None
+    quotas: Mapping[str, int | None] | None
 
 
 @dataclass(frozen=True, slots=True)

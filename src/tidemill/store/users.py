@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import Conflict, NotFound
-from tidemill.models.account import Caller, Role, Team, User
+from tidemill.models.account import Caller, Role, Team, User, UserEdit
 from tidemill.models.audit import Note
 from tidemill.models.ids import new_id
 from tidemill.store import audit, locks, sessions
@@ -35,7 +35,7 @@ async def add(store: Store, email: str, password_hash: str, role: Role, by: Call
 async def get(store: Store, reference: str) -> User:
     """The user of that identifier or address. Raises `NotFound` (`no_such_user`)."""
     async with store.read() as connection:
-        return await _referred(connection, reference)
+        return await referred(connection, reference)
 
 
 async def by_id(store: Store, user_id: str) -> User:
@@ -66,36 +66,28 @@ async def change(
     reference: str,
     by: Caller,
     *,
-    role: Role | None = None,
-    active: bool | None = None,
-    team: str | None = None,
-    quotas: Mapping[str, int | None] | None = None,
     check: Callable[[User], None] | None = None,
+    **edit: Unpack[UserEdit],
 ) -> User:
-    """Change what is given; an empty `team` takes the user out of theirs. Who is disabled is logged out everywhere.
+    """Change what is given. Who is disabled is logged out everywhere.
 
     `check` sees the user as they stand, inside the transaction, and may refuse. Raises `NotFound`, or `Conflict`
     (`last_admin`): somebody must be left who can let others in.
     """
     async with store.write(locks.AUDIT, locks.KEYS) as connection:
         now = store.now()
-        user = await _referred(connection, reference)
+        user = await referred(connection, reference)
         if check is not None:
             check(user)
-        values: dict[str, Any] = {}
-        if role is not None and role is not user.role:
-            values["role"] = role.value
-        if active is not None and active is not user.active:
-            values["active"] = active
-        if quotas is not None and dict(quotas) != dict(user.quotas):
-            values["quotas"] = dict(quotas)
+        values = _own_values(user, edit)
+        team = edit.get("team")
         if team is not None and team != (user.team or ""):
             values["team_id"] = await _team_id(connection, team, by, now) if team else None
         if not values:
             return user
         await _keep_an_admin(connection, user, values)
         await connection.execute(update(users).where(users.c.id == user.id).values(values))
-        if active is False:
+        if edit.get("active") is False:
             await sessions.revoke_all(connection, user.id, now)
         told = {"team": team or None} if "team_id" in values else {}
         told |= {name: value for name, value in values.items() if name != "team_id"}
@@ -107,7 +99,7 @@ async def set_password(store: Store, reference: str, password_hash: str, by: Cal
     """Give a new password; every session of the user ends. Raises `NotFound`."""
     async with store.write(locks.AUDIT, locks.KEYS) as connection:
         now = store.now()
-        user = await _referred(connection, reference)
+        user = await referred(connection, reference)
         await connection.execute(update(users).where(users.c.id == user.id).values(password_hash=password_hash))
         await sessions.revoke_all(connection, user.id, now)
         await audit.append(connection, by, [Note("user.set_password", user.email)], now)
@@ -138,7 +130,23 @@ async def team_id(connection: AsyncConnection, name: str) -> str:
 
 async def referred(connection: AsyncConnection, reference: str) -> User:
     """The user of an identifier or address, inside a transaction. Raises `NotFound`."""
-    return await _referred(connection, reference)
+    if not reference.isprintable():
+        raise _unknown(reference)
+    column = users.c.email if "@" in reference else users.c.id
+    return await _one(connection, column == (reference.lower() if "@" in reference else reference), reference)
+
+
+def _own_values(user: User, edit: UserEdit) -> dict[str, Any]:
+    """What of an edit differs, but for the team."""
+    values: dict[str, Any] = {}
+    role, active, quotas = edit.get("role"), edit.get("active"), edit.get("quotas")
+    if role is not None and role is not user.role:
+        values["role"] = role.value
+    if active is not None and active is not user.active:
+        values["active"] = active
+    if quotas is not None and dict(quotas) != dict(user.quotas):
+        values["quotas"] = dict(quotas)
+    return values
 
 
 async def _keep_an_admin(connection: AsyncConnection, user: User, values: Mapping[str, Any]) -> None:
@@ -159,13 +167,6 @@ async def _team_id(connection: AsyncConnection, name: str, by: Caller, now: date
     await connection.execute(insert(teams).values(id=made, name=name, created_at=now))
     await audit.append(connection, by, [Note("team.create", name)], now)
     return made
-
-
-async def _referred(connection: AsyncConnection, reference: str) -> User:
-    if not reference.isprintable():
-        raise _unknown(reference)
-    column = users.c.email if "@" in reference else users.c.id
-    return await _one(connection, column == (reference.lower() if "@" in reference else reference), reference)
 
 
 async def _one(connection: AsyncConnection, condition: ColumnElement[bool], reference: str) -> User:

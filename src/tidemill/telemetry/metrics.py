@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter as Counter_
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -27,6 +28,14 @@ _SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 log = get_logger(__name__)
+
+
+class Stream(StrEnum):
+    """The kinds of answers that go on."""
+
+    EVENTS = "events"
+    SOCKET = "socket"
+    EXPORT = "export"
 
 
 class Metrics:
@@ -103,6 +112,12 @@ class Metrics:
     def in_progress(self) -> Iterator[None]:
         """While an HTTP request is being answered."""
         with self._http_in_progress.track_inprogress():
+            yield
+
+    @contextmanager
+    def streaming(self, kind: Stream) -> Iterator[None]:
+        """While an answer goes on: an event stream, a WebSocket, or a file of documents."""
+        with self._streams.labels(kind.value).track_inprogress():
             yield
 
     def observe_http(self, *, method: str, route: str | None, status_code: int, seconds: float) -> None:
@@ -231,6 +246,9 @@ class Metrics:
             "http_request_duration_seconds", "Time to answer", _FAST, "method", "route"
         )
         self._http_in_progress = self._gauge("http_requests_in_progress", "HTTP requests being answered")
+        self._streams = self._gauge("streams", "Open event streams, WebSockets, and downloads of exports", "kind")
+        for kind in Stream:
+            self._streams.labels(kind.value).set(0)
         self._limited = self._counter("limited_requests", "Requests refused with 429, by the limit they met", "limit")
         self._cached = self._counter("answer_cache_requests", "Searches looked for among kept answers", "result")
         self._limits_degraded = self._gauge("limits_degraded", "Whether requests are counted by this process alone")

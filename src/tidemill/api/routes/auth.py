@@ -8,6 +8,7 @@ from dataclasses import asdict
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from tidemill.api.examples.people import LOGIN, REFRESH
 from tidemill.api.openapi import Responses, problems
 from tidemill.api.respond import answer, require_json
 from tidemill.api.routes.auth_forms import NEVER_KEPT, answered, client_of, described, needed
@@ -40,11 +41,11 @@ def routes(app: App) -> APIRouter:
     router = APIRouter(prefix=_PREFIX, tags=["authentication"])
     on = _Logins(app)
     for path, handler, form in (
-        ("/token", on.get_token, described(*_OF_TOKEN)),
-        ("/refresh", on.refresh_token, described("refresh_token", "scope")),
+        ("/token", on.get_token, described(*_OF_TOKEN, example=LOGIN)),
+        ("/refresh", on.refresh_token, described("refresh_token", "scope", example=REFRESH)),
     ):
         router.post(path, response_model=TokenAnswer, responses=_TOKEN_RESPONSES, openapi_extra=form)(handler)
-    optional = described("refresh_token", is_needed=False)
+    optional = described("refresh_token", example=REFRESH, is_needed=False)
     router.post("/logout", status_code=204, responses=_TOKEN_RESPONSES, openapi_extra=optional)(on.log_out)
     router.get("/me", response_model=Me, responses=problems())(on.get_me)
     refused = problems(403, 413, 415, 422, 429)

@@ -62,11 +62,11 @@ def client_of(request: Request, form: Mapping[str, str]) -> tuple[str, str]:
     return unquote_plus(name), unquote_plus(secret)
 
 
-def described(*fields: str, is_needed: bool = True) -> dict[str, Any]:
+def described(*fields: str, example: Mapping[str, str], is_needed: bool = True) -> dict[str, Any]:
     """A form as the OpenAPI document has it."""
     properties = {name: {"type": "string"} for name in fields}
     schema = {"type": "object", "properties": properties} | ({"required": [fields[0]]} if is_needed else {})
-    return {"requestBody": {"required": is_needed, "content": {_FORM: {"schema": schema}}}}
+    return {"requestBody": {"required": is_needed, "content": {_FORM: {"schema": schema, "example": example}}}}
 
 
 async def _form_of(request: Request) -> dict[str, str]:

@@ -29,9 +29,8 @@ from tidemill.models.source import Source, SourceSpec
 from tidemill.store import sources
 
 _PREFIX = "/api/v1/sources"
-_EXAMPLE = {"name": "manual", "start": ["https://example.org/manual/"], "within": ["https://example.org/manual/"]}
 _SCHEMA = {"$ref": "#/components/schemas/NewSource"}
-_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA, "example": _EXAMPLE}}}}
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}}
 _WAS_THERE: Responses = {200: {"model": SourceAnswer, "description": "The source was there before"}}
 _IS_NEW: Responses = {201: {"model": SourceAnswer, "description": "The source is new"}}
 

@@ -27,8 +27,8 @@ class Shelf(Protocol):
     async def put(self, name: str, path: Path) -> None:
         """Keep that file, which is whole, durably; the path may be gone afterwards."""
 
-    def read(self, name: str, size_bytes: int) -> AsyncGenerator[bytes]:
-        """Its bytes. Raises `NotFound` (`export_gone`) before the first piece if it is not there any more."""
+    def read(self, name: str, start: int, end: int) -> AsyncGenerator[bytes]:
+        """Its bytes from `start` to before `end`. Raises `NotFound` (`export_gone`) before the first piece."""
 
     async def delete(self, name: str) -> None:
         """Remove it; harmless if it is not there."""
@@ -47,15 +47,17 @@ class FolderShelf:
         """See `Shelf.put`: a rename, if both are on one disk, as they are unless somebody made it otherwise."""
         await asyncio.to_thread(self._put, name, path)
 
-    async def read(self, name: str, size_bytes: int) -> AsyncGenerator[bytes]:
+    async def read(self, name: str, start: int, end: int) -> AsyncGenerator[bytes]:
         """See `Shelf.read`."""
         try:
             file = await asyncio.to_thread((self._folder / name).open, "rb")
         except FileNotFoundError:
             raise gone(name) from None
         with file:
-            while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
+            file.seek(start)
+            while piece := await asyncio.to_thread(file.read, min(_PIECE_BYTES, end - start)):
                 yield piece
+                start += len(piece)
 
     async def delete(self, name: str) -> None:
         """See `Shelf.delete`."""
@@ -83,13 +85,13 @@ class BucketShelf:
         """See `Shelf.put`."""
         await self._bucket.put_file(_key(name), path)
 
-    async def read(self, name: str, size_bytes: int) -> AsyncGenerator[bytes]:
+    async def read(self, name: str, start: int, end: int) -> AsyncGenerator[bytes]:
         """See `Shelf.read`."""
         from tidemill.archive.bucket import Missing
 
-        for start in range(0, size_bytes, _PART_BYTES):
+        for first in range(start, end, _PART_BYTES):
             try:
-                yield await self._bucket.get(_key(name), start, min(_PART_BYTES, size_bytes - start))
+                yield await self._bucket.get(_key(name), first, min(_PART_BYTES, end - first))
             except Missing:
                 raise gone(name) from None
 

@@ -1,0 +1,18 @@
+"""Lists of all documents are read by an index that holds what they are chosen by, not by documents of any length."""
+
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+_COLUMNS = ["state", "id", "kind", "language", "published_at", "updated_at"]
+
+
+def upgrade() -> None:
+    op.create_index("ix_documents_listed", "documents", _COLUMNS)
+
+
+def downgrade() -> None:
+    op.drop_index("ix_documents_listed", "documents")
