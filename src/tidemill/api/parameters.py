@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def given(model: type[Model], request: Request) -> Model:
+def parameters(model: type[Model], request: Request) -> Model:
     """The parameters of `request`. Of one that is given twice the last counts, unless it is a list.
 
     Raises `RequestValidationError`, which names all that are wrong.

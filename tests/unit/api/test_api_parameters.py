@@ -10,7 +10,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
-from tidemill.api.parameters import described, given
+from tidemill.api.parameters import described, parameters
 from tidemill.api.schemas.export import StreamedSelection
 from tidemill.api.schemas.search import FeedParameters, SearchParameters
 
@@ -20,27 +20,27 @@ def asked(query: str) -> Request:
 
 
 def test_values_are_read_as_what_they_are() -> None:
-    found = given(SearchParameters, asked("q=a+b%26c&limit=3&fuzzy=true&published_after=2026-01-02"))
+    found = parameters(SearchParameters, asked("q=a+b%26c&limit=3&fuzzy=true&published_after=2026-01-02"))
     assert (found.q, found.limit, found.fuzzy) == ("a b&c", 3, True)
     assert found.published_after == datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def test_what_is_not_given_has_its_default() -> None:
-    assert given(SearchParameters, asked("")) == SearchParameters()
+    assert parameters(SearchParameters, asked("")) == SearchParameters()
 
 
 def test_a_list_has_all_values_in_their_order_and_of_others_the_last_counts() -> None:
-    found = given(SearchParameters, asked("tag=b&q=one&tag=a&q=two&tag="))
+    found = parameters(SearchParameters, asked("tag=b&q=one&tag=a&q=two&tag="))
     assert (found.tag, found.q) == (["b", "a", ""], "two")
 
 
 def test_what_nobody_knows_is_passed_over() -> None:
-    assert given(SearchParameters, asked("q=a&utm_source=b")) == SearchParameters(q="a")
+    assert parameters(SearchParameters, asked("q=a&utm_source=b")) == SearchParameters(q="a")
 
 
 def test_every_mistake_is_named_with_its_parameter() -> None:
     with pytest.raises(RequestValidationError) as error:
-        given(SearchParameters, asked("limit=-1&offset=x&sort=odd"))
+        parameters(SearchParameters, asked("limit=-1&offset=x&sort=odd"))
     assert [each["loc"] for each in error.value.errors()] == [
         ("query", "limit"),
         ("query", "offset"),

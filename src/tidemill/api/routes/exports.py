@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from tidemill.api.openapi import Responses, problems
 from tidemill.api.paging import Cursor, page, position
+from tidemill.api.parameters import described, parameters
 from tidemill.api.respond import answer, require_json
 from tidemill.api.schemas.export import ExportAnswer, ExportList, ExportRequest, StreamedSelection, export_body
 from tidemill.app import App
@@ -54,7 +55,12 @@ def routes(app: App, streams: Streams) -> APIRouter:
         responses={**_file(403, 404, 409, 416), 206: {"description": "The part of it that `Range` asks for"}},
     )(on.download_export)
     router.delete(one, status_code=204, response_class=Response, responses=problems(403, 404))(on.delete_export)
-    router.get("/documents/export", response_class=Response, responses=_file(403, 404, 422, 429))(on.stream_documents)
+    router.get(
+        "/documents/export",
+        response_class=Response,
+        responses=_file(403, 404, 422, 429),
+        openapi_extra=described(StreamedSelection),
+    )(on.stream_documents)
     return router
 
 
@@ -110,10 +116,11 @@ class _Exports:
             await self._shelf.delete(found.file)
         return Response(status_code=204)
 
-    async def stream_documents(self, given: Annotated[StreamedSelection, Query()], request: Request) -> Response:
+    async def stream_documents(self, request: Request) -> Response:
         """Documents as one file, at once, if they are not too many (`exports.max_streamed`)."""
         app = self._app
-        wanted, by = given.wanted(given.format), caller(request.scope)
+        asked, by = parameters(StreamedSelection, request), caller(request.scope)
+        wanted = asked.wanted(asked.format)
         await manage.check_source(app.store, wanted)
         await check_export(app.store, app.settings.quotas, by)
         ids = await manage.streamed_ids(app.store, app.searching.search, app.settings.exports, wanted)

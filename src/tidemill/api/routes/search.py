@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
 from tidemill.api.openapi import Responses, problems
-from tidemill.api.parameters import described, given
+from tidemill.api.parameters import described, parameters
 from tidemill.api.respond import answer
 from tidemill.api.schemas.search import AskedQueries, FeedParameters, SearchAnswer, SearchParameters, Suggestions
 from tidemill.app import App
@@ -42,7 +42,7 @@ def routes(app: App) -> APIRouter:
     )
     async def search_documents(request: Request) -> Response:
         """Find documents. Any word counts, more and closer ones count more; the best come first."""
-        query = _query(given(SearchParameters, request), most)
+        query = _query(parameters(SearchParameters, request), most)
         began = time.perf_counter()
         is_ok = False
         try:
@@ -99,7 +99,7 @@ def _feed(media_type: str) -> dict[str, Any]:
 
 
 async def _found(app: App, request: Request) -> Feed:
-    asked = given(FeedParameters, request)
+    asked = parameters(FeedParameters, request)
     query = _query(SearchParameters(**asked.model_dump(), sort="date"), app.settings.search.max_results)
     found = await app.searching.search(query)
     about = f"{query.text} · Tidemill" if query.text else "Tidemill"
