@@ -37,34 +37,6 @@ def test_a_fleet_to_which_nothing_happens_accounts_for_every_page(fleet: Fleet) 
     check_ledger(fleet, "none")
 
 
-def test_killed_crawlers_lose_nothing(fleet: Fleet, collect: Collect, is_long: bool) -> None:
-    fleet.begin()
-    fleet.add("processor")
-    fleet.add("indexer")
-    crawler = fleet.add("crawler")
-    for point in sorted(fleet.rng.uniform(0.05, 0.9) for _ in range(50 if is_long else 2)):
-        reach(fleet, point)
-        fleet.kill(crawler, recovered=True)
-        crawler = fleet.add("crawler")
-    fleet.settle()
-    check_ledger(fleet, "1. kill -9 of a crawler", collect=collect)
-
-
-def test_killed_processors_lose_nothing(fleet: Fleet, collect: Collect, is_long: bool) -> None:
-    """What a dead processor held is given to another within a lease and five seconds, on every queue."""
-    fleet.begin()
-    fleet.add("crawler")
-    fleet.add("indexer")
-    fleet.add("processor")
-    processor = fleet.add("processor")
-    for point in sorted(fleet.rng.uniform(0.05, 0.9) for _ in range(50 if is_long else 2)):
-        reach(fleet, point)
-        fleet.kill(processor, recovered=True)
-        processor = fleet.add("processor")
-    fleet.settle()
-    check_ledger(fleet, FAULT_2, collect=collect)
-
-
 LONG = pytest.mark.long
 SERVED = ["postgres", "postgres+redis", "postgres+rabbitmq"]
 """The backends that several machines can share."""

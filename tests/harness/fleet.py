@@ -185,6 +185,15 @@ class Fleet:
             return [row[0] for row in self.books.rows(f"SELECT id FROM workers WHERE pid = {member.running.pid}")]
         return []
 
+    def holds(self, names: list[str]) -> bool:
+        """Whether anything is held in one of these names."""
+        listed = ", ".join(f"'{name}'" for name in names)
+        return bool(names) and any(self.books.count(t, f"worker_id IN ({listed})") for t in ("visits", "waiting"))
+
+    def is_over(self) -> bool:
+        """Whether all runs have ended."""
+        return _is_over(self.books)
+
     def await_recovery(self) -> None:
         """Wait until nothing is held in the name of a dead process, for no longer than a lease and five seconds."""
         until(lambda: not self.look_for_recovery(), timeout_s=REDELIVERY_S + 1, what="the return of what the dead held")
@@ -197,7 +206,7 @@ class Fleet:
         """How many dead processes hold something still; fails if one does for longer than a lease and five seconds."""
         for names, since in tuple(self._mourned):
             took = time.monotonic() - since
-            if not self._held(names):
+            if not self.holds(names):
                 self.recovery_s.append(took)
                 self._mourned.remove((names, since))
             assert took < REDELIVERY_S, (
@@ -245,12 +254,6 @@ class Fleet:
         victim.running.wait(10)
         if victim in self.members:
             self.members.remove(victim)
-
-    def _held(self, names: list[str]) -> int:
-        if not names:
-            return 0
-        listed = ", ".join(f"'{name}'" for name in names)
-        return sum(self.books.count(table, f"worker_id IN ({listed})") for table in ("visits", "waiting"))
 
     def _is_searchable(self) -> bool:
         cursor = read_cursor(self.house.data_dir / "index")
