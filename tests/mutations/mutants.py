@@ -209,12 +209,12 @@ MUTANTS = (
         (
             Edit(
                 "search/tantivy/writer.py",
-                "                opstamp = self._commit(self._tantivy",
-                "                early = Cursor(\n"
-                "                    SCHEMA_VERSION, position.epoch, position.event_id, cursor.folder, cursor.opstamp\n"
-                "                )\n"
-                "                write_cursor(self._root, early)\n"
-                "                opstamp = self._commit(self._tantivy",
+                "                if upserts or deletions:\n                    self._add(",
+                "                if not self._unpublished and not more:\n"
+                "                    at = position.event_id\n"
+                "                    early = Cursor(SCHEMA_VERSION, position.epoch, at, cursor.folder, 0)\n"
+                "                    write_cursor(self._root, early)\n"
+                "                if upserts or deletions:\n                    self._add(",
             ),
         ),
         (dies_at("index.added"),),
