@@ -221,7 +221,9 @@ class Fleet:
         until(lambda: _is_over(books), timeout_s=timeout_s, what=f"the end of the run\n{self.report()}")
         living = ", ".join(str(member.running.pid) for member in self.members if member.alive) or "0"
         dead = f"pid NOT IN ({living})"
-        until(lambda: books.count("workers", dead) == 0, timeout_s=REDELIVERY_S, what="the burial of dead workers")
+        if not eventually(lambda: books.count("workers", dead) == 0, REDELIVERY_S):
+            listed = "\n".join(str(row) for row in books.rows("SELECT * FROM workers"))
+            raise AssertionError(f"workers that are none of {living} are still listed\n{listed}\n{self.report()}")
         until(self._is_empty, timeout_s=QUEUE_LEASE_S + 15, what="an empty queue")
         if any(member.role in _INDEXING for member in self.members):
             until(self._is_searchable, what="the search index")

@@ -118,7 +118,7 @@ MUTANTS = (
     Mutant(
         "what the dead held is announced anew",
         (Edit("store/workers.py", "values(**again, **free, announced_at=None)", "values(**again, **free)"),),
-        ("tests/fault/test_fleet.py::test_what_a_dead_processor_held_is_done_by_another_in_time[postgres+rabbitmq]",),
+        (f"{BROKERS}::test_what_a_dead_process_held_is_announced_by_the_next_sweep",),
     ),
     Mutant(
         "a run is over only when nothing of it is open",
