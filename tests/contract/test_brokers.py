@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -198,6 +199,28 @@ async def test_what_a_dead_process_held_comes_back(house: House, process: Callab
     assert {capture.id for capture in again} == set(identifiers(held))
     await heir.close()
     await workers.leave(house.store, other)
+
+
+async def test_what_a_dead_process_held_is_announced_by_the_next_sweep(
+    house: House, process: Callable[[], DispatchedQueue]
+) -> None:
+    """Its messages may be held by nobody for long: the rows are told of anew as soon as they are given back."""
+    dead, heir = process(), process()
+    await dead.announce(await waiting(house, "abc"))
+    dying = await workers.register(house.store, "processor")
+    held: set[str] = set()
+    for _ in range(50):
+        held |= set(identifiers(await dead.claim(dying.id, 3)))
+        if len(held) == 3:
+            break
+        await dead.wait(0.1)
+    assert await heir.sweep() == 0
+    os.close(dying.lock_fd)
+    assert await workers.reclaim(house.store, 60.0) == 1
+    assert await heir.sweep() == 3
+    await worked_off(house, heir, of=3)
+    await dead.close()
+    await heir.close()
 
 
 async def test_priorities_share_each_batch_and_nobody_starves(

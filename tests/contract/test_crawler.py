@@ -122,6 +122,21 @@ async def test_what_nobody_foresaw_costs_its_visit_and_not_the_run(remembered: M
     assert [(each.outcome, each.reason) for each in remembered.recorded] == [(Outcome.FAILED, "internal_error")] * 3
 
 
+async def test_a_cancellation_that_nobody_asked_for_costs_its_visit_and_not_the_run(remembered: Memory) -> None:
+    """Clients of servers make them up when a connection is lost; Crawlee takes such a task for one that has ended."""
+
+    class GivingUp(FakeClient):
+        async def get(self, url: str, **asked: Any) -> Response:
+            if url == f"{SITE}b":
+                raise asyncio.CancelledError
+            return await super().get(url, **asked)
+
+    assert await crawled(remembered, GivingUp()) is RunState.CRAWLED
+    said = {each.visit.url[-1]: (each.outcome, each.reason) for each in remembered.recorded}
+    assert said["b"] == (Outcome.FAILED, "internal_error")
+    assert len(said) == 3
+
+
 async def test_a_full_disk_ends_the_crawl_with_its_error(remembered: Memory) -> None:
     remembered.full = True
     with pytest.raises(Permanent, match="the disk is full"):

@@ -151,6 +151,20 @@ async def test_a_crawl_that_fails_gives_back_what_it_leased(house: House, monkey
     assert await runs.state(house.store, run.id) is RunState.INTERRUPTED
 
 
+async def test_a_crawl_that_ends_before_its_end_leaves_its_run_to_be_taken_up(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Crawlee ends on a Ctrl-C that reaches its own handler, which stands for a moment at its start."""
+
+    async def ending(*_: object, **__: object) -> RunState:
+        return RunState.RUNNING
+
+    run = await house.begin("a")
+    monkeypatch.setattr(crawler, "crawl", ending)
+    await crawling.crawl_one(app_of(house), run.id, house.worker, asyncio.Event())
+    assert await runs.state(house.store, run.id) is RunState.INTERRUPTED
+
+
 async def test_a_crawl_that_cannot_give_back_what_it_leased_ends_its_worker(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

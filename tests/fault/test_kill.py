@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -71,8 +72,9 @@ def test_kill_pool_workers_again_and_again(
                 break
             if family := children(running.pid):
                 victim = min(family, key=psutil.Process.create_time)  # at work: younger ones may still be starting
-                victim.kill()
-                killed.append(victim.pid)
+                with suppress(psutil.NoSuchProcess):  # it may have ended since it was listed
+                    victim.kill()
+                    killed.append(victim.pid)
         running.wait().expect(0)
     assert killed
     assert_the_same(tidemill, site, undisturbed)

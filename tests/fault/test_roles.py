@@ -78,7 +78,7 @@ def probes_of(running: Running) -> str:
     return said[0]
 
 
-@pytest.mark.long  # the short form is in test_fleet
+@pytest.mark.long  # the short form is in test_thousand_kills
 def test_killed_processors_lose_nothing(house: Tidemill, site: Site, undisturbed: Report, rng: random.Random) -> None:
     """kill -9 at random moments; each dead processor's captures are claimed again within the lease and five seconds."""
     with begun(house, site), house.start("crawler") as crawling, house.start("indexer"):

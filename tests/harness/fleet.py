@@ -185,6 +185,15 @@ class Fleet:
             return [row[0] for row in self.books.rows(f"SELECT id FROM workers WHERE pid = {member.running.pid}")]
         return []
 
+    def holds(self, names: list[str]) -> bool:
+        """Whether anything is held in one of these names."""
+        listed = ", ".join(f"'{name}'" for name in names)
+        return bool(names) and any(self.books.count(t, f"worker_id IN ({listed})") for t in ("visits", "waiting"))
+
+    def is_over(self) -> bool:
+        """Whether all runs have ended."""
+        return _is_over(self.books)
+
     def await_recovery(self) -> None:
         """Wait until nothing is held in the name of a dead process, for no longer than a lease and five seconds."""
         until(lambda: not self.look_for_recovery(), timeout_s=REDELIVERY_S + 1, what="the return of what the dead held")
@@ -197,7 +206,7 @@ class Fleet:
         """How many dead processes hold something still; fails if one does for longer than a lease and five seconds."""
         for names, since in tuple(self._mourned):
             took = time.monotonic() - since
-            if not self._held(names):
+            if not self.holds(names):
                 self.recovery_s.append(took)
                 self._mourned.remove((names, since))
             assert took < REDELIVERY_S, (
@@ -212,7 +221,9 @@ class Fleet:
         until(lambda: _is_over(books), timeout_s=timeout_s, what=f"the end of the run\n{self.report()}")
         living = ", ".join(str(member.running.pid) for member in self.members if member.alive) or "0"
         dead = f"pid NOT IN ({living})"
-        until(lambda: books.count("workers", dead) == 0, timeout_s=REDELIVERY_S, what="the burial of dead workers")
+        if not eventually(lambda: books.count("workers", dead) == 0, REDELIVERY_S):
+            listed = "\n".join(str(row) for row in books.rows("SELECT * FROM workers"))
+            raise AssertionError(f"workers that are none of {living} are still listed\n{listed}\n{self.report()}")
         until(self._is_empty, timeout_s=QUEUE_LEASE_S + 15, what="an empty queue")
         if any(member.role in _INDEXING for member in self.members):
             until(self._is_searchable, what="the search index")
@@ -245,12 +256,6 @@ class Fleet:
         victim.running.wait(10)
         if victim in self.members:
             self.members.remove(victim)
-
-    def _held(self, names: list[str]) -> int:
-        if not names:
-            return 0
-        listed = ", ".join(f"'{name}'" for name in names)
-        return sum(self.books.count(table, f"worker_id IN ({listed})") for table in ("visits", "waiting"))
 
     def _is_searchable(self) -> bool:
         cursor = read_cursor(self.house.data_dir / "index")

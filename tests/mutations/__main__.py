@@ -22,6 +22,8 @@ from tests.mutations.mutants import MUTANTS, UNDISTURBED, Edit, Mutant
 ROOT = Path(__file__).resolve().parents[2]
 _COPIED = ("src", "tests", "config", "pyproject.toml", "examples", "docs", "scripts")
 _MOST_S = 400
+"""For each test that is named, or file of them."""
+
 _RED = 1
 """What pytest ends with if tests failed; other codes mean that it could not run them."""
 
@@ -93,12 +95,13 @@ def _run(tree: Path, tests: Sequence[str]) -> tuple[int, str]:
     """How pytest ends over these tests of the tree, and what it says at its end."""
     command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--long"]
     environment = {**clean_environment(), "PYTHONPATH": f"{tree / 'src'}:{tree}", "PYTHONDONTWRITEBYTECODE": "1"}
+    most_s = _MOST_S * len(tests)
     try:
         done = subprocess.run(
-            [*command, *tests], cwd=tree, env=environment, capture_output=True, text=True, timeout=_MOST_S, check=False
+            [*command, *tests], cwd=tree, env=environment, capture_output=True, text=True, timeout=most_s, check=False
         )
     except subprocess.TimeoutExpired:
-        return -1, f"not done after {_MOST_S} s"
+        return -1, f"not done after {most_s} s"
     return done.returncode, (done.stdout + done.stderr)[-4000:]
 
 

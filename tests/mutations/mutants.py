@@ -118,7 +118,7 @@ MUTANTS = (
     Mutant(
         "what the dead held is announced anew",
         (Edit("store/workers.py", "values(**again, **free, announced_at=None)", "values(**again, **free)"),),
-        ("tests/fault/test_fleet.py::test_what_a_dead_processor_held_is_done_by_another_in_time[postgres+rabbitmq]",),
+        (f"{BROKERS}::test_what_a_dead_process_held_is_announced_by_the_next_sweep",),
     ),
     Mutant(
         "a run is over only when nothing of it is open",
@@ -209,12 +209,12 @@ MUTANTS = (
         (
             Edit(
                 "search/tantivy/writer.py",
-                "                opstamp = self._commit(self._tantivy",
-                "                early = Cursor(\n"
-                "                    SCHEMA_VERSION, position.epoch, position.event_id, cursor.folder, cursor.opstamp\n"
-                "                )\n"
-                "                write_cursor(self._root, early)\n"
-                "                opstamp = self._commit(self._tantivy",
+                "                if upserts or deletions:\n                    self._add(",
+                "                if not self._unpublished and not more:\n"
+                "                    at = position.event_id\n"
+                "                    early = Cursor(SCHEMA_VERSION, position.epoch, at, cursor.folder, 0)\n"
+                "                    write_cursor(self._root, early)\n"
+                "                if upserts or deletions:\n                    self._add(",
             ),
         ),
         (dies_at("index.added"),),

@@ -253,10 +253,11 @@ class _Crawl:
         except TimeoutError:
             self._discovery.forget()  # it may have met URLs that now nobody enters in the ledger
             catch = Catch(Fetched(visit, Outcome.FAILED, "timeout"))
+        except asyncio.CancelledError:  # clients make up their own; Crawlee would take this visit for ended
+            _raise_if_cancelled()
+            catch = self._failed(visit)
         except Exception:  # noqa: BLE001 - logged, and accounted for as the page's outcome
-            _log.exception("a visit failed in a way nobody foresaw", url=visit.url)
-            self._discovery.forget()
-            catch = Catch(Fetched(visit, Outcome.FAILED, "internal_error"))
+            catch = self._failed(visit)
         finally:
             self._frontier.fetched(visit)
         reached("crawl.fetched")
@@ -264,6 +265,11 @@ class _Crawl:
             await self._recorder.put(catch)
         except TidemillError as error:  # told once, by who runs the crawl, and not by Crawlee for each page in flight
             self._frontier.stop(error)
+
+    def _failed(self, visit: Visit) -> Catch:
+        _log.exception("a visit failed in a way nobody foresaw", url=visit.url)
+        self._discovery.forget()
+        return Catch(Fetched(visit, Outcome.FAILED, "internal_error"))
 
     async def _lease(self, limit: int) -> list[Visit]:
         self._tools.own_signals()

@@ -132,7 +132,7 @@ async def crawl_one(
         relink = await runs.rules_changed(app.store, run)
         state = await crawl(tools, run, source, worker.id, stop, relink=relink)
         _log.info("nothing left to fetch" if state is not RunState.RUNNING else "stopped", action="run.end")
-    if stop.is_set():
+    if state is RunState.RUNNING:  # stopped, if not by `stop` then by Crawlee: this worker lives on, and would keep it
         await runs.interrupt(app.store, run_id)
 
 
