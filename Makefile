@@ -5,7 +5,10 @@ PY := .venv/bin/python
 ARGS ?=
 SECONDS ?= 60
 CODE := src tests scripts benchmarks
-TESTS := $(wildcard $(addprefix tests/,unit docs contract flow fault))
+# What takes longest per test goes first, so that no worker is left with it at the end.
+TESTS := $(wildcard $(addprefix tests/,fault flow contract docs unit))
+# Python keeps what it compiled, whatever the shell asks for: else pytest rewrites every test file in every worker.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo setup run check test test-fast test-fault test-mutations fuzz bench fmt docs lock clean
 
@@ -25,10 +28,10 @@ check: setup ## Format, lint, strict types, import rules, documentation, secrets
 	@sh scripts/check.sh
 
 test: setup ## All tests, the fault tests in their short form
-	@$(PY) -m pytest -q -n auto $(TESTS) $(ARGS)
+	@$(PY) -m pytest -q -n auto --dist worksteal $(TESTS) $(ARGS)
 
 test-fast: setup ## The unit tests: no socket, no database, seconds
-	@$(PY) -m pytest -q -n auto tests/unit $(ARGS)
+	@$(PY) -m pytest -q -n auto --dist worksteal -p no:schemathesis $(FAST) tests/unit $(ARGS)
 
 test-fault: setup ## The fault tests in full: kills, full disks, locks; then broken promises (most of an hour)
 	@rm -f faults.jsonl

@@ -1,23 +1,22 @@
-"""What all tests share: settings below a temporary folder, few but repeatable examples, no sockets in unit tests, and
-a loud count of what was skipped."""
+"""What all tests share: settings below a temporary folder, few but repeatable examples, a session's servers,
+and a loud count of what was skipped."""
 
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from tests.harness.s3 import S3Server, s3_server
 
 from tidemill.settings import Settings, load_settings
 
-UNIT = Path(__file__).parent / "unit"
+if TYPE_CHECKING:
+    from tests.harness.s3 import S3Server
 
 hypothesis_settings.register_profile(
     "tidemill",
@@ -55,19 +54,6 @@ def is_long(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--long"))
 
 
-@pytest.fixture(autouse=True)
-def _no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unit tests open no connection and listen nowhere; the socket pair inside an event loop is not touched by this."""
-    if not request.path.is_relative_to(UNIT):
-        return
-
-    def refuse(self: socket.socket, *_: object) -> None:
-        raise AssertionError("a unit test reached for the network; such a test belongs to contract/, flow/ or fault/")
-
-    for name in ("connect", "connect_ex", "bind"):
-        monkeypatch.setattr(socket.socket, name, refuse)
-
-
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A Redis that the tests of this session share."""
@@ -98,6 +84,8 @@ def missing() -> Callable[[str, str], NoReturn]:
 
 @pytest.fixture(scope="session")
 def _s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server | None]:
+    from tests.harness.s3 import s3_server  # unit tests do without it
+
     with ExitStack() as stack:
         try:
             yield stack.enter_context(s3_server(tmp_path_factory.mktemp("s3")))

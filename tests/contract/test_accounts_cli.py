@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.harness.command import Tidemill
 
 from tidemill.cli.main import app as commands
 
 PASSWORD = "correct horse battery"  # pragma: allowlist secret
-CHEAP = ["--set", "auth.argon2_passes=1", "--set", "auth.argon2_memory_kib=64", "--set", "auth.argon2_lanes=1"]
+CHEAP = ("auth.argon2_passes=1", "auth.argon2_memory_kib=64", "auth.argon2_lanes=1")
 
 
 @pytest.fixture
 def tidemill(tmp_path: Path) -> Any:
     """Runs one command in a new process."""
 
+    house = Tidemill(tmp_path / "data", *CHEAP)
+
     def run(*words: str, stdin: str = "", status: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tidemill", "--data-dir", str(tmp_path / "data"), *CHEAP, *words]
-        done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60
-        )
-        assert done.returncode == status, done.stderr
-        return done
+        done = house(*words, stdin=stdin.encode()).expect(status)
+        return subprocess.CompletedProcess(words, done.code, done.stdout.decode(), done.stderr)
 
     return run
 

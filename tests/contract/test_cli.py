@@ -58,7 +58,7 @@ class Filled:
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     with site_in_thread() as site:
-        tidemill = Tidemill(tmp_path_factory.mktemp("cli") / "data")
+        tidemill = Tidemill(tmp_path_factory.mktemp("cli") / "data", cold=True)
         url = f"{site.base_url}/status/"
         yield Filled(tidemill, url, tidemill.crawl(url, "--max-pages", "12"))
 
@@ -66,7 +66,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 @pytest.fixture
 def tidemill(tmp_path: Path) -> Tidemill:
     """The command over an empty folder."""
-    return Tidemill(tmp_path / "data")
+    return Tidemill(tmp_path / "data", cold=True)
 
 
 def keys(value: dict[str, Any]) -> list[str]:
@@ -273,7 +273,7 @@ def test_a_person_is_asked_before_a_source_is_deleted(
 
 
 def test_searches_forget_a_deleted_source(tmp_path: Path) -> None:
-    tidemill = Tidemill(tmp_path / "data")
+    tidemill = Tidemill(tmp_path / "data", cold=True)
     with site_in_thread() as site:
         tidemill.crawl(f"{site.base_url}/status/", "--max-pages", "12")
         (source,) = tidemill("sources", "list", "--json").expect(0).json
@@ -305,13 +305,18 @@ def test_settings_are_shown_with_their_origin_and_secrets_masked(tmp_path: Path)
 
 
 def test_wrong_settings_are_all_told_at_once(tmp_path: Path) -> None:
-    tidemill = Tidemill(tmp_path / "data", "crawl.concurrency=0", "net.read_timeout_s=never", "crawl.colour=red")
+    tidemill = Tidemill(
+        tmp_path / "data", "crawl.concurrency=0", "net.read_timeout_s=never", "crawl.colour=red", cold=True
+    )
     done = tidemill("config", "check", "--json").expect(1)
     assert done.json["ok"] is False
     assert len(done.json["problems"]) == 3
     for name in ("crawl.concurrency", "net.read_timeout_s", "crawl.colour"):
         assert name in done.stderr
-    assert Tidemill(tmp_path / "data")("config", "check", "--json").expect(0).json == {"ok": True, "problems": []}
+    assert Tidemill(tmp_path / "data", cold=True)("config", "check", "--json").expect(0).json == {
+        "ok": True,
+        "problems": [],
+    }
 
 
 def test_the_database_is_upgraded_and_its_version_told(tidemill: Tidemill) -> None:

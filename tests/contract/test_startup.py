@@ -123,6 +123,12 @@ def test_crawlee_finds_its_browsers_when_there_is_a_page_to_render_and_names_wha
     assert loaded >= {"playwright", "crawlee.browsers"}
 
 
+def test_the_extra_of_the_browser_is_not_imported_before_it_is_needed() -> None:
+    loaded = modules_after("import tidemill.crawl.rendering, tidemill.crawl.browser.options")
+    assert "playwright" not in loaded
+    assert "tidemill.crawl.rendering" in loaded
+
+
 def test_what_plug_ins_import_is_there_although_it_comes_late() -> None:
     assert extract.Page is Page
     with pytest.raises(AttributeError, match="has no attribute 'Pages'"):

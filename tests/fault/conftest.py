@@ -6,7 +6,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from tests.harness.accounts import Collect, Tally
 from tests.harness.backends import BACKENDS, Backend, opened_backend
 from tests.harness.command import Tidemill
 from tests.harness.fleet import Fleet, fleet_over
-from tests.harness.nursery import Nursery
+from tests.harness.nursery import Nursery, shared_nursery
 from tests.harness.reports import Report, against_truth, report
 from tests.harness.sites import site_in_thread
 from tests.site.server import Site
@@ -42,12 +41,12 @@ def undisturbed(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 @pytest.fixture
-def tidemill(tmp_path: Path, site: Site) -> Iterator[Tidemill]:
+def tidemill(tmp_path: Path, site: Site, nursery: Nursery | None) -> Iterator[Tidemill]:
     """The command over a data folder of the test's own, and the site as if nobody had asked it anything."""
     site.hits.clear()
     site.asked.clear()
     site.replaced.clear()
-    yield Tidemill(tmp_path / "data")
+    yield Tidemill(tmp_path / "data", nursery=nursery)
     site.replaced.clear()
 
 
@@ -93,14 +92,9 @@ def fleet(
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery | None]:
+def nursery() -> Nursery | None:
     """Where processes come from that are started by the hundred."""
-    if sys.platform != "linux":
-        yield None
-        return
-    made = Nursery()
-    yield made
-    made.close()
+    return shared_nursery()
 
 
 @pytest.fixture

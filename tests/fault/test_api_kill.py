@@ -22,6 +22,7 @@ from tests.harness.accounts import Collect, Tally
 from tests.harness.backends import Backend, opened_backend
 from tests.harness.brokers import PATIENCE_S
 from tests.harness.command import Running, Tidemill
+from tests.harness.nursery import Nursery
 from tests.harness.watch import until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(PATIENCE_S + 600)]
@@ -106,12 +107,12 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
 
 
 @pytest.fixture
-def api(backend: Backend, tmp_path: Path) -> Iterator[Api]:
+def api(backend: Backend, tmp_path: Path, nursery: Nursery | None) -> Iterator[Api]:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     settings = [each for each in backend.settings if not each.startswith("queue.url")]
     with ExitStack() as stack:
-        made = Api(Tidemill(tmp_path / "data", *settings), port, stack)
+        made = Api(Tidemill(tmp_path / "data", *settings, nursery=nursery), port, stack)
         made.start()
         yield made
 

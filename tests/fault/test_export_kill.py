@@ -14,6 +14,7 @@ import pytest
 from tests.harness.books import Books
 from tests.harness.brokers import free_port
 from tests.harness.command import Running, Tidemill
+from tests.harness.nursery import Nursery
 from tests.harness.watch import until
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
@@ -22,7 +23,7 @@ DOCUMENTS = 450
 
 
 @pytest.fixture
-def mill(tmp_path: Path) -> Tidemill:
+def mill(tmp_path: Path, nursery: Nursery | None) -> Tidemill:
     """Some documents, searchable."""
     lines = tmp_path / "documents.jsonl"
     words = "The mill turns with the tide, and number {} of its stones is worn. "
@@ -31,7 +32,7 @@ def mill(tmp_path: Path) -> Tidemill:
         for n in range(DOCUMENTS)
     )
     lines.write_text("".join(json.dumps(line) + "\n" for line in each))
-    tidemill = Tidemill(tmp_path / "data", "queue.lease_s=5")
+    tidemill = Tidemill(tmp_path / "data", "queue.lease_s=5", nursery=nursery)
     tidemill("import", str(lines)).expect(0)
     return tidemill
 

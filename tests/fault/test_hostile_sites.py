@@ -128,6 +128,7 @@ def rounds(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
                 data_dir = folder / f"{source}-{number}"  # a host's health is remembered, so each crawl has its own
                 shutil.copytree(folder / "new", data_dir)
                 crawls.append(crawl(data_dir, source, well))
+        ill.settle()
         yield done
 
 

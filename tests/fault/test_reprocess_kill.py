@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.harness.books import Books
 from tests.harness.command import Done, Tidemill
+from tests.harness.nursery import Nursery
 from tests.harness.watch import all_gone, children, until
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
@@ -26,7 +27,7 @@ COMMAND = ("reprocess", "--yes", "--json")
 
 
 @pytest.fixture
-def mills(tmp_path: Path) -> Tidemill:
+def mills(tmp_path: Path, nursery: Nursery | None) -> Tidemill:
     """A crawled source whose documents are as an older extractor might have left them."""
     pages = tmp_path / "pages"
     pages.mkdir()
@@ -36,7 +37,7 @@ def mills(tmp_path: Path) -> Tidemill:
             f"<html lang=en><title>Mill {number}</title><h1>Mill {number}</h1><p>{words * 3}</p></html>"
         )
     (tmp_path / "mills.yaml").write_text(json.dumps({**SOURCE, "start": [str(pages)]}))
-    tidemill = Tidemill(tmp_path / "data", "process.batch_size=4")
+    tidemill = Tidemill(tmp_path / "data", "process.batch_size=4", nursery=nursery)
     tidemill("sources", "apply", str(tmp_path / "mills.yaml")).expect(0)
     assert tidemill.crawl("mills")["documents"] == PAGES
     with sqlite3.connect(tidemill.data_dir / "tidemill.db") as database:

@@ -126,7 +126,8 @@ class Running:
 class Tidemill:
     """The command, with a data folder and settings that go before each of its arguments.
 
-    With a `nursery` what is started beside a block comes from there, in a tenth of the time.
+    What runs to its end comes from the nursery that all tests share, in a tenth of the time; `cold` starts Python for
+    each command, as a person does. What is started beside a block is cold unless a `nursery` is given.
     """
 
     def __init__(
@@ -136,8 +137,10 @@ class Tidemill:
         environ: dict[str, str] | None = None,
         cwd: Path | None = None,
         nursery: Nursery | None = None,
+        cold: bool = False,
     ) -> None:
         self.nursery = nursery
+        self.cold = cold
         self.data_dir = data_dir
         self.settings = (*QUICK, *settings)
         self.environ = environ or {}
@@ -146,11 +149,15 @@ class Tidemill:
     def with_settings(self, *settings: str) -> Tidemill:
         """The same with more settings."""
         given = (*self.settings[len(QUICK) :], *settings)
-        return Tidemill(self.data_dir, *given, environ=self.environ, cwd=self.cwd, nursery=self.nursery)
+        return Tidemill(self.data_dir, *given, environ=self.environ, cwd=self.cwd, nursery=self.nursery, cold=self.cold)
 
     def __call__(self, *arguments: str, timeout_s: float = 90.0, stdin: bytes | None = None) -> Done:
         """Run it to its end."""
-        return run(*self._before(), *arguments, environ=self.environ, cwd=self.cwd, timeout_s=timeout_s, stdin=stdin)
+        given = (*self._before(), *arguments)
+        cold = self.cold or bool(self.environ)  # what an interpreter reads of its environment it reads at its start
+        nursery = None if cold else self.nursery or _shared_nursery()
+        with started(*given, environ=self.environ, cwd=self.cwd, stdin=stdin, nursery=nursery) as running:
+            return running.wait(timeout_s)
 
     @contextlib.contextmanager
     def start(self, *arguments: str) -> Iterator[Running]:
@@ -221,7 +228,7 @@ def started(
         environment = clean_environment(environ)
         process: Any
         if nursery is not None:
-            process = nursery.start(arguments, out, err, cwd=cwd or ROOT, environ=environment)
+            process = nursery.start(arguments, (given, out, err), cwd=cwd or ROOT, environ=environment)
         else:
             process = subprocess.Popen(
                 [*executable(), *arguments],
@@ -235,6 +242,12 @@ def started(
         running = Running(arguments, process, out, err)
         stack.callback(running.end)
         yield running
+
+
+def _shared_nursery() -> Nursery | None:
+    from tests.harness.nursery import shared_nursery  # it needs this module
+
+    return shared_nursery()
 
 
 def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:

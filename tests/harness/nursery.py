@@ -1,12 +1,14 @@
 """Starts `tidemill` processes without the second that Python needs to import it: `Nursery().start(arguments, …)`.
 
 A process of its own imports everything once and forks for each start. What it gives is a process like any other, in a
-session of its own, that runs the command line from its beginning; only its modules were there already. Fault tests
-that start hundreds of them ask for it; the others start `tidemill` as a person does.
+session of its own, that runs the command line from its beginning; only its modules were there already. Commands that
+run to their end come from the one that `shared_nursery` gives, and roles of fault tests that start hundreds of them;
+`tests/contract/test_cli.py` and the tests of starting start `tidemill` as a person does.
 """
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import importlib
 import json
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -76,10 +79,12 @@ class Nursery:
         )
 
     def start(
-        self, arguments: tuple[str, ...], out: IO[bytes], err: IO[bytes], *, cwd: Path, environ: dict[str, str]
+        self, arguments: tuple[str, ...], streams: tuple[IO[bytes], ...], *, cwd: Path, environ: dict[str, str]
     ) -> Born:
-        """`tidemill` with these arguments; what it says goes to these files."""
-        files = [f"/proc/{os.getpid()}/fd/{file.fileno()}" for file in (out, err)]
+        """`tidemill` with these arguments, and with these files for stdin, stdout and stderr."""
+        for file in streams:
+            file.flush()
+        files = [f"/proc/{os.getpid()}/fd/{file.fileno()}" for file in streams]
         pid = self.ask(start=[*arguments], files=files, cwd=str(cwd), environ=environ)
         return Born(self, int(pid))
 
@@ -99,6 +104,16 @@ class Nursery:
         self._process.stdin.close()
         self._process.wait(10)
         self._process.stdout.close()
+
+
+@cache
+def shared_nursery() -> Nursery | None:
+    """The one of this test process; none where there is no Linux."""
+    if sys.platform != "linux":
+        return None
+    made = Nursery()
+    atexit.register(made.close)
+    return made
 
 
 def main() -> None:
@@ -147,10 +162,8 @@ def _forked(question: dict[str, Any]) -> int:
 def _become(question: dict[str, Any]) -> None:
     """A process of its own: files, folder, environment, signals."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # the nursery ends with the tests, and this with it
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    for number, name in enumerate(question["files"], 1):
-        os.dup2(os.open(name, os.O_WRONLY), number)
+    for number, name in enumerate(question["files"]):
+        os.dup2(os.open(name, os.O_WRONLY if number else os.O_RDONLY), number)
     os.closerange(3, 64)
     os.chdir(question["cwd"])
     os.environ.clear()

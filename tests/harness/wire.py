@@ -117,6 +117,15 @@ class Wire:
         """How often each path was asked for."""
         return Counter(hit.path for hit in self.hits if origin is None or hit.origin == origin)
 
+    def settle(self, patience_s: float = PATIENCE_S) -> None:
+        """Wait until every exchange is over, so far as that comes within so many seconds.
+
+        A client that has ended may be seen to be gone only a moment later.
+        """
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until and any(hit.over is None for hit in tuple(self.hits)):
+            time.sleep(0.01)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
@@ -30,9 +29,3 @@ def test_a_source_with_proxies_is_not_rendered_without_them() -> None:
     with pytest.raises(Invalid, match=r"request\.proxies.*fetch: http") as caught:
         Rendering(BrowserSettings(), NetSettings(), user_agent="t", profile=profile)
     assert caught.value.reason == "proxy_in_browser"
-
-
-def test_the_extra_is_not_imported_before_it_is_needed() -> None:
-    code = "import sys, tidemill.crawl.rendering, tidemill.crawl.browser.options; print('playwright' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "False\n"

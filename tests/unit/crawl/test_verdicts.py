@@ -218,7 +218,7 @@ def _can_avoid(pattern: str, stems: tuple[str, ...]) -> bool:
     wide class or a look around forbids is taken to be allowed, so that "no" is certain.
     """
     beginnings = {stem[:size] for stem in stems for size in range(len(stem))}
-    letters = {*"".join(stems), "\0"}  # the last stands for every other
+    letters = frozenset({*"".join(stems), "\0"})  # the last stands for every other
 
     @cache
     def step(begun: str, letter: str) -> str | None:
@@ -227,29 +227,30 @@ def _can_avoid(pattern: str, stems: tuple[str, ...]) -> bool:
             return None
         return next(said[start:] for start in range(len(said) + 1) if said[start:] in beginnings)
 
-    def after(begun: set[str], next_letters: Iterable[str]) -> set[str]:
+    @cache
+    def after(begun: frozenset[str], next_letters: frozenset[str]) -> frozenset[str]:
         steps = (step(each, letter) for letter in next_letters for each in begun)
-        return {each for each in steps if each is not None}
+        return frozenset(each for each in steps if each is not None)
 
-    return bool(_followed(re._parser.parse(pattern), {""}, after, letters))
+    return bool(_followed(re._parser.parse(pattern), frozenset({""}), after, letters))
 
 
 def _followed(
     nodes: Iterable[tuple[object, object]],
-    begun: set[str],
-    after: Callable[[set[str], Iterable[str]], set[str]],
-    letters: set[str],
-) -> set[str]:
+    begun: frozenset[str],
+    after: Callable[[frozenset[str], frozenset[str]], frozenset[str]],
+    letters: frozenset[str],
+) -> frozenset[str]:
     for operation, what in nodes:
         match str(operation):
             case "LITERAL":
-                begun = after(begun, [chr(what)])
+                begun = after(begun, frozenset({chr(what)}))
             case "IN" if {str(kind) for kind, _ in what} == {"LITERAL"}:
-                begun = after(begun, [chr(letter) for _, letter in what])
+                begun = after(begun, frozenset(chr(letter) for _, letter in what))
             case "ANY" | "IN" | "NOT_LITERAL":
                 begun = after(begun, letters)
             case "BRANCH":
-                begun = set().union(*(_followed(branch, begun, after, letters) for branch in what[1]))
+                begun = frozenset().union(*(_followed(branch, begun, after, letters) for branch in what[1]))
             case "SUBPATTERN":
                 begun = _followed(what[3], begun, after, letters)
             case "MAX_REPEAT" | "MIN_REPEAT":
@@ -261,7 +262,7 @@ def _followed(
     return begun
 
 
-def _repeated(what, begun, after, letters) -> set[str]:
+def _repeated(what, begun, after, letters) -> frozenset[str]:
     least, most, nodes = what
     for _ in range(least):
         begun = _followed(nodes, begun, after, letters)
