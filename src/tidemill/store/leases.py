@@ -240,7 +240,7 @@ def _first_of(wanted: ColumnElement[bool], full: Sequence[str], limit: int) -> S
 
 
 def _visit(row: Row[Any], token: str, slot: datetime, now: datetime) -> Visit:
-    run_id, page_id, origin, depth, hops, attempts, tried_at, *of_page = row
+    run_id, page_id, origin, depth, hops, attempts, tried_at, *of_page = tuple(row)
     source_id, url, kind, etag, last_modified, body_hash, size_bytes = of_page
     return Visit(
         run_id=run_id,
