@@ -1,17 +1,24 @@
-"""Importing a library without the optional parts that it would import as soon as it finds them.
+"""Importing of a library what is needed of it: some take longer to import than a small site to crawl.
 
-In: the names of modules. Out: while the block runs, these are not installed. For libraries that provide for that, and
-whose extras take longer to import than a small site to crawl.
+In: the names of modules. Out: modules that are not found while a block runs (`without`: for libraries that provide for
+that); packages that have no more than some of their parts until somebody asks for another (`in_parts`); contexts of TLS
+that read their certificates when they are first used (`patient_tls`).
 """
 
 from __future__ import annotations
 
+import ssl
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec
+from threading import RLock
 from types import ModuleType
+from typing import Any
 
 
 class _Absent(MetaPathFinder):
@@ -40,3 +47,106 @@ def without(names: Collection[str]) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(absent)
+
+
+def in_parts(package: str, parts: Mapping[str, Collection[str]]) -> None:
+    """Import a package without what its `__init__` imports: of each of its modules in `parts` only these names.
+
+    The `__init__` runs when another name of the package is asked for; everything is then as if it had run at once, and
+    what was there before is the same. Nothing happens if the package is imported already.
+    """
+    if package in sys.modules:
+        return
+    spec = find_spec(package)
+    if spec is None:
+        raise ModuleNotFoundError(f"no package {package}; install it", name=package)
+    module = sys.modules[package] = module_from_spec(spec)
+    try:
+        above, _, name = package.rpartition(".")
+        setattr(sys.modules[above], name, module)
+        for part, names in parts.items():
+            known = import_module(f"{package}.{part}")
+            vars(module).update({each: getattr(known, each) for each in names})
+    except BaseException:
+        del sys.modules[package]
+        raise
+    vars(module)["__getattr__"] = _Rest(module, spec)
+
+
+class _Rest:
+    """Runs the `__init__` of a package when a name of it is missing."""
+
+    def __init__(self, module: ModuleType, spec: ModuleSpec) -> None:
+        self._module = module
+        self._spec = spec
+        self._lock = RLock()
+
+    def __call__(self, name: str) -> Any:
+        """The missing name. Raises `AttributeError` if there is none in the whole package either."""
+        namespace = vars(self._module)
+        if not name.startswith("__") or name == "__all__":
+            with self._lock:
+                if namespace.get("__getattr__") is self:
+                    self._run(namespace)
+            if name in namespace:
+                return namespace[name]
+        raise AttributeError(f"module {self._module.__name__!r} has no attribute {name!r}")
+
+    def _run(self, namespace: dict[str, Any]) -> None:
+        del namespace["__getattr__"]  # what it imports may ask the package whether it has something
+        try:
+            if self._spec.loader is not None:
+                self._spec.loader.exec_module(self._module)
+        except BaseException:
+            namespace["__getattr__"] = self
+            raise
+
+
+class _Patient(ssl.SSLContext):
+    """A context of TLS that has not read yet what it trusts, and does so when it is used."""
+
+    _wanted: list[Callable[[], None]]
+
+    def wrap_socket(self, *given: Any, **named: Any) -> ssl.SSLSocket:
+        """As ever, once what it trusts is read."""
+        return self._ready().wrap_socket(*given, **named)
+
+    def wrap_bio(self, *given: Any, **named: Any) -> ssl.SSLObject:
+        """As ever, once what it trusts is read."""
+        return self._ready().wrap_bio(*given, **named)
+
+    def _ready(self) -> ssl.SSLContext:
+        while self._wanted:
+            self._wanted[0]()
+            del self._wanted[0]
+        self.__class__ = ssl.SSLContext  # type: ignore[assignment]  # from now on it is like any other
+        return self
+
+
+@contextmanager
+def patient_tls() -> Iterator[None]:
+    """Contexts of TLS that are made in this block trust whom they would trust, but find out whom when they are used.
+
+    To read the certificates of a machine takes some 20 ms a context, and most crawls of a small site need none.
+    """
+    certs, paths = ssl.SSLContext.load_default_certs, ssl.SSLContext.set_default_verify_paths
+
+    def later(context: ssl.SSLContext, what: Callable[[], None]) -> None:
+        if not isinstance(context, _Patient):
+            context.__class__ = _Patient
+            vars(context)["_wanted"] = []
+        vars(context)["_wanted"].append(what)
+
+    def later_certs(context: ssl.SSLContext, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
+        later(context, partial(certs, context, purpose))
+
+    def later_paths(context: ssl.SSLContext) -> None:
+        later(context, partial(paths, context))
+
+    ssl.SSLContext.load_default_certs = later_certs  # type: ignore[method-assign,assignment]
+    ssl.SSLContext.set_default_verify_paths = later_paths  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        ssl.SSLContext.load_default_certs = certs  # type: ignore[method-assign]
+        del ssl.SSLContext.set_default_verify_paths

@@ -58,7 +58,7 @@ class Frontier(RequestManager):
         self._in_flight: Counter[str] = Counter()
         self._last_start: dict[str, datetime] = {}
         self._starts: dict[str, deque[datetime]] = {}
-        self._changed = asyncio.Event()
+        self._waiters: set[asyncio.Future[None]] = set()
         self._refilling = asyncio.Lock()
         self._dry_until = 0.0
         self._handled = 0
@@ -144,11 +144,15 @@ class Frontier(RequestManager):
             async with self._refilling:
                 await self._lease_more()
             return
-        self._changed.clear()
+        # A future and a timer: `wait_for` would make a task for each wait, and there is one for most pages.
+        waiter = loop.create_future()
+        timer = loop.call_later(self._wake_in(loop.time()), _let_go, waiter)
+        self._waiters.add(waiter)
         try:
-            await asyncio.wait_for(self._changed.wait(), self._wake_in(loop.time()))
-        except TimeoutError:
-            return
+            await waiter
+        finally:
+            timer.cancel()
+            self._waiters.discard(waiter)
 
     async def _lease_more(self) -> None:
         try:
@@ -254,7 +258,9 @@ class Frontier(RequestManager):
         return max(0.005, min(waits))
 
     def _wake(self) -> None:
-        self._changed.set()
+        for waiter in self._waiters:
+            _let_go(waiter)
+        self._waiters.clear()
 
     async def is_empty(self) -> bool:
         """Never, until the run is over: tasks wait in `fetch_next_request`."""
@@ -287,6 +293,11 @@ class Frontier(RequestManager):
 
     async def drop(self) -> None:
         """The ledger stays."""
+
+
+def _let_go(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _request(visit: Visit) -> Request:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import TYPE_CHECKING
 
 from tidemill.errors import Forbidden, TooMany
 from tidemill.models.account import QUOTAS, Caller
@@ -20,6 +19,9 @@ from tidemill.store import quotas as store_quotas
 from tidemill.store import users
 from tidemill.store.engine import Store
 from tidemill.store.quotas import Usage
+
+if TYPE_CHECKING:  # `tidemill.store` imports of it what is needed
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 async def limits(store: Store, settings: QuotaSettings, user_id: str) -> dict[str, int | None]:

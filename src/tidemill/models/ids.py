@@ -8,11 +8,11 @@ inserting it twice is the same row without asking the database first.
 from __future__ import annotations
 
 from hashlib import blake2b
-from uuid import UUID
 
 import uuid_utils
 
 _SEPARATOR = "\x1f"
+_VARIANT = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
 
 
 def new_id() -> str:
@@ -22,10 +22,9 @@ def new_id() -> str:
 
 def derived_id(*parts: str) -> str:
     """The UUIDv8 made of the BLAKE2b hash of `parts`: the same parts always give the same identifier."""
-    digest = bytearray(blake2b(_SEPARATOR.join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest())
-    digest[6] = (digest[6] & 0x0F) | 0x80
-    digest[8] = (digest[8] & 0x3F) | 0x80
-    return str(UUID(bytes=bytes(digest)))
+    digest = blake2b(_SEPARATOR.join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    # Version 8 and the variant of RFC 9562, written as `str(UUID(…))` would, at a third of its time.
+    return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:]}"
 
 
 def page_id(source_id: str, url_key: str) -> str:

@@ -14,11 +14,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from tidemill.errors import Transient
 from tidemill.net.decode import Decoder
+from tidemill.net.exchange import Answer
 
 _WATCH_S = 0.25
 
 
-async def read_body(answer: ClientResponse, decoder: Decoder) -> None:
+async def read_body(answer: ClientResponse | Answer, decoder: Decoder) -> None:
     """Feed the body of `answer` to `decoder` as it comes.
 
     Raises what the decoder raises, `Transient` (`truncated`), and whatever aiohttp raises.

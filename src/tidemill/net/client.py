@@ -20,6 +20,7 @@ from yarl import URL
 from tidemill.errors import Permanent, TidemillError, Transient
 from tidemill.net.body import read_body
 from tidemill.net.decode import Decoder, content_encoding, open_decoder, too_large
+from tidemill.net.exchange import Answer, Exchange
 from tidemill.net.faults import RAISED, translate
 from tidemill.net.guard import Guard
 from tidemill.net.hosts import is_address
@@ -33,6 +34,7 @@ from tidemill.net.slots import Slots
 from tidemill.settings import NetSettings
 
 Want = Callable[[int, str], bool]
+_Answer = aiohttp.ClientResponse | Answer
 
 ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 HEAD_BYTES = 64 * 1024  # as much of the page that comes with an error is kept, to recognise challenges and walls
@@ -70,6 +72,7 @@ class Client:
         self._addresses = LookupCache(lookup or self._system)
         # Connections that were allowed to go to a private address must not be used by requests that are not.
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._exchanges: dict[bool, Exchange] = {}
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -115,6 +118,8 @@ class Client:
             check_headers(headers)
         async with self._slots.of(target.raw_host or ""):
             session = self._session(private)
+            if self._identity is None and self._exchanges[private].fits(headers):
+                return await self._ask(self._exchanges[private], target, headers, want, cut_bytes)
             proxy = None if self._rotation is None else await self._choose_proxy(self._rotation, target, private)
             if self._identity is not None:
                 headers = self._identity.headers(target, headers)
@@ -152,6 +157,13 @@ class Client:
         session = self._sessions.get(private)
         if session is None:
             session = self._sessions[private] = self._open_session(private)
+            self._exchanges[private] = Exchange(
+                session,
+                headers=self._headers,
+                read_buffer=_READ_BUFFER,
+                max_header_bytes=self._settings.max_header_bytes,
+                max_headers=_MOST_HEADERS,
+            )
         return session
 
     def _open_session(self, private: bool) -> aiohttp.ClientSession:
@@ -176,6 +188,17 @@ class Client:
             ),
         )
 
+    async def _ask(
+        self, exchange: Exchange, url: URL, headers: Mapping[str, str] | None, want: Want | None, cut_bytes: int | None
+    ) -> Response:
+        """A plain request, by the shortest way."""
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._settings.total_timeout_s):
+                return await self._received(await exchange.get(url, headers), url, want, cut_bytes, started)
+        except RAISED as error:
+            raise translate(error, url, self._settings) from error
+
     async def _request(
         self,
         session: aiohttp.ClientSession,
@@ -188,14 +211,7 @@ class Client:
         started = time.perf_counter()
         try:
             answer = await self._send(session, url, headers, proxy)
-            try:
-                return await self._receive(answer, want, cut_bytes, started)
-            except (Permanent, Transient) as error:
-                error.args = (f"{url}: {error}",)  # what is wrong with the body was found without knowing whose it is
-                raise
-            finally:
-                if not answer.closed:  # closed already if the body was read to its end: its connection is in the pool
-                    answer.close()
+            return await self._received(answer, url, want, cut_bytes, started)
         except RAISED as error:
             failure = self._fault(error, url, proxy)
             if self._identity is None:
@@ -234,9 +250,19 @@ class Client:
                 return fault
         return translate(error, url, self._settings)
 
-    async def _receive(
-        self, answer: aiohttp.ClientResponse, want: Want | None, cut_bytes: int | None, started: float
+    async def _received(
+        self, answer: _Answer, url: URL, want: Want | None, cut_bytes: int | None, started: float
     ) -> Response:
+        try:
+            return await self._receive(answer, want, cut_bytes, started)
+        except (Permanent, Transient) as error:
+            error.args = (f"{url}: {error}",)  # what is wrong with the body was found without knowing whose it is
+            raise
+        finally:
+            if not answer.closed:  # closed already if the body was read to its end: its connection is in the pool
+                answer.close()
+
+    async def _receive(self, answer: _Answer, want: Want | None, cut_bytes: int | None, started: float) -> Response:
         headers = clean_headers(answer.raw_headers, answer.headers, self._settings.max_header_bytes)
         content_type = headers.get("Content-Type", "")
         media_type = content_type.partition(";")[0].strip().lower()
@@ -259,7 +285,7 @@ class Client:
             body_read=whole,
         )
 
-    async def _read_body(self, answer: aiohttp.ClientResponse, cut_bytes: int | None) -> tuple[bytes, int, bool]:
+    async def _read_body(self, answer: _Answer, cut_bytes: int | None) -> tuple[bytes, int, bool]:
         most = self._settings.max_body_bytes
         announced = answer.content_length
         is_cut = cut_bytes is not None and cut_bytes <= most
@@ -278,7 +304,7 @@ class Client:
         answer.close()  # the rest may be endless: it is not worth the connection
         return decoder.so_far()[:most], decoder.received, False
 
-    async def _read_head(self, answer: aiohttp.ClientResponse) -> tuple[bytes, int, bool]:
+    async def _read_head(self, answer: _Answer) -> tuple[bytes, int, bool]:
         """Read the page that comes with an error or a redirect; whatever is wrong with it, the status is the news."""
         decoder: Decoder = open_decoder("", max_bytes=0, max_inflation=1)
         try:
@@ -289,6 +315,6 @@ class Client:
             answer.close()
             return decoder.so_far()[:HEAD_BYTES], decoder.received, False
 
-    def _open_head(self, answer: aiohttp.ClientResponse) -> Decoder:
+    def _open_head(self, answer: _Answer) -> Decoder:
         encoding = content_encoding(answer.headers.getall("Content-Encoding", ()))
         return open_decoder(encoding, max_bytes=HEAD_BYTES, max_inflation=self._settings.max_inflation)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    RowMapping,
+    Row,
     Select,
     and_,
     bindparam,
@@ -90,7 +90,7 @@ async def lease(
         if slots.trials:
             await hosts.begin_trials(connection, slots.trials, token, now + timedelta(seconds=trial_s))
         await _hold(connection, run_id, worker_id, token, rows, now)
-        return [_visit(row, token, slots.given[row["page_id"]], now) for row in rows]
+        return [_visit(row, token, slots.given[row.page_id], now) for row in rows]
 
 
 @tried_again
@@ -144,9 +144,9 @@ class _Slots:
             if host.is_shut(now) or (host.next_slot_at is not None and host.next_slot_at > horizon)
         }
 
-    def take(self, row: RowMapping) -> bool:
+    def take(self, row: Row[Any]) -> bool:
         """Give a visit its slot, if its host has one."""
-        origin = row["origin"]
+        origin = row.origin
         if origin in self.full:
             return False
         host = self._standing.get(origin)
@@ -161,7 +161,7 @@ class _Slots:
             self.full.add(origin)
         elif interval > 0 and self.following[origin] > self._horizon:
             self.full.add(origin)
-        self.given[row["page_id"]] = slot
+        self.given[row.page_id] = slot
         return True
 
     def _first(self, host: HostState | None) -> datetime:
@@ -170,20 +170,20 @@ class _Slots:
 
 async def _chosen(
     connection: AsyncConnection, ready: ColumnElement[bool], slots: _Slots, limit: int, fresh: int
-) -> list[RowMapping]:
+) -> list[Row[Any]]:
     """The visits to lease, with their slots taken; at most `fresh` of them for the first time.
 
     A look into the ledger may show only visits of hosts that are soon full: then there is another look without those
     hosts, or a slow host with many visits would hide all the others.
     """
-    rows: list[RowMapping] = []
+    rows: list[Row[Any]] = []
     for _ in range(_MOST_LOOKS):
         full, had = sorted(slots.full), fresh > 0
         wanted = ready if had else and_(ready, visits.c.attempts > 0)
-        found = (await connection.execute(_first_of(wanted, full, limit))).mappings().all()
+        found = (await connection.execute(_first_of(wanted, full, limit))).all()
         for row in found:
-            is_first = row["attempts"] == 0
-            is_wanted = row["page_id"] not in slots.given and (fresh > 0 or not is_first)
+            is_first = row.attempts == 0
+            is_wanted = row.page_id not in slots.given and (fresh > 0 or not is_first)
             if is_wanted and len(rows) < limit and slots.take(row):
                 rows.append(row)
                 fresh -= is_first
@@ -239,27 +239,38 @@ def _first_of(wanted: ColumnElement[bool], full: Sequence[str], limit: int) -> S
     return statement.where(tuple_(visits.c.run_id, visits.c.page_id).in_(chosen))
 
 
-def _visit(row: RowMapping, token: str, slot: datetime, now: datetime) -> Visit:
-    values = dict(row)
-    values["tried_at"] = _first_tried(row, now)
-    return Visit(**values, token=token, not_before=slot)
-
-
-def _first_tried(row: RowMapping, now: datetime) -> datetime:
-    """A lease that came to nothing was no try."""
-    tried: datetime | None = row["tried_at"] if row["attempts"] else None
-    return tried or now
+def _visit(row: Row[Any], token: str, slot: datetime, now: datetime) -> Visit:
+    run_id, page_id, origin, depth, hops, attempts, tried_at, *of_page = tuple(row)
+    source_id, url, kind, etag, last_modified, body_hash, size_bytes = of_page
+    return Visit(
+        run_id=run_id,
+        page_id=page_id,
+        source_id=source_id,
+        url=url,
+        origin=origin,
+        kind=kind,
+        depth=depth,
+        hops=hops,
+        attempts=attempts,
+        token=token,
+        not_before=slot,
+        etag=etag,
+        last_modified=last_modified,
+        body_hash=body_hash,
+        size_bytes=size_bytes,
+        tried_at=(tried_at if attempts else None) or now,  # a lease that came to nothing was no try
+    )
 
 
 async def _hold(
-    connection: AsyncConnection, run_id: str, worker_id: str, token: str, rows: Sequence[RowMapping], now: datetime
+    connection: AsyncConnection, run_id: str, worker_id: str, token: str, rows: Sequence[Row[Any]], now: datetime
 ) -> None:
     at = literal(now, visits.c.tried_at.type)
     tried_at = case((visits.c.attempts == 0, at), else_=func.coalesce(visits.c.tried_at, at))
     held = {"state": VisitState.LEASED.value, "token": token, "worker_id": worker_id, "tried_at": tried_at}
-    chosen = and_(visits.c.run_id == run_id, visits.c.page_id.in_([row["page_id"] for row in rows]))
+    chosen = and_(visits.c.run_id == run_id, visits.c.page_id.in_([row.page_id for row in rows]))
     await connection.execute(update(visits).where(chosen).values(held))
-    first_tries = sum(row["attempts"] == 0 for row in rows)
+    first_tries = sum(row.attempts == 0 for row in rows)
     await connection.execute(update(runs).where(runs.c.id == run_id).values(_attended(worker_id, first_tries)))
 
 
