@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from tests.harness.beside import beside
+from tests.harness.beside import PATIENCE_S, beside
 from tests.site.text import filler
 
 HTML = "Content-Type: text/html; charset=utf-8"
