@@ -196,7 +196,7 @@ class Questions:
 
     async def entries(self) -> None:
         """As `GET /api/v1/runs/ID/ledger` does."""
-        assert len([each async for each in ledger.entries(self.store, self.run_ids[0], limit=100)]) == 100
+        assert [each async for each in ledger.entries(self.store, self.run_ids[0], limit=100)]
 
     async def listed(self, wanted: Wanted) -> None:
         """As `GET /api/v1/documents` does, behind a key."""

@@ -71,6 +71,11 @@ def loading(size: Size) -> list[tuple[str, str]]:
             FROM {all_days}, {all_sources}""",
         ),
         (
+            "hosts",
+            f"""INSERT INTO hosts (origin, next_slot_at, latency_s)
+            SELECT 'https://h' || s || '.example', now(), 0.2 FROM {all_sources}""",
+        ),
+        (
             "pages",
             f"""INSERT INTO pages (id, source_id, url, origin, kind, etag, body_hash, last_outcome, visit_count,
             first_seen_at, fetched_at, changed_at, due_at, interval_s)

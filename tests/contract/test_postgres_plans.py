@@ -6,7 +6,7 @@ Found with `make bench ARGS=ledger_at_size`, at ten million visits; here with as
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from sqlalchemy import event, text
 from tests.contract.store_house import House, opened_house, stores_on
 from tests.harness.postgres import Server
 
-from tidemill.store import announcing, captures, retention
+from tidemill.models.document import DocumentState
+from tidemill.store import announcing, captures, listing, retention, runs, workers
+from tidemill.store.listing import Wanted
 
 OLD, WAITING = 40_000, 2_000
+DOCUMENT = "01900000-0000-8000-8000-000000000000"
 
 
 @pytest.fixture
@@ -45,6 +48,31 @@ async def house(tmp_path: Path, postgres: Server) -> AsyncIterator[House]:
                 await connection.execute(text(f"INSERT INTO waiting ({moved}) {some}"))
                 await connection.execute(text("ANALYZE captures, waiting"))
             yield house
+
+
+@pytest.fixture
+async def full(house: House) -> House:
+    """A house that has had many runs, and has many documents."""
+    async with house.store.write() as connection:
+        run = (
+            "INSERT INTO runs (id, source_id, source_version, state, options, created_at, finished_at)"
+            f" SELECT gen_random_uuid(), '{house.source.id}', 1, 'completed', '{{}}', moment, moment"
+            f" FROM generate_series(1, {OLD}) n, LATERAL (SELECT now() - n * interval '1 hour' AS moment) m"
+        )
+        document = (
+            "INSERT INTO documents (id, source_id, page_id, item_key, url, state, version, capture_id, fetched_at,"
+            " first_seen_at, updated_at, kind, title, content, markdown, word_count, reading_time_minutes, tags,"
+            " fields, provenance, flags, problems, content_hash, fingerprint)"
+            f" SELECT gen_random_uuid(), '{house.source.id}', gen_random_uuid(), '', 'https://x/' || n, 'current', 1,"
+            " gen_random_uuid(), now(), now(), now(), 'article', 'A title', repeat('word ', 99), 'x', 99, 1, '[]',"
+            f" '{{}}', '{{}}', '[]', '[]', md5(n::text), md5(n::text) FROM generate_series(1, {OLD // 4}) n"
+        )
+        for table, statement in (("runs", run), ("documents", document)):
+            await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
+            await connection.execute(text(statement))
+            await connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER ALL"))
+            await connection.execute(text(f"ANALYZE {table}"))
+    return house
 
 
 async def plans(house: House, work: Callable[[], Awaitable[Any]]) -> str:
@@ -83,3 +111,36 @@ async def test_what_waits_is_found_without_reading_what_is_old(house: House, ask
     assert index in plan
     if index == "ix_waiting_announced":
         assert "Sort" not in plan, "a thousand of many are not sorted first"
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        lambda house: workers.reclaim(house.store, 60, house.worker),
+        lambda house: runs.waiting(house.store),
+        lambda house: runs.listed(house.store, 20),
+        lambda house: runs.listed(house.store, 20, before=(house.store.at, "01900000-0000-7000-8000-000000000000")),
+    ],
+    ids=["dead-workers", "to-be-crawled", "newest", "older"],
+)
+async def test_runs_are_looked_for_without_reading_those_that_have_ended(full: House, asks: Any) -> None:
+    plan = await plans(full, lambda: asks(full))
+    assert "Seq Scan on runs" not in plan
+    assert "ix_runs" in plan
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(),
+        Wanted(kind="event"),
+        Wanted(language="is"),
+        Wanted(DocumentState.REMOVED),
+        Wanted(updated_since=datetime(2100, 1, 1, tzinfo=UTC)),
+    ],
+    ids=["all", "kind", "language", "removed", "changed"],
+)
+async def test_documents_are_chosen_without_reading_them(full: House, wanted: Wanted) -> None:
+    plan = await plans(full, lambda: listing.listed(full.store, wanted, ("", "", DOCUMENT), 101))
+    assert "Seq Scan on documents" not in plan
+    assert "Index Scan using ix_documents_listed on documents" in plan

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import event
 from tests.contract.store_house import SITE, House, draft, found, opened_house, result_of
 
-from tidemill.models.document import Draft
+from tidemill.models.document import DocumentState, Draft
 from tidemill.models.failure import Failure
-from tidemill.models.run import RunOptions
+from tidemill.models.run import RunOptions, RunState
 from tidemill.models.visit import Fetched, Visit
 from tidemill.store import admission, captures, events, exports, idempotency, leases, listing, runs, workers
 from tidemill.store.processed import store_batch
@@ -196,14 +196,34 @@ async def test_the_change_feed_reads_on_from_its_cursor(house: House) -> None:
 async def test_pages_of_documents_are_read_by_an_index_in_their_order(house: House) -> None:
     of_source = listing.Wanted(source_id=house.source.id)
     key = ("https://a.example/", "", "01900000-0000-7000-8000-000000000000")
+    rare = (
+        listing.Wanted(),
+        listing.Wanted(kind="event"),
+        listing.Wanted(language="is", published_since=house.store.at),
+        listing.Wanted(DocumentState.REMOVED, updated_since=house.store.at),
+    )
     for wanted, index in (
         (of_source, "ix_documents_source_state_url"),
-        (listing.Wanted(), "sqlite_autoindex_documents"),
+        *((each, "ix_documents_listed (state=? AND id>?)") for each in rare),
     ):
         lines = await plans(house, lambda: listing.listed(house.store, wanted, key, 10))  # noqa: B023
         assert scans(lines) == []
         assert index in used(lines)
         assert "TEMP B-TREE FOR ORDER BY" not in "".join(lines)
+
+
+async def test_runs_are_looked_for_without_reading_those_that_have_ended(house: House) -> None:
+    await house.begin("a")
+    lines = await plans(house, lambda: workers.reclaim(house.store, 60, house.worker))
+    assert "SEARCH runs USING INDEX ix_runs_open (state=?)" in used(lines)
+    assert scans(lines, "workers", "waiting", *DERIVED) == [], "of both there are few"
+    lines = await plans(house, lambda: runs.waiting(house.store))
+    assert "SEARCH runs USING INDEX ix_runs_open (state=?)" in used(lines)
+    before = (house.store.at, "01900000-0000-7000-8000-000000000000")
+    for state in (None, RunState.COMPLETED):
+        lines = await plans(house, lambda: runs.listed(house.store, 20, state=state, before=before))  # noqa: B023
+        assert "runs USING INDEX ix_runs_created ((created_at,id)<(?,?))" in used(lines)
+        assert "TEMP B-TREE FOR ORDER BY" not in used(lines)
 
 
 async def test_old_answers_are_found_by_their_age(house: House) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, func, literal, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, case, exists, func, literal, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import NotFound
@@ -59,11 +59,15 @@ async def put_again(connection: AsyncConnection, capture_ids: Sequence[str], now
     await connection.execute(_WAIT.from_select(_OF_CAPTURE, again))
 
 
-def is_left_over() -> ColumnElement[bool]:
-    """Whether a capture waits as it did before there was `waiting`: written by a process of that version, or held by
-    one that has died."""
-    gone = captures.c.worker_id.not_in(select(workers.c.id))
-    return or_(_is("pending"), and_(_is("claimed"), gone))
+def any_left_over() -> ColumnElement[bool]:
+    """Whether a capture waits as it did before there was `waiting`."""
+    return or_(*(exists(select(captures.c.id).where(each)) for each in _left_over()))
+
+
+def _left_over() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Written by a process of that version, or held by one that has died: two conditions, since SQLite has an index for
+    each of them, and would read the whole table for either."""
+    return _is("pending"), and_(_is("claimed"), captures.c.worker_id.not_in(select(workers.c.id)))
 
 
 def _is(state: str) -> ColumnElement[bool]:
@@ -75,8 +79,10 @@ async def adopt(connection: AsyncConnection) -> None:
     """What is left over waits from now on as all others do. A death has counted as an attempt."""
     lost = case((captures.c.token.is_(None), 0), else_=1)
     columns = (captures.c.id, captures.c.run_id, captures.c.priority, captures.c.fetched_at, captures.c.not_before)
-    found = select(*columns, captures.c.attempts + lost).where(is_left_over()).with_for_update(of=captures)
-    rows = [dict(zip(_OF_CAPTURE, each, strict=True)) for each in await connection.execute(found)]
+    rows: list[dict[str, Any]] = []
+    for condition in _left_over():
+        found = select(*columns, captures.c.attempts + lost).where(condition).with_for_update(of=captures)
+        rows += [dict(zip(_OF_CAPTURE, each, strict=True)) for each in await connection.execute(found)]
     if rows:
         await execute_many(connection, _WAIT, rows)
         theirs = captures.c.id.in_([each["capture_id"] for each in rows])

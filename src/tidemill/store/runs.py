@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy import Select, and_, func, insert, literal, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.errors import Conflict, NotFound
@@ -106,9 +106,8 @@ async def listed(
     if state is not None:
         statement = statement.where(runs.c.state == state.value)
     if before is not None:
-        at, run_id = before
-        is_older = or_(runs.c.created_at < at, and_(runs.c.created_at == at, runs.c.id < run_id))
-        statement = statement.where(is_older)
+        key = (runs.c.created_at, runs.c.id)
+        statement = statement.where(tuple_(*key) < tuple_(*before, types=[each.type for each in key]))
     async with store.read() as connection:
         rows = (await connection.execute(statement)).mappings().all()
         return [await _run(connection, row) for row in rows]
@@ -145,7 +144,8 @@ async def state(store: Store, run_id: str) -> RunState:
 async def waiting(store: Store) -> list[str]:
     """The runs that a crawler should take up, oldest first: queued ones and interrupted ones."""
     states = (RunState.QUEUED.value, RunState.INTERRUPTED.value)
-    statement = select(runs.c.id).where(runs.c.state.in_(states)).order_by(runs.c.created_at)
+    open_ones = and_(runs.c.finished_at.is_(None), runs.c.state.in_(states))  # as their index has it
+    statement = select(runs.c.id).where(open_ones).order_by(runs.c.created_at)
     async with store.read() as connection:
         return list((await connection.execute(statement)).scalars())
 

@@ -26,7 +26,7 @@ from tidemill.store import captures as captures_store
 from tidemill.store import hosts, locks
 from tidemill.store.again import tried_again
 from tidemill.store.engine import Store
-from tidemill.store.tables import captures, runs, visits, waiting, workers
+from tidemill.store.tables import runs, visits, waiting, workers
 from tidemill.telemetry.steps import reached
 
 # States are written as the partial indexes have them: SQLite would not see that a bound value fits.
@@ -104,8 +104,7 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
     dead = [row.id for row in others if row.heartbeat_at < oldest or _abandoned(store.lock_folder / f"{row.id}.lock")]
     async with store.read() as connection:
         orphans = await connection.scalar(select(func.count()).select_from(runs).where(_running_alone(dead)))
-        left_over = select(captures.c.id).where(captures_store.is_left_over()).limit(1)
-        orphans = orphans or await connection.scalar(left_over)
+        orphans = orphans or await connection.scalar(select(captures_store.any_left_over()))
     if not dead and not unlisted and not orphans:
         return 0
     async with store.write() as connection:
@@ -124,8 +123,9 @@ async def _enter(connection: AsyncConnection, worker: Worker, now: datetime) -> 
 
 
 def _running_alone(dead: Sequence[str]) -> ColumnElement[bool]:
+    """Runs without a living worker. Of unfinished ones, since these have an index: runs are many in time."""
     alive = select(workers.c.id).where(workers.c.id == runs.c.worker_id, workers.c.id.not_in(dead)).exists()
-    return and_(runs.c.state == RunState.RUNNING.value, ~alive)
+    return and_(runs.c.finished_at.is_(None), runs.c.state == RunState.RUNNING.value, ~alive)
 
 
 def _locked(path: Path) -> int:

@@ -70,6 +70,7 @@ runs = Table(
     Column("compacted_at", Moment),
     one_of("state", RunState),
     Index("ix_runs_source_created", "source_id", "created_at"),
+    Index("ix_runs_created", "created_at", "id"),
     Index(
         "ix_runs_user_created",
         "user_id",
