@@ -84,6 +84,34 @@ async def test_what_a_statement_says_itself_is_said_in_each_row(house: House) ->
     assert [tuple(row) for row in found] == [("done", [1]), ("done", [1]), ("pending", {})]
 
 
+async def test_an_update_of_rows_told_apart_by_a_key_is_what_it_is_row_by_row(house: House) -> None:
+    given = rows(4)
+    texts = ("ü", "'; --", "done")
+    ended = [
+        {"b_id": row["id"], "b_at": datetime(2026, 11, 24, second=n, tzinfo=UTC), "b_progress": {"at": texts[n]}}
+        for n, row in enumerate(given[:3])
+    ]
+    found = []
+    for key in (None, "b_id"):
+        async with house.store.write() as connection:
+            await connection.execute(text("DELETE FROM jobs"))
+            await execute_many(connection, _INSERT, given)
+            await execute_many(connection, _END, ended, key=key)
+        found.append(await raw(house))
+    assert found[0] == found[1]
+    assert sum("done" in row for row in found[0]) == 3
+
+
+async def test_an_update_that_meets_a_row_twice_ends_as_its_last_says(house: House) -> None:
+    (row,) = rows(1)
+    move = update(jobs).where(jobs.c.id == bindparam("b_id")).values(progress=bindparam("b_progress"))
+    twice = [{"b_id": row["id"], "b_progress": [number]} for number in (1, 2)]
+    async with house.store.write() as connection:
+        await execute_many(connection, _INSERT, [row])
+        await execute_many(connection, move, twice, key="b_id")
+        assert (await connection.execute(select(jobs.c.progress))).scalar_one() == [2]
+
+
 async def test_a_time_without_a_zone_is_refused(house: House) -> None:
     (row,) = rows(1)
     with pytest.raises(ValueError, match="naive time"):

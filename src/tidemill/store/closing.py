@@ -92,8 +92,8 @@ async def close(connection: AsyncConnection, planned: Sequence[PagePlan], now: d
             }
         )
     if planned:
-        await execute_many(connection, _CLOSE_VISIT, visit_rows)
-        await execute_many(connection, _SETTLE_PAGE, page_rows)
+        await execute_many(connection, _CLOSE_VISIT, visit_rows, key="b_page")
+        await execute_many(connection, _SETTLE_PAGE, page_rows, key="b_page")
     await claiming.done(connection, identifiers)
     await deadletters.resolve(connection, identifiers, now)
     return counted

@@ -2,7 +2,8 @@
 
 In: a Core statement and its rows. Out: what `connection.execute(statement, rows)` does. SQLAlchemy binds each row by
 name, through a dozen calls; here the order and the conversions of the values are worked out once for a statement. A
-server gets the rows of an INSERT as one statement, with an array for each column.
+server gets the rows of an INSERT, and of an UPDATE whose rows are told apart by a key, as one statement with an array
+for each value.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tidemill.store.types import Moment
 
 _MOST_PLANS = 64
 _INSERT = re.compile(r"(INSERT INTO \S+ \(([^()]*)\) )VALUES \(([^()]*)\)(.*)", re.DOTALL)
+_PLACE = re.compile(r"\$(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,15 @@ class _PlaceOf:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A compiled statement: its text and its places."""
+    """A compiled statement: its text and its places; for a server its text for many rows, whose places are in another
+    order: those of rows first."""
 
     sql: str
     in_one: str | None
     keys: tuple[str, ...]
     places: tuple[_PlaceOf, ...]
+    width: int
+    order: tuple[int, ...]
 
     def columns(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
         """The values of each place, as the driver takes them."""
@@ -69,13 +74,20 @@ class _Plan:
 
 
 async def execute_many(
-    connection: AsyncConnection, statement: Insert | Update | Delete, rows: Sequence[Mapping[str, Any]]
+    connection: AsyncConnection,
+    statement: Insert | Update | Delete,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: str | None = None,
 ) -> None:
-    """Run a statement once for each row. All rows have the names of the first; the statement is a module's constant."""
-    plan = _plan(statement, connection.dialect, tuple(rows[0]))
+    """Run a statement once for each row. All rows have the names of the first; the statement is a module's constant.
+
+    `key` names the value of an UPDATE's rows by which no two of them can mean the same row of the table.
+    """
+    plan = _plan(statement, connection.dialect, tuple(rows[0]), key)
     columns = plan.columns(rows)
     if plan.in_one is not None and plan.is_at_once(rows):
-        await _at_once(connection, plan.in_one, columns, len(rows[0]))
+        await _at_once(connection, plan.in_one, [columns[place] for place in plan.order], plan.width)
     else:
         await connection.exec_driver_sql(plan.sql, list(zip(*columns, strict=True)))
 
@@ -100,7 +112,9 @@ async def _at_once(connection: AsyncConnection, sql: str, columns: Sequence[list
 
 
 @lru_cache(maxsize=_MOST_PLANS)
-def _plan(statement: Insert | Update | Delete, dialect: Dialect, names: tuple[str, ...]) -> _Plan:
+def _plan(
+    statement: Insert | Update | Delete, dialect: Dialect, names: tuple[str, ...], key: str | None = None
+) -> _Plan:
     keys = list(names) if isinstance(statement, Insert) else None
     compiled = statement.compile(dialect=dialect, column_keys=keys)
     places = []
@@ -111,10 +125,33 @@ def _plan(statement: Insert | Update | Delete, dialect: Dialect, names: tuple[st
         fixed = fixed if convert is None or fixed is None else convert(fixed)
         places.append(_PlaceOf(name, convert, fixed, isinstance(type_, Moment)))
     sql = str(compiled)
-    if not (isinstance(statement, Insert) and isinstance(statement.table, Table) and dialect.name == "postgresql"):
-        return _Plan(sql, None, (), tuple(places))
-    of_row = [column.name for column in statement.table.primary_key if column.name in names]
-    return _Plan(sql, _in_one(sql, statement.table, dialect), tuple(of_row), tuple(places))
+    as_given = tuple(range(len(places)))
+    in_one: str | None = None
+    of_row: tuple[str, ...] = ()
+    order = as_given
+    if dialect.name == "postgresql" and isinstance(statement, Insert) and isinstance(statement.table, Table):
+        of_row = tuple(column.name for column in statement.table.primary_key if column.name in names)
+        in_one = _in_one(sql, statement.table, dialect)
+    elif dialect.name == "postgresql" and isinstance(statement, Update) and key is not None:
+        of_row = (key,)
+        order = tuple(sorted(as_given, key=lambda place: places[place].name not in names))
+        types = [_type(compiled.binds[place.name].type, dialect) for place in places]
+        in_one = _updated_in_one(sql, types, order, len(names))
+    return _Plan(sql, in_one, of_row, tuple(places), len(names), order)
+
+
+def _updated_in_one(sql: str, types: Sequence[str], order: Sequence[int], width: int) -> str:
+    """An UPDATE of one row as one of many: the place of each value becomes a column of what is joined to the table."""
+    now = {str(before + 1): after + 1 for after, before in enumerate(order)}
+
+    def place(found: re.Match[str]) -> str:
+        number = now[found[1]]
+        return f"given.v{number}" if number <= width else f"${number}"
+
+    begin, where, rest = _PLACE.sub(place, sql).partition(" WHERE ")
+    arrays = ", ".join(f"${n}::{types[order[n - 1]]}[]" for n in range(1, width + 1))
+    values = ", ".join(f"v{n}" for n in range(1, width + 1))
+    return f"{begin} FROM unnest({arrays}) AS given({values}){where}{rest}"
 
 
 def _in_one(sql: str, table: Table, dialect: Dialect) -> str | None:

@@ -92,12 +92,13 @@ def open_postgres(url: URL, settings: DatabaseSettings) -> tuple[PostgresServer,
     Raises `Invalid`.
     """
     try:
-        import asyncpg  # noqa: F401 - an extra
+        from tidemill.store.catalogue import KnowingConnection  # its driver is an extra
     except ImportError as error:
         raise Invalid(
             "PostgreSQL needs its driver: pip install 'tidemill[postgres]'", reason="database_driver"
         ) from error
     address, arguments = _address(url), _connect_arguments(settings, _tls(url, settings))
+    arguments["connection_class"] = KnowingConnection
     pool = create_async_engine(
         address,
         connect_args=arguments,

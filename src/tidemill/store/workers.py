@@ -93,24 +93,23 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
 
     `own` is the worker that asks: it is not dead, however long it slept.
     """
-    if own is not None and not await _is_listed(store, own):
-        await beat(store, own)
-    async with store.read() as connection:
-        rows = (await connection.execute(select(workers.c.id, workers.c.heartbeat_at))).all()
-        unlisted = [row[0] for row in await connection.execute(_unlisted())]
+    async with store.read() as connection:  # every process asks this once a second: one transaction, nothing made anew
+        rows = (await connection.execute(_LISTED)).all()
+        unlisted = (await connection.execute(_UNLISTED)).scalars().all()
+        orphans = await connection.scalar(_ORPHANS) or await connection.scalar(_LEFT_OVER)
+    others = [row for row in rows if own is None or row.id != own.id]
+    if own is not None and len(others) == len(rows):
+        await beat(store, own)  # it was declared dead, and what it goes on to hold is not to be taken from it
+        return await reclaim(store, lease_s, own)
     _tidy(store.lock_folder, {row.id for row in rows})
     oldest = store.now() - timedelta(seconds=lease_s)
-    others = [row for row in rows if own is None or row.id != own.id]
     dead = [row.id for row in others if row.heartbeat_at < oldest or _abandoned(store.lock_folder / f"{row.id}.lock")]
-    async with store.read() as connection:
-        orphans = await connection.scalar(select(func.count()).select_from(runs).where(_running_alone(dead)))
-        orphans = orphans or await connection.scalar(select(captures_store.any_left_over()))
     if not dead and not unlisted and not orphans:
         return 0
     async with store.write() as connection:
         await _bury(connection, [*dead, *unlisted], store.now(), lost=1)
         await captures_store.adopt(connection)
-        await connection.execute(update(runs).where(_running_alone([])).values(state=RunState.INTERRUPTED.value))
+        await connection.execute(update(runs).where(_running_alone()).values(state=RunState.INTERRUPTED.value))
     reached("worker.buried")
     for worker_id in dead:
         (store.lock_folder / f"{worker_id}.lock").unlink(missing_ok=True)
@@ -122,9 +121,9 @@ async def _enter(connection: AsyncConnection, worker: Worker, now: datetime) -> 
     await connection.execute(insert(workers).values(**row, started_at=now, heartbeat_at=now))
 
 
-def _running_alone(dead: Sequence[str]) -> ColumnElement[bool]:
+def _running_alone() -> ColumnElement[bool]:
     """Runs without a living worker. Of unfinished ones, since these have an index: runs are many in time."""
-    alive = select(workers.c.id).where(workers.c.id == runs.c.worker_id, workers.c.id.not_in(dead)).exists()
+    alive = select(workers.c.id).where(workers.c.id == runs.c.worker_id).exists()
     return and_(runs.c.finished_at.is_(None), runs.c.state == RunState.RUNNING.value, ~alive)
 
 
@@ -161,17 +160,18 @@ def _abandoned(path: Path) -> bool:
     return True
 
 
-async def _is_listed(store: Store, worker: Worker) -> bool:
-    async with store.read() as connection:
-        return await connection.scalar(select(workers.c.id).where(workers.c.id == worker.id)) is not None
-
-
 def _unlisted() -> CompoundSelect[str]:
     """Who holds something but is not listed: it was declared dead, went on, and died before its next heartbeat."""
     listed = select(workers.c.id)
     leasing = select(visits.c.worker_id).where(_IS_LEASED, visits.c.worker_id.not_in(listed))
     claiming = select(waiting.c.worker_id).where(captures_store.CLAIMED, waiting.c.worker_id.not_in(listed))
     return union(leasing, claiming)
+
+
+_LISTED = select(workers.c.id, workers.c.heartbeat_at)
+_UNLISTED = _unlisted()
+_ORPHANS = select(func.count()).select_from(runs).where(_running_alone())
+_LEFT_OVER = select(captures_store.any_left_over())
 
 
 async def _bury(connection: AsyncConnection, dead: Sequence[str], now: datetime, lost: int = 0) -> None:
