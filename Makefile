@@ -4,6 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 ARGS ?=
 SECONDS ?= 60
+WORKERS ?= auto
 CODE := src tests scripts benchmarks
 # What takes longest per test goes first, so that no worker is left with it at the end.
 TESTS := $(wildcard $(addprefix tests/,fault flow contract docs unit))
@@ -28,10 +29,10 @@ check: setup ## Format, lint, strict types, import rules, documentation, secrets
 	@sh scripts/check.sh
 
 test: setup ## All tests, the fault tests in their short form
-	@$(PY) -m pytest -q -n auto --dist worksteal $(TESTS) $(ARGS)
+	@$(PY) -m pytest -q -n $(WORKERS) --dist worksteal $(TESTS) $(ARGS)
 
 test-fast: setup ## The unit tests: no socket, no database, seconds
-	@$(PY) -m pytest -q -n auto --dist worksteal -p no:schemathesis $(FAST) tests/unit $(ARGS)
+	@$(PY) -m pytest -q -n $(WORKERS) --dist worksteal -p no:schemathesis tests/unit $(ARGS)
 
 test-fault: setup ## The fault tests in full: kills, full disks, locks; then broken promises (most of an hour)
 	@rm -f faults.jsonl

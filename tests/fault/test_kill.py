@@ -148,7 +148,7 @@ def test_a_crawler_that_slept_through_its_lease_changes_nothing(
         stop_between_writes(sleeper, books)
         time.sleep(6.0)
         with short.start(*crawl_command(site)) as heir:
-            until(lambda: books.count("runs", "state = 'completed'") == 1, what="the end of the run")
+            until(lambda: books.count("runs", "state = 'completed'") == 1, timeout_s=60, what="the end of the run")
             sleeper.signal_group(signal.SIGCONT)  # only now: until it wakes, it holds the search index
             heir.wait().expect(0)
         sleeper.wait().expect(0)

@@ -223,6 +223,8 @@ MIB = 1024 * 1024
 RULES = "User-agent: *\nDisallow: /closed\n"
 FAILURES = 2
 PATHS = ("/", "/open", "/closed", "/late")
+ROBOTS_S = 1.5
+"""How long a robots.txt is waited for; a busy machine needs much of it."""
 
 
 class Offices:
@@ -314,9 +316,9 @@ def offices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Wire, di
         _, ledger = crawled(
             tmp_path_factory.mktemp("offices"),
             f"start: {start}\n",
-            "net.connect_timeout_s=0.5",
-            "net.read_timeout_s=0.5",
-            "net.total_timeout_s=0.8",
+            "net.connect_timeout_s=1",
+            "net.read_timeout_s=1",
+            f"net.total_timeout_s={ROBOTS_S}",
             "crawl.breaker_failures=1000",
         )
         server.settle()
@@ -339,6 +341,6 @@ def test_no_more_of_a_robots_txt_is_read_than_counts(offices: tuple[Wire, object
     server, _ = offices
     robots = [hit for hit in server.hits if hit.path == "/robots.txt"]
     assert max(hit.sent_bytes for hit in robots if Offices.NAMES[hit.origin] == "endless") < 8 * MIB
-    assert all(hit.over is not None and hit.over - hit.at < 0.8 + 1.0 for hit in robots)
+    assert all(hit.over is not None and hit.over - hit.at < ROBOTS_S + 1.0 for hit in robots)
     for name in ("huge", "endless", "well"):
         assert server.asked(Offices.NAMES.index(name))["/robots.txt"] == 1

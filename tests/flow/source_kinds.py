@@ -81,4 +81,4 @@ class Place:
 def sources_place(folder: Path) -> Iterator[Place]:
     """A site with its listings, and a new data folder."""
     with site_in_thread(listings=True) as site:
-        yield Place(site, Tidemill(folder / "data"), folder)
+        yield Place(site, Tidemill(folder / "data", "process.workers=1"), folder)

@@ -73,7 +73,7 @@ def test_valid_utf8_is_read_as_it_is(text: str) -> None:
 @pytest.mark.parametrize("label", ["punycode", "idna", "PunyCode"])
 def test_codecs_of_host_names_are_no_charsets(label: str) -> None:
     body = b"-" + b"a" * 1_000_000
-    begun = time.perf_counter()
+    begun = time.process_time()
     text, flags = decode(body, f"text/html; charset={label}")
     assert (len(text), flags) == (len(body), ("charset_misdeclared",))
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1

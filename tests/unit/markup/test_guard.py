@@ -44,11 +44,11 @@ MANY = 100_000
     ],
 )
 def test_hostile_markup_is_refused_within_a_second(markup: str, reason: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(Permanent) as refused:
         parse_html(markup)
     assert refused.value.reason == reason
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

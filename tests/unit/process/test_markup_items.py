@@ -91,14 +91,14 @@ def test_repairs_leave_texts_alone() -> None:
 
 @pytest.mark.parametrize("hostile", ["/*" * 400_000, '{"\\"' + '\\"' * 400_000, "{," + " ," * 400_000, "[" * 400_000])
 def test_hostile_json_takes_linear_time(hostile: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert ItemStore([hostile]).top == ()
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
 
 
 def test_deep_microdata_takes_little_time() -> None:
     markup = "<div itemscope>" + '<div itemprop="a">' * 2_500 + "x" + "</div>" * 2_500 + "</div>"
     tree = parse_html(markup + '<p itemprop="b">q</p>' * 20_000)
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(read_microdata(tree)) == 1
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

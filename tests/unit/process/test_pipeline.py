@@ -172,9 +172,9 @@ def test_a_pdf_without_text_is_invalid_and_says_why() -> None:
     ],
 )
 def test_what_is_the_pages_own_fault_is_a_reason_not_an_exception(body: bytes, content_type: str, reason: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert run(body, content_type) == Processed("c1", (), reason)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("markup", ["", "<html></html>", "<p></p>", "<body><script>var a = 1;</script></body>"])

@@ -70,7 +70,7 @@ def test_nothing_raises(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a ", '"', "-", "a:", "a OR ", '"a" ', "*"])
 def test_a_long_text_is_read_quickly_and_in_part(piece: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     parsed = parse(piece * 100_000)
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
     assert sum(len(clause.alternatives) for clause in parsed.clauses) + len(parsed.excluded) <= MAX_TERMS
