@@ -109,9 +109,14 @@ def main() -> None:
         except ImportError:  # an extra that is not there
             continue
     ended: dict[int, int] = {}
+    answer: int | None
     for line in sys.stdin.buffer:
         question = json.loads(line)
-        answer = _polled(question["poll"], ended) if "poll" in question else _forked(question)
+        if "poll" in question:
+            answer = _polled(question["poll"], ended)
+        else:
+            answer = _forked(question)
+            ended.pop(answer, None)  # whoever had this number before
         sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()
 
