@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import IO, Any
 
@@ -171,6 +172,9 @@ def _played(arguments: list[str]) -> int:
         run()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - told, as Python tells it of a process that nobody has forked
+        traceback.print_exc()
+        return 1
     return 0
 
 
