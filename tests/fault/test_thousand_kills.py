@@ -73,7 +73,7 @@ def killed_at_work(fleet: Fleet, role: str, kills: int, *, beside: str) -> None:
         fleet.look_for_recovery()
     print(f"{fleet.kills[role]} of {role}, {with_work} of them with work in their hands")
     assert with_work >= fleet.kills[role] / 4, "who was killed had nothing to lose: these kills prove nothing"
-    fleet.settle()
+    fleet.settle(timeout_s=300)  # what was in the hands of the killed is done alone, one by one
 
 
 def chosen(fleet: Fleet, role: str) -> Member:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import psutil
+
 if TYPE_CHECKING:
     from tests.harness.nursery import Nursery
 
@@ -85,6 +87,8 @@ class Running:
 
     def signal_group(self, number: int) -> None:
         """What a terminal does on Ctrl-C: the signal goes to the process and to its children."""
+        if not self.alive and psutil.pid_exists(self.pid):
+            return  # it was waited for: its number is somebody else's by now
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 

@@ -218,12 +218,12 @@ class Fleet:
         """Wait until the run is over and nothing waits or is held by the dead; then drain every process."""
         books = self.books
         self.await_recovery()
-        until(lambda: _is_over(books), timeout_s=timeout_s, what=f"the end of the run\n{self.report()}")
+        if not eventually(lambda: _is_over(books), timeout_s):
+            raise AssertionError(f"the run did not end\n{self._ledger()}\n{self.report()}")
         living = ", ".join(str(member.running.pid) for member in self.members if member.alive) or "0"
         dead = f"pid NOT IN ({living})"
         if not eventually(lambda: books.count("workers", dead) == 0, REDELIVERY_S):
-            listed = "\n".join(str(row) for row in books.rows("SELECT * FROM workers"))
-            raise AssertionError(f"workers that are none of {living} are still listed\n{listed}\n{self.report()}")
+            raise AssertionError(f"workers that are none of {living} are listed\n{self._ledger()}\n{self.report()}")
         until(self._is_empty, timeout_s=QUEUE_LEASE_S + 15, what="an empty queue")
         if any(member.role in _INDEXING for member in self.members):
             until(self._is_searchable, what="the search index")
@@ -256,6 +256,16 @@ class Fleet:
         victim.running.wait(10)
         if victim in self.members:
             self.members.remove(victim)
+
+    def _ledger(self) -> str:
+        """How the work stands, for messages of failed tests."""
+        asked = (
+            "SELECT id, state, error FROM runs",
+            "SELECT state, outcome, count(*) FROM visits GROUP BY 1, 2",
+            "SELECT worker_id, attempts, min(not_before), count(*) FROM waiting GROUP BY 1, 2",
+            "SELECT id, role, pid, started_at, heartbeat_at FROM workers",
+        )
+        return "\n".join(str(row) for each in asked for row in self.books.rows(each))
 
     def _is_searchable(self) -> bool:
         cursor = read_cursor(self.house.data_dir / "index")

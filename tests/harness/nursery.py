@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -124,9 +125,14 @@ def main() -> None:
         except ImportError:  # an extra that is not there
             continue
     ended: dict[int, int] = {}
+    answer: int | None
     for line in sys.stdin.buffer:
         question = json.loads(line)
-        answer = _polled(question["poll"], ended) if "poll" in question else _forked(question)
+        if "poll" in question:
+            answer = _polled(question["poll"], ended)
+        else:
+            answer = _forked(question)
+            ended.pop(answer, None)  # whoever had this number before
         sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()
 
@@ -179,6 +185,9 @@ def _played(arguments: list[str]) -> int:
         run()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - told, as Python tells it of a process that nobody has forked
+        traceback.print_exc()
+        return 1
     return 0
 
 
