@@ -2,7 +2,8 @@
 
 In: a Core statement and its rows. Out: what `connection.execute(statement, rows)` does. SQLAlchemy binds each row by
 name, through a dozen calls; here the order and the conversions of the values are worked out once for a statement. A
-server gets the rows of an INSERT as one statement, with an array for each column.
+server gets the rows of an INSERT as one statement, with an array for each column. SQLite gets them some dozen at a
+time: its driver lets go of Python's lock for each statement, and to get it back may wake two threads.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Delete, Dialect, Insert, Table, Update
@@ -20,6 +22,7 @@ from sqlalchemy.types import TypeEngine
 from tidemill.store.types import Moment
 
 _MOST_PLANS = 64
+_AT_A_TIME = 32
 _INSERT = re.compile(r"(INSERT INTO \S+ \(([^()]*)\) )VALUES \(([^()]*)\)(.*)", re.DOTALL)
 
 
@@ -50,10 +53,12 @@ class _PlaceOf:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A compiled statement: its text and its places."""
+    """A compiled statement: its text and its places. `in_one` is that of many rows for a server, `of_some` that of
+    `_AT_A_TIME` rows for SQLite."""
 
     sql: str
     in_one: str | None
+    of_some: str | None
     keys: tuple[str, ...]
     places: tuple[_PlaceOf, ...]
 
@@ -77,7 +82,7 @@ async def execute_many(
     if plan.in_one is not None and plan.is_at_once(rows):
         await _at_once(connection, plan.in_one, columns, len(rows[0]))
     else:
-        await connection.exec_driver_sql(plan.sql, list(zip(*columns, strict=True)))
+        await _by_some(connection, plan, list(zip(*columns, strict=True)))
 
 
 async def execute_plain(
@@ -91,7 +96,17 @@ async def execute_plain(
     if plan.in_one is not None:
         await _at_once(connection, plan.in_one, [list(column) for column in zip(*rows, strict=True)], len(names))
     else:
-        await connection.exec_driver_sql(plan.sql, list(rows))
+        await _by_some(connection, plan, rows)
+
+
+async def _by_some(connection: AsyncConnection, plan: _Plan, rows: Sequence[tuple[Any, ...]]) -> None:
+    whole = len(rows) - len(rows) % _AT_A_TIME if plan.of_some is not None else 0
+    if plan.of_some is not None and whole:
+        starts = range(0, whole, _AT_A_TIME)
+        some = [tuple(chain.from_iterable(rows[start : start + _AT_A_TIME])) for start in starts]
+        await connection.exec_driver_sql(plan.of_some, some)
+    if whole < len(rows):
+        await connection.exec_driver_sql(plan.sql, list(rows[whole:]))
 
 
 async def _at_once(connection: AsyncConnection, sql: str, columns: Sequence[list[Any]], width: int) -> None:
@@ -111,10 +126,21 @@ def _plan(statement: Insert | Update | Delete, dialect: Dialect, names: tuple[st
         fixed = fixed if convert is None or fixed is None else convert(fixed)
         places.append(_PlaceOf(name, convert, fixed, isinstance(type_, Moment)))
     sql = str(compiled)
-    if not (isinstance(statement, Insert) and isinstance(statement.table, Table) and dialect.name == "postgresql"):
-        return _Plan(sql, None, (), tuple(places))
+    if not (isinstance(statement, Insert) and isinstance(statement.table, Table)):
+        return _Plan(sql, None, None, (), tuple(places))
+    if dialect.name != "postgresql":
+        return _Plan(sql, None, _of_some(sql), (), tuple(places))
     of_row = [column.name for column in statement.table.primary_key if column.name in names]
-    return _Plan(sql, _in_one(sql, statement.table, dialect), tuple(of_row), tuple(places))
+    return _Plan(sql, _in_one(sql, statement.table, dialect), None, tuple(of_row), tuple(places))
+
+
+def _of_some(sql: str) -> str | None:
+    """An INSERT of one row as one of `_AT_A_TIME` rows, for SQLite."""
+    found = _INSERT.fullmatch(sql)
+    if found is None or "?" in found[4]:
+        return None
+    begin, _, values, rest = found.groups()
+    return f"{begin}VALUES {', '.join([f'({values})'] * _AT_A_TIME)}{rest}"
 
 
 def _in_one(sql: str, table: Table, dialect: Dialect) -> str | None:

@@ -14,9 +14,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, CompoundSelect, and_, delete, func, insert, literal_column, select, union, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.ids import new_id
@@ -96,16 +109,15 @@ async def reclaim(store: Store, lease_s: float, own: Worker | None = None) -> in
     if own is not None and not await _is_listed(store, own):
         await beat(store, own)
     async with store.read() as connection:
-        rows = (await connection.execute(select(workers.c.id, workers.c.heartbeat_at))).all()
+        rows = (await connection.execute(_beats())).all()
         unlisted = [row[0] for row in await connection.execute(_unlisted())]
     _tidy(store.lock_folder, {row.id for row in rows})
     oldest = store.now() - timedelta(seconds=lease_s)
     others = [row for row in rows if own is None or row.id != own.id]
     dead = [row.id for row in others if row.heartbeat_at < oldest or _abandoned(store.lock_folder / f"{row.id}.lock")]
     async with store.read() as connection:
-        orphans = await connection.scalar(select(func.count()).select_from(runs).where(_running_alone(dead)))
-        left_over = select(captures.c.id).where(captures_store.is_left_over()).limit(1)
-        orphans = orphans or await connection.scalar(left_over)
+        orphans = await connection.scalar(_orphans(tuple(dead)))
+        orphans = orphans or await connection.scalar(_left_over())
     if not dead and not unlisted and not orphans:
         return 0
     async with store.write() as connection:
@@ -166,6 +178,26 @@ async def _is_listed(store: Store, worker: Worker) -> bool:
         return await connection.scalar(select(workers.c.id).where(workers.c.id == worker.id)) is not None
 
 
+# Every process asks these once a second: to put them together takes longer than to ask them.
+
+
+@cache
+def _beats() -> Select[str, datetime]:
+    return select(workers.c.id, workers.c.heartbeat_at)
+
+
+@lru_cache(maxsize=1)
+def _orphans(dead: tuple[str, ...]) -> Select[int]:
+    """How many runs go on without a worker."""
+    return select(func.count()).select_from(runs).where(_running_alone(dead))
+
+
+@cache
+def _left_over() -> Select[str]:
+    return select(captures.c.id).where(captures_store.is_left_over()).limit(1)
+
+
+@cache
 def _unlisted() -> CompoundSelect[str]:
     """Who holds something but is not listed: it was declared dead, went on, and died before its next heartbeat."""
     listed = select(workers.c.id)
