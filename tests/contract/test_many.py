@@ -62,8 +62,9 @@ async def test_plain_rows_are_stored_whatever_the_order_of_their_names(house: Ho
     assert sorted(row for row in stored if row.bucket < 9) == [(7, number, b"s"), (8, number, b"t")]
 
 
-async def test_rows_are_stored_as_by_the_long_way(house: House) -> None:
-    given = rows(9)
+@pytest.mark.parametrize("count", [1, 9, 31, 32, 33, 100])
+async def test_rows_are_stored_as_by_the_long_way(house: House, count: int) -> None:
+    given = rows(count)
     async with house.store.write() as connection:
         await execute_many(connection, _INSERT, given)
     short = await raw(house)

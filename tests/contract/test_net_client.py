@@ -557,6 +557,28 @@ async def test_a_kept_connection_the_server_has_closed_is_replaced() -> None:
     assert server.connections == 2
 
 
+async def test_a_connection_that_breaks_at_the_request_is_tried_once_more_and_no_more() -> None:
+    async def answer(exchange: Exchange) -> None:
+        exchange.close()
+
+    async with serving(answer) as (server, client):
+        with pytest.raises(Transient) as caught:
+            await client.get(server.url())
+    assert caught.value.reason == "reset"
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("extra", [{}, {"If-None-Match": '"ü"', "X-Own": "1"}])
+async def test_the_short_way_says_the_same_as_the_long_one(extra: dict[str, str]) -> None:
+    async with serving(page) as (server, client):
+        short = await client.get(server.url("/a?b=c%20d"), headers=extra)
+        long = await client.get(server.url("/a?b=c%20d"), headers={**extra, "Accept": "*/*"})
+    heads = [exchange.head.encode("latin-1").split(b"\r\n") for exchange in server.requests]
+    assert heads[0][0] == heads[1][0] == b"GET /a?b=c%20d HTTP/1.1"
+    assert sorted(heads[0]) == sorted(heads[1])
+    assert (short.status, short.body, dict(short.headers)) == (long.status, long.body, dict(long.headers))
+
+
 async def test_cancellation_passes_through_and_frees_the_slot() -> None:
     async def answer(exchange: Exchange) -> None:
         if exchange.path == "/hang":

@@ -28,7 +28,7 @@ OF_THE_PROCESS_STAGE = {
 OF_THE_API = {"fastapi", "starlette", "granian", "uvicorn"}
 OF_THE_BROWSER = {"playwright", "browserforge", "apify_fingerprint_datapoints"}
 OF_OTHER_CRAWLERS = {"parsel", "bs4", "pydantic_ai", "httpx", "curl_cffi", "redis", "sqlalchemy.dialects.mysql"}
-SELDOM = {"alembic", "tantivy", "lxml", "tidemill.archive.warc", "tidemill.process.pool"}
+SELDOM = {"alembic", "sqlalchemy.orm", "tantivy", "lxml", "tidemill.archive.warc", "tidemill.process.pool"}
 NOT_FOR_A_CRAWL = OF_THE_PROCESS_STAGE | OF_THE_API | OF_THE_BROWSER | OF_OTHER_CRAWLERS | SELDOM
 NOT_FOR_HELP = NOT_FOR_A_CRAWL | {"crawlee", "aiohttp", "sqlalchemy", "structlog", "tidemill.settings", "tidemill.app"}
 
@@ -127,6 +127,15 @@ def test_the_extra_of_the_browser_is_not_imported_before_it_is_needed() -> None:
     loaded = modules_after("import tidemill.crawl.rendering, tidemill.crawl.browser.options")
     assert "playwright" not in loaded
     assert "tidemill.crawl.rendering" in loaded
+
+
+def test_no_certificate_is_read_before_a_connection_needs_one() -> None:
+    modules_after(
+        "import tidemill.net\n"
+        "from aiohttp import connector\n"
+        "for made in (connector._SSL_CONTEXT_VERIFIED, connector._SSL_CONTEXT_UNVERIFIED):\n"
+        "    assert type(made).__name__ == '_Patient', made\n"
+    )
 
 
 def test_what_plug_ins_import_is_there_although_it_comes_late() -> None:

@@ -3,7 +3,8 @@
 In: a Core statement and its rows. Out: what `connection.execute(statement, rows)` does. SQLAlchemy binds each row by
 name, through a dozen calls; here the order and the conversions of the values are worked out once for a statement. A
 server gets the rows of an INSERT, and of an UPDATE whose rows are told apart by a key, as one statement with an array
-for each value.
+for each value. SQLite gets the rows of an INSERT some dozen at a time: its driver lets go of Python's lock for each
+statement, and to get it back may wake two threads.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Delete, Dialect, Insert, Table, Update
@@ -21,6 +23,7 @@ from sqlalchemy.types import TypeEngine
 from tidemill.store.types import Moment
 
 _MOST_PLANS = 64
+_AT_A_TIME = 32
 _INSERT = re.compile(r"(INSERT INTO \S+ \(([^()]*)\) )VALUES \(([^()]*)\)(.*)", re.DOTALL)
 _PLACE = re.compile(r"\$(\d+)")
 
@@ -52,11 +55,12 @@ class _PlaceOf:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A compiled statement: its text and its places; for a server its text for many rows, whose places are in another
-    order: those of rows first."""
+    """A compiled statement: its text and its places. `in_one` is that of many rows for a server, whose places are in
+    another `order`, those of rows first; `of_some` that of `_AT_A_TIME` rows for SQLite."""
 
     sql: str
     in_one: str | None
+    of_some: str | None
     keys: tuple[str, ...]
     places: tuple[_PlaceOf, ...]
     width: int
@@ -89,7 +93,7 @@ async def execute_many(
     if plan.in_one is not None and plan.is_at_once(rows):
         await _at_once(connection, plan.in_one, [columns[place] for place in plan.order], plan.width)
     else:
-        await connection.exec_driver_sql(plan.sql, list(zip(*columns, strict=True)))
+        await _by_some(connection, plan, list(zip(*columns, strict=True)))
 
 
 async def execute_plain(
@@ -103,7 +107,17 @@ async def execute_plain(
     if plan.in_one is not None:
         await _at_once(connection, plan.in_one, [list(column) for column in zip(*rows, strict=True)], len(names))
     else:
-        await connection.exec_driver_sql(plan.sql, list(rows))
+        await _by_some(connection, plan, rows)
+
+
+async def _by_some(connection: AsyncConnection, plan: _Plan, rows: Sequence[tuple[Any, ...]]) -> None:
+    whole = len(rows) - len(rows) % _AT_A_TIME if plan.of_some is not None else 0
+    if plan.of_some is not None and whole:
+        starts = range(0, whole, _AT_A_TIME)
+        some = [tuple(chain.from_iterable(rows[start : start + _AT_A_TIME])) for start in starts]
+        await connection.exec_driver_sql(plan.of_some, some)
+    if whole < len(rows):
+        await connection.exec_driver_sql(plan.sql, list(rows[whole:]))
 
 
 async def _at_once(connection: AsyncConnection, sql: str, columns: Sequence[list[Any]], width: int) -> None:
@@ -127,17 +141,22 @@ def _plan(
     sql = str(compiled)
     as_given = tuple(range(len(places)))
     in_one: str | None = None
+    of_some: str | None = None
     of_row: tuple[str, ...] = ()
     order = as_given
-    if dialect.name == "postgresql" and isinstance(statement, Insert) and isinstance(statement.table, Table):
-        of_row = tuple(column.name for column in statement.table.primary_key if column.name in names)
-        in_one = _in_one(sql, statement.table, dialect)
-    elif dialect.name == "postgresql" and isinstance(statement, Update) and key is not None:
+    is_server = dialect.name == "postgresql"
+    if isinstance(statement, Insert) and isinstance(statement.table, Table):
+        if is_server:
+            of_row = tuple(column.name for column in statement.table.primary_key if column.name in names)
+            in_one = _in_one(sql, statement.table, dialect)
+        else:
+            of_some = _of_some(sql)
+    elif is_server and isinstance(statement, Update) and key is not None:
         of_row = (key,)
         order = tuple(sorted(as_given, key=lambda place: places[place].name not in names))
         types = [_type(compiled.binds[place.name].type, dialect) for place in places]
         in_one = _updated_in_one(sql, types, order, len(names))
-    return _Plan(sql, in_one, of_row, tuple(places), len(names), order)
+    return _Plan(sql, in_one, of_some, of_row, tuple(places), len(names), order)
 
 
 def _updated_in_one(sql: str, types: Sequence[str], order: Sequence[int], width: int) -> str:
@@ -152,6 +171,15 @@ def _updated_in_one(sql: str, types: Sequence[str], order: Sequence[int], width:
     arrays = ", ".join(f"${n}::{types[order[n - 1]]}[]" for n in range(1, width + 1))
     values = ", ".join(f"v{n}" for n in range(1, width + 1))
     return f"{begin} FROM unnest({arrays}) AS given({values}){where}{rest}"
+
+
+def _of_some(sql: str) -> str | None:
+    """An INSERT of one row as one of `_AT_A_TIME` rows, for SQLite."""
+    found = _INSERT.fullmatch(sql)
+    if found is None or "?" in found[4]:
+        return None
+    begin, _, values, rest = found.groups()
+    return f"{begin}VALUES {', '.join([f'({values})'] * _AT_A_TIME)}{rest}"
 
 
 def _in_one(sql: str, table: Table, dialect: Dialect) -> str | None:
