@@ -33,6 +33,7 @@ from tidemill.telemetry.steps import reached
 
 _LANES = 2
 _POLL_S = 0.5
+_LAST_POLL_S = 0.1
 _OUTAGE_S = 5.0
 _log = get_logger(__name__)
 
@@ -89,10 +90,12 @@ class Processor:
                 if not claim.captures:
                     if until_idle and (await self._bench.queue.backlog()).captures == 0:
                         return
-                    await self._wait(stop)
+                    await self._wait(stop, _LAST_POLL_S if until_idle else _POLL_S)
                     continue
             try:
                 await self._work(claim)
+                if until_idle:
+                    self.notify()  # this may have been the last that waited: whoever waits for that looks again
             except Transient as error:
                 if until_idle or error.reason != "archive_unavailable":
                     raise
@@ -104,11 +107,11 @@ class Processor:
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _OUTAGE_S)
 
-    async def _wait(self, stop: asyncio.Event) -> None:
+    async def _wait(self, stop: asyncio.Event, poll_s: float) -> None:
         """Until there is news, or it is time to look again (captures put back with a delay announce nothing)."""
         queue = self._bench.queue
-        waits = [asyncio.create_task(each) for each in (self._news.wait(), stop.wait(), queue.wait(_POLL_S))]
-        await asyncio.wait(waits, timeout=_POLL_S, return_when=asyncio.FIRST_COMPLETED)
+        waits = [asyncio.create_task(each) for each in (self._news.wait(), stop.wait(), queue.wait(poll_s))]
+        await asyncio.wait(waits, timeout=poll_s, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
