@@ -167,6 +167,7 @@ async def test_a_page_comes_back_with_all_that_is_known_of_it() -> None:
         ("zstd", zstd.compress(b"tide" * 5000)),
         ("identity", b"tide" * 5000),
     ],
+    ids=["gzip", "deflate", "raw deflate", "br", "zstd", "identity"],  # gzip tells the time
 )
 async def test_each_encoding_is_decoded_and_counted_as_received(encoding: str, packed: bytes) -> None:
     async def answer(exchange: Exchange) -> None:
