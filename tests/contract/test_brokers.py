@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aio_pika
 import pytest
+from aiormq.connection import FrameReceiver
 from tests.contract.queue_house import BROKERS, dispatcher_of, epoch_of
 from tests.contract.store_house import House, opened_house
 from tests.contract.test_queue import drained, identifiers, settle, waiting
@@ -369,6 +370,23 @@ async def test_a_rabbitmq_that_is_not_there_is_waited_for(house: House) -> None:
         await queue.check()
     assert told.value.reason == "queue_unavailable"
     await queue.close()
+
+
+async def test_a_rabbitmq_that_goes_in_the_middle_of_its_welcome_is_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two frames its client takes the end of a connection for the end of an iteration, which is no error."""
+
+    async def ended(*_: object, **__: object) -> None:
+        reader = asyncio.StreamReader()
+        reader.feed_eof()
+        await FrameReceiver(reader).get_frame()
+
+    monkeypatch.setattr(aio_pika, "connect", ended)
+    dispatcher = dispatcher_of("rabbitmq", "amqp://127.0.0.1:1/", epoch_of(house.store))
+    with pytest.raises(Transient, match="does not answer"):
+        await dispatcher.take(1)
+    await dispatcher.close()
 
 
 @pytest.mark.parametrize("command", ["publish", "depth", "take"])

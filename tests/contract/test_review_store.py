@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NoReturn
 from unittest.mock import Mock
 
 import psutil
@@ -15,10 +16,11 @@ from tests.contract.store_house import SITE, House, found, opened_house
 from tidemill.app import App
 from tidemill.crawl import crawler
 from tidemill.errors import NoSpace, NotFound, Permanent, Transient
+from tidemill.manage import presence
 from tidemill.models.host import Breaker, HostPolicy
 from tidemill.models.run import Run, RunOptions, RunState
 from tidemill.models.visit import Fetched
-from tidemill.roles import crawling
+from tidemill.roles import crawling, membership
 from tidemill.store import captures, deletion, hosts, leases, ledger, runs, workers
 from tidemill.store.workers import Worker
 
@@ -135,6 +137,48 @@ async def test_a_worker_that_others_declared_dead_is_listed_again_at_its_next_lo
     (visit,) = await house.lease(run)
     await workers.reclaim(house.store, LEASE_S)
     assert await house.record(house.captured(visit)) == 1
+
+
+async def test_a_heart_goes_on_beating_whatever_one_beat_came_to(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    beats: list[None] = []
+    goes_on = asyncio.Event()
+
+    async def beating(*_: object) -> bool:
+        beats.append(None)
+        if len(beats) == 1:
+            raise ZeroDivisionError
+        goes_on.set()
+        return True
+
+    monkeypatch.setattr(workers, "beat", beating)
+    async with presence.beating(house.store, house.worker, 0.04):
+        await asyncio.wait_for(goes_on.wait(), 5)
+
+
+async def test_what_looks_after_others_goes_on_whatever_one_look_came_to(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, goes_on = {"sweep": 0, "reclaim": 0}, asyncio.Event()
+
+    def looked(what: str) -> NoReturn:
+        looks[what] += 1
+        if min(looks.values()) > 1:
+            goes_on.set()
+        raise ZeroDivisionError
+
+    async def sweeping() -> int:
+        looked("sweep")
+
+    async def reclaiming(*_: object) -> int:
+        looked("reclaim")
+
+    app = app_of(house)
+    app.queue.sweep = sweeping  # type: ignore[method-assign]
+    monkeypatch.setattr(workers, "reclaim", reclaiming)
+    monkeypatch.setattr(membership, "_LOOK_S", 0.01)
+    monkeypatch.setattr(membership, "_SWEEP_S", 0.01)
+    async with membership._looking_after(app, house.worker, LEASE_S):
+        await asyncio.wait_for(goes_on.wait(), 5)
 
 
 async def test_a_crawl_that_fails_gives_back_what_it_leased(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,8 @@ async def beating(store: Store, worker: Worker, lease_s: float) -> AsyncIterator
                     _log.warning("declared dead, leases lost", action="worker.lost", worker_id=worker.id)
             except TidemillError as error:
                 _log.warning("heartbeat failed", action="worker.heartbeat", reason=error.reason, error=str(error))
+            except Exception:  # noqa: BLE001 - a heart that stops for one bad answer costs all leases, and nobody sees it
+                _log.exception("heartbeat failed in a way nobody foresaw", action="worker.heartbeat")
 
     heart = asyncio.create_task(beat(), name=f"{worker.role} heartbeat")
     try:

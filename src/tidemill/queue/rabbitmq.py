@@ -32,6 +32,10 @@ _TIMEOUT_S = 5.0
 _HEARTBEAT_S = 5
 """RabbitMQ is believed to be there for three of these without a word from it: the client's own minute is too long."""
 
+# The last one: a connection that ends between two frames of the greeting.
+_BROKEN = (AMQPError, OSError, TimeoutError, RuntimeError, asyncio.InvalidStateError, StopAsyncIteration)
+"""What aio_pika raises when a connection is lost."""
+
 _AT_ONCE = 200
 _DELIVERIES = 20
 _DEAD = "dead"
@@ -160,7 +164,7 @@ class RabbitDispatcher:
         ) as error:  # returned as unroutable, or not confirmed: the queues are gone, or have no leader
             await self.close()
             raise self._gone(error) from error
-        except (AMQPError, OSError, TimeoutError, RuntimeError, asyncio.InvalidStateError) as error:
+        except _BROKEN as error:
             await self.close()
             if (fault := tls_fault(error, self._shown)) is not None:
                 raise fault from error
@@ -245,7 +249,7 @@ def _with_heartbeat(url: str) -> str:
 
 
 async def _hang_up(line: _Line) -> None:
-    with contextlib.suppress(AMQPError, OSError, TimeoutError, RuntimeError, asyncio.InvalidStateError), heeded():
+    with contextlib.suppress(*_BROKEN), heeded():
         await asyncio.wait_for(line.connection.close(), _TIMEOUT_S)
 
 

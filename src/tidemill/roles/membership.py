@@ -79,6 +79,9 @@ async def _sweep(app: App) -> None:
         except TidemillError as error:
             swept = 0
             _log.warning("sweeping failed", action="queue.sweep", reason=error.reason, error=str(error))
+        except Exception:  # noqa: BLE001 - the next look may do; a task that ends is missed by nobody
+            swept = 0
+            _log.exception("sweeping failed in a way nobody foresaw", action="queue.sweep")
         await asyncio.sleep(0 if swept else _SWEEP_S)
 
 
@@ -90,3 +93,5 @@ async def _reclaim(app: App, worker: Worker, lease_s: float) -> None:
             await workers.reclaim(app.store, lease_s, worker)
         except TidemillError as error:
             _log.warning("reclaiming failed", action="worker.reclaim", reason=error.reason, error=str(error))
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("reclaiming failed in a way nobody foresaw", action="worker.reclaim")
