@@ -120,8 +120,9 @@ def _section(method: str, path: str, operation: dict[str, Any], document: dict[s
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if body:
         yield from _schema("Body", body["schema"], document)
-        example = _resolve(body["schema"], document)["examples"][0]
-        yield f"\n```json\n{json.dumps(example, ensure_ascii=False)}\n```\n"
+        given = _resolve(body["schema"], document)
+        if "password" not in json.dumps(given["properties"]):  # which no page shows
+            yield f"\n```json\n{json.dumps(given['examples'][0], ensure_ascii=False)}\n```\n"
     for status, answer in operation["responses"].items():
         content = answer.get("content", {}).get("application/json")
         if status.startswith("2") and content:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tidemill.api.examples.names import CAPTURE, DOCUMENT, HASH, LETTER, PAGE, RUN, SITE, SOURCE
+from tidemill.api.examples.names import CAPTURE, DOCUMENT, GROUP, HASH, LETTER, PAGE, RUN, SITE, SOURCE
 from tidemill.models.run import RunOptions
 from tidemill.models.source import SourceSpec
 
@@ -46,7 +46,7 @@ _RUN = {
 }
 _LETTER = {
     "id": LETTER,
-    "group": "6a1f0c9b2d34",
+    "group": GROUP,
     "state": "open",
     "source": "manual",
     "url": PAGE,
@@ -64,7 +64,7 @@ _LETTER = {
     "body_hash": HASH,
 }
 _CAUSE = {
-    "key": "6a1f0c9b2d34",
+    "key": GROUP,
     "reason": "timeout",
     "error_type": "Timeout",
     "place": "",

@@ -13,3 +13,5 @@ EXPORT = "01a205c0-1a2b-7d4c-8e5f-90a1b2c3d4e5"
 USER = "01890a5d-ac96-774b-bcce-b302099a8057"
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # pragma: allowlist secret
 CURSOR = "MS45YjBhOGE0Zi41MTIzLjA"
+GROUP = "6a1f0c9b2d34"  # pragma: allowlist secret
+PREFIX = "3f9c01ab52d7"  # pragma: allowlist secret

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidemill.api.examples.names import HASH, USER
+from tidemill.api.examples.names import HASH, PREFIX, USER
 
 _PASSWORD = "a tide mill turns twice a day"  # pragma: allowlist secret # noqa: S105 - an example
 _NEW_PASSWORD = "seven herons stand in the mud"  # pragma: allowlist secret # noqa: S105 - an example
@@ -20,7 +20,7 @@ _ADA = {
     "last_login_at": "2026-11-23T08:15:00Z",
 }
 _KEY = {
-    "prefix": "3f9c01ab52d7",
+    "prefix": PREFIX,
     "name": "ci",
     "role": "viewer",
     "scopes": ["documents:read"],
@@ -36,7 +36,7 @@ _LINE = {
     "at": "2026-11-23T08:20:00Z",
     "actor": "user:ada@example.org",
     "action": "key.create",
-    "target": "3f9c01ab52d7",
+    "target": PREFIX,
     "detail": {"name": "ci", "role": "viewer"},
     "request_id": "01a205a0-0d1e-7f2a-8b3c-4d5e6f708192",
     "address": "192.0.2.7",
@@ -63,7 +63,7 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
     },
     "KeyRotation": {"overlap_s": 3600},
     "KeyAnswer": _KEY,
-    "MadeKey": {**_KEY, "key": "tdm_3f9c01ab52d7_not-a-key-that-opens-anything"},
+    "MadeKey": {**_KEY, "key": f"tdm_{PREFIX}_not-a-key-that-opens-anything"},
     "KeyList": {"items": [_KEY], "next": None},
     "TokenAnswer": {
         "access_token": "eyJhbGciOiJFZERTQSJ9.….…",
