@@ -1,17 +1,14 @@
 """Importing of a library what is needed of it: some take longer to import than a small site to crawl.
 
 In: the names of modules. Out: modules that are not found while a block runs (`without`: for libraries that provide for
-that); packages that have no more than some of their parts until somebody asks for another (`in_parts`); contexts of TLS
-that read their certificates when they are first used (`patient_tls`).
+that); packages that have no more than some of their parts until somebody asks for another (`in_parts`).
 """
 
 from __future__ import annotations
 
-import ssl
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -100,53 +97,3 @@ class _Rest:
         except BaseException:
             namespace["__getattr__"] = self
             raise
-
-
-class _Patient(ssl.SSLContext):
-    """A context of TLS that has not read yet what it trusts, and does so when it is used."""
-
-    _wanted: list[Callable[[], None]]
-
-    def wrap_socket(self, *given: Any, **named: Any) -> ssl.SSLSocket:
-        """As ever, once what it trusts is read."""
-        return self._ready().wrap_socket(*given, **named)
-
-    def wrap_bio(self, *given: Any, **named: Any) -> ssl.SSLObject:
-        """As ever, once what it trusts is read."""
-        return self._ready().wrap_bio(*given, **named)
-
-    def _ready(self) -> ssl.SSLContext:
-        while self._wanted:
-            self._wanted[0]()
-            del self._wanted[0]
-        self.__class__ = ssl.SSLContext  # type: ignore[assignment]  # from now on it is like any other
-        return self
-
-
-@contextmanager
-def patient_tls() -> Iterator[None]:
-    """Contexts of TLS that are made in this block trust whom they would trust, but find out whom when they are used.
-
-    To read the certificates of a machine takes some 20 ms a context, and most crawls of a small site need none.
-    """
-    certs, paths = ssl.SSLContext.load_default_certs, ssl.SSLContext.set_default_verify_paths
-
-    def later(context: ssl.SSLContext, what: Callable[[], None]) -> None:
-        if not isinstance(context, _Patient):
-            context.__class__ = _Patient
-            vars(context)["_wanted"] = []
-        vars(context)["_wanted"].append(what)
-
-    def later_certs(context: ssl.SSLContext, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
-        later(context, partial(certs, context, purpose))
-
-    def later_paths(context: ssl.SSLContext) -> None:
-        later(context, partial(paths, context))
-
-    ssl.SSLContext.load_default_certs = later_certs  # type: ignore[method-assign,assignment]
-    ssl.SSLContext.set_default_verify_paths = later_paths  # type: ignore[method-assign,assignment]
-    try:
-        yield
-    finally:
-        ssl.SSLContext.load_default_certs = certs  # type: ignore[method-assign]
-        del ssl.SSLContext.set_default_verify_paths

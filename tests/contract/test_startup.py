@@ -129,15 +129,6 @@ def test_the_extra_of_the_browser_is_not_imported_before_it_is_needed() -> None:
     assert "tidemill.crawl.rendering" in loaded
 
 
-def test_no_certificate_is_read_before_a_connection_needs_one() -> None:
-    modules_after(
-        "import tidemill.net\n"
-        "from aiohttp import connector\n"
-        "for made in (connector._SSL_CONTEXT_VERIFIED, connector._SSL_CONTEXT_UNVERIFIED):\n"
-        "    assert type(made).__name__ == '_Patient', made\n"
-    )
-
-
 def test_what_plug_ins_import_is_there_although_it_comes_late() -> None:
     assert extract.Page is Page
     with pytest.raises(AttributeError, match="has no attribute 'Pages'"):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tidemill.imports import _Patient, in_parts, patient_tls
+from tidemill.imports import in_parts
 
 PACKAGE = "tide_fixture_above.wide"
 
@@ -75,26 +74,3 @@ def test_a_package_that_is_missing_or_lacks_a_part_is_said_and_leaves_nothing_be
     with pytest.raises(AttributeError, match="Gone"):
         in_parts(PACKAGE, {"quick": ("Gone",)})
     assert PACKAGE not in sys.modules
-
-
-def test_patient_contexts_are_those_of_ever_once_they_are_used() -> None:
-    usual = ssl.create_default_context()
-    with patient_tls():
-        patient = ssl.create_default_context()
-    assert isinstance(patient, _Patient)
-    assert patient.cert_store_stats()["x509"] == 0
-    assert (patient.verify_mode, patient.check_hostname) == (ssl.CERT_REQUIRED, True)
-    patient.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="a.example")
-    assert type(patient) is ssl.SSLContext
-    assert patient.cert_store_stats() == usual.cert_store_stats()
-    assert (patient.options, patient.verify_flags) == (usual.options, usual.verify_flags)
-
-
-def test_only_contexts_made_in_the_block_are_patient() -> None:
-    certs, paths = ssl.SSLContext.load_default_certs, ssl.SSLContext.set_default_verify_paths
-    with patient_tls():
-        bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    assert type(bare) is ssl.SSLContext
-    assert type(ssl.create_default_context()) is ssl.SSLContext
-    assert ssl.SSLContext.load_default_certs is certs
-    assert ssl.SSLContext.set_default_verify_paths is paths

@@ -4,10 +4,7 @@ URLs come in, bounded and decoded responses or errors of `tidemill.errors` go ou
 use it; nothing else in the house opens a connection to a stranger.
 """
 
-from tidemill.imports import patient_tls
-
-with patient_tls():  # aiohttp makes two contexts when it is imported
-    from tidemill.net.client import Client
+from tidemill.net.client import Client
 from tidemill.net.profile import Profile
 from tidemill.net.response import Response
 
