@@ -71,6 +71,13 @@ app.command("serve")(serve.serve)
 app.command("up")(serve.up)
 
 
+def _say_version(is_asked: bool) -> None:
+    """Before anything else: who asks for the version gives no command."""
+    if is_asked:
+        typer.echo(f"tidemill {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     context: typer.Context,
@@ -81,12 +88,11 @@ def main(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting, e.g. crawl.max_attempts=2.")
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Turn websites into a clean, searchable, always-fresh store of documents."""
-    if version:
-        typer.echo(f"tidemill {__version__}")
-        raise typer.Exit
     overrides: dict[str, Any] = {}
     for each in settings or []:
         name, mark, value = each.partition("=")

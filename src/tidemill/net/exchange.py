@@ -19,6 +19,11 @@ from yarl import URL
 _REMEMBERED = 4096
 _IDEMPOTENT_TRIES = 2
 _ACCEPT = "Accept: */*\r\n"
+_NOT_CONNECTED = (
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientConnectorCertificateError,
+)
 
 
 class Answer:
@@ -109,6 +114,8 @@ class Exchange:
         for tries_left in reversed(range(_IDEMPOTENT_TRIES)):
             try:
                 return await self._once(request, url, sent)
+            except _NOT_CONNECTED:
+                raise  # there was no connection yet that could have been closed
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
                 if not tries_left:
                     raise

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
+from tidemill import __version__
 from tidemill.cli.main import VALUED, app, app_for
 
 
@@ -36,3 +38,8 @@ def test_all_commands_are_there_when_none_of_them_is_asked_for(line: str) -> Non
 def test_every_option_before_a_command_that_takes_a_value_is_known() -> None:
     options = [each for each in typer.main.get_command(app).params if not getattr(each, "is_flag", False)]
     assert {word for each in options for word in each.opts} == VALUED
+
+
+def test_the_version_is_told_to_who_gives_no_command() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.output) == (0, f"tidemill {__version__}\n")
