@@ -46,7 +46,7 @@ async def crawler(
         async with registered(app, "crawler", stop) as worker:
             await _Crews(app, worker, stop, captured, own_signals).work()
 
-    await lasting("crawler", stop, play)
+    await lasting(app, "crawler", stop, play)
 
 
 @dataclass(slots=True)

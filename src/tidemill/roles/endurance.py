@@ -14,27 +14,30 @@ from tidemill.app import App
 from tidemill.errors import NoSpace, TidemillError, Transient
 from tidemill.telemetry.logs import get_logger
 
-AWAY_S = 1.0
+_AWAY_S = 1.0
 OUTAGES = (Transient, NoSpace)
 """What a role waits out: servers that are gone, disks that are full."""
+
+_IN_THE_WAY = frozenset({"database_locked", "database_timeout"})
+"""What may be owed to locks that nobody will let go of."""
 
 _log = get_logger(__name__)
 
 
-async def lasting(role: str, stop: asyncio.Event, play: Callable[[], Awaitable[None]]) -> None:
+async def lasting(app: App, role: str, stop: asyncio.Event, play: Callable[[], Awaitable[None]]) -> None:
     """Play a role until `stop` is set; after an outage begin it anew, as a worker that holds nothing."""
     while not stop.is_set():
         try:
             await play()
         except OUTAGES as error:
-            say_away(role, error)
+            await away(app, role, error, stop)
         except asyncio.CancelledError:
             if _is_asked_to_end():
                 raise
             _log.warning("a client ended what nobody had asked to end", action="role.wait", role=role, exc_info=True)
+            await pause(stop, _AWAY_S)
         else:
             return
-        await pause(stop, AWAY_S)
 
 
 async def drained(app: App, work: Awaitable[None], stop: asyncio.Event) -> None:
@@ -85,15 +88,21 @@ async def beside(role: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio
         await task
 
 
+async def away(app: App, role: str, error: TidemillError, stop: asyncio.Event) -> None:
+    """Say for what the role waits, do away with what may be in its way, and wait a moment or until `stop` is set."""
+    _log.warning("waiting for a server", action="role.wait", role=role, reason=error.reason, error=str(error))
+    if error.reason in _IN_THE_WAY:
+        with contextlib.suppress(*OUTAGES):
+            ended = await app.store.end_stuck()
+            if ended:
+                _log.warning("ended sessions whose clients are gone", action="database.stuck", sessions=ended)
+    await pause(stop, _AWAY_S)
+
+
 async def pause(stop: asyncio.Event, seconds: float) -> None:
     """That long, or until `stop` is set."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
-
-
-def say_away(role: str, error: TidemillError) -> None:
-    """Log that a role waits for a server."""
-    _log.warning("waiting for a server", action="role.wait", role=role, reason=error.reason, error=str(error))
 
 
 def _is_asked_to_end() -> bool:

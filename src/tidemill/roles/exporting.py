@@ -19,4 +19,4 @@ async def exporter(app: App, stop: asyncio.Event, *, queries: bool) -> None:
     search = app.searching.search if queries else None
     shelf, lease_s = open_shelf(settings, app.archive), settings.queue.lease_s
     made = Exporter(app.store, shelf, folder_of(settings), settings.exports, lease_s=lease_s, search=search)
-    await lasting("exporter", stop, lambda: made.run(stop))
+    await lasting(app, "exporter", stop, lambda: made.run(stop))

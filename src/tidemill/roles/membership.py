@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from tidemill.app import App
 from tidemill.errors import TidemillError, Transient
 from tidemill.manage.presence import beating
-from tidemill.roles.endurance import AWAY_S, OUTAGES, pause, say_away
+from tidemill.roles.endurance import OUTAGES, away
 from tidemill.store import workers
 from tidemill.store.workers import Worker
 from tidemill.telemetry.logs import get_logger
@@ -59,8 +59,7 @@ async def _leave(app: App, worker: Worker, stop: asyncio.Event | None) -> None:
         except OUTAGES as error:
             if stop is None or stop.is_set():
                 raise
-            say_away(worker.role, error)
-            await pause(stop, AWAY_S)
+            await away(app, worker.role, error, stop)
 
 
 async def _reach_queue(app: App) -> None:
@@ -86,12 +85,12 @@ async def _sweep(app: App) -> None:
 
 
 async def _reclaim(app: App, worker: Worker, lease_s: float) -> None:
-    """Take back what other processes held when they died, as long as this one is at work."""
+    """Take back what other processes held when they died, at once and then as long as this one is at work."""
     while True:
-        await asyncio.sleep(_LOOK_S)
         try:
             await workers.reclaim(app.store, lease_s, worker)
         except TidemillError as error:
             _log.warning("reclaiming failed", action="worker.reclaim", reason=error.reason, error=str(error))
         except Exception:  # noqa: BLE001 - as above
             _log.exception("reclaiming failed in a way nobody foresaw", action="worker.reclaim")
+        await asyncio.sleep(_LOOK_S)

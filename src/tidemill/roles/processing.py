@@ -26,7 +26,7 @@ async def processor(app: App, stop: asyncio.Event, news: asyncio.Event, *, expor
     """Process captures until `stop` is set; `news` is set when a crawler of this process has made some. Waits for its
     servers. With `exports` it makes those, too, that need no search engine."""
     exporting = [exporter(app, stop, queries=False)] if exports else []
-    processing = lasting("processor", stop, lambda: _processor(app, stop, news))
+    processing = lasting(app, "processor", stop, lambda: _processor(app, stop, news))
     await together(processing, *exporting, on_failure=stop.set)
 
 
