@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -48,7 +48,3 @@ class ServerClock:
         said_s = float((await connection.execute(_NOW)).scalar_one())
         came_s = steady_s()
         self._offset_s, self._asked_at_s = said_s - (sent_s + came_s) / 2, came_s
-
-    def drift(self, other: datetime) -> timedelta:
-        """How far another clock is ahead of the server's."""
-        return other - self.now()

@@ -90,10 +90,6 @@ class Metrics:
         """A batch of `crawl` or `process` was committed."""
         self._batch_seconds.labels(stage).observe(seconds)
 
-    def count_document(self, result: str, number: int = 1) -> None:
-        """Documents were `stored`, `changed`, `unchanged`, `duplicate`, `invalid` or `removed`."""
-        self._documents.labels(result).inc(number)
-
     def observe_index(self, *, seconds: float, documents: int) -> None:
         """The index was committed, with so many documents put in or taken out."""
         self._index_commits.inc()
@@ -231,7 +227,6 @@ class Metrics:
         self._carried = self._counter("queue_captures", "Captures that went through the queue", "action")
         self._claimed = self._counter("queue_claimed", "Captures claimed", "priority")
         self._carry_errors = self._counter("queue_errors", "Failures of the queue or its broker", "operation", "reason")
-        self._documents = self._counter("documents", "Documents written, by result", "result")
 
     def _make_search(self) -> None:
         self._index_commits = self._counter("index_commits", "Commits of the search index")

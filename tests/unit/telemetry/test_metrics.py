@@ -35,7 +35,6 @@ def test_each_verb_counts_what_it_names() -> None:
     metrics.observe_archived(7, 0.1)
     metrics.observe_capture("done", 0.2)
     metrics.observe_batch("crawl", 0.3)
-    metrics.count_document("changed", 2)
     metrics.observe_index(seconds=0.4, documents=5)
     metrics.set_index_lag(3)
     metrics.observe_query(0.01)
@@ -58,7 +57,6 @@ def test_each_verb_counts_what_it_names() -> None:
         "tidemill_capture_duration_seconds_sum": 0.2,
         "tidemill_batch_commit_duration_seconds_count,stage=crawl": 1,
         "tidemill_batch_commit_duration_seconds_sum,stage=crawl": 0.3,
-        "tidemill_documents_total,result=changed": 2,
         "tidemill_index_commits_total": 1,
         "tidemill_index_documents_total": 5,
         "tidemill_index_commit_duration_seconds_count": 1,

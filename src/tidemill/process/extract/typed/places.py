@@ -14,11 +14,6 @@ _ADDRESS_PARTS = ("streetAddress", "postalCode", "addressLocality", "addressRegi
 _MAX_PLACES = 20
 
 
-def place_line(store: ItemStore, value: Json) -> str | None:
-    """Name and address of a place; of several, the first that has any."""
-    return next(iter(place_lines(store, value)), None)
-
-
 def place_lines(store: ItemStore, value: Json) -> list[str]:
     """One line for each place, none twice."""
     value = store.resolve(value)
