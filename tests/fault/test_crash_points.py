@@ -123,7 +123,7 @@ TWO = pytest.mark.parametrize("backend", ["sqlite", "postgres+redis"], indirect=
 def test_a_processor_dies_while_it_buries_another(fleet: Fleet, collect: Collect) -> None:
     only_crawled(fleet)
     victim = fleet.add("processor")
-    until(lambda: victim.is_up, what="a processor")
+    until(lambda: fleet.books.count("workers", "role = 'processor'") == 1, what="a processor in the list of workers")
     heir = fleet.add("processor", armed("worker.buried"))
     until(lambda: heir.is_up, what="another processor")
     fleet.kill(victim)
