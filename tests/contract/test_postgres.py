@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -398,6 +399,23 @@ async def test_a_server_that_falls_silent_is_given_up_in_time(house: House) -> N
             assert time.monotonic() - began < 10
             async with store.read() as connection:
                 assert await connection.scalar(text("SELECT 1")) == 1
+
+
+async def test_a_store_is_closed_though_its_server_fell_silent(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """Its connections lie in the pool, half open: none is waited for, and none is an error."""
+    port = make_url(house.store.url).port
+    assert port is not None
+    with fault_proxy(port) as proxy:
+        through = make_url(house.store.url).set(port=proxy.port).render_as_string(hide_password=False)
+        async with opened(through, pool_size=5) as store:
+            async with AsyncExitStack() as stack:
+                for _ in range(5):
+                    await stack.enter_async_context(store.read())
+            assert proxy.open_connections == 5
+            proxy.silence()
+            began = time.monotonic()
+        assert time.monotonic() - began < 3
+    assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_pool_that_is_used_up_says_so(house: House) -> None:

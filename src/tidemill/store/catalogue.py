@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that knows the server's arrays by heart.
+"""A connection to PostgreSQL that knows the server's arrays by heart, and parts from it without waiting long.
 
 In: what `asyncpg.connect` takes. Out: a connection like any other. asyncpg asks the server on each connection what
 arrays are, kind by kind, in queries that take 10 ms each to plan; but the types that PostgreSQL brings
@@ -8,10 +8,13 @@ have the same numbers on every server. Used by `postgres`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
-from asyncpg import Connection
+from asyncpg import Connection, InterfaceError, PostgresError
+
+_FAREWELL_S = 0.2
 
 _ELEMENTS = {
     199: (114, "json"),
@@ -57,3 +60,9 @@ class KnowingConnection(Connection):  # type: ignore[misc]  # asyncpg tells no t
         if wanted <= _ELEMENTS.keys():
             return [_known(oid) for oid in wanted], _NOT_ASKED
         return await super()._introspect_types(wanted, timeout)
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        """Part from the server. One that has fallen silent, or is gone, is not waited for and is no error: what was not
+        committed it rolls back."""
+        with suppress(TimeoutError, OSError, PostgresError, InterfaceError):
+            await super().close(timeout=timeout or _FAREWELL_S)
