@@ -432,6 +432,7 @@ async def test_a_connection_that_was_cut_is_replaced(house: House, postgres: Ser
             await connection.execute(text("SELECT 1"))
         cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut me'"
         assert await postgres.run(cut)
+        await asyncio.sleep(0.6)  # the server ends a session in its own time; what lay idle so long is tried before use
         async with store.read() as connection:
             assert await connection.scalar(text("SELECT 1")) == 1
         with pytest.raises(Transient) as caught:  # noqa: PT012

@@ -66,9 +66,11 @@ def test_what_a_dead_processor_held_is_done_by_another_in_time(fleet: Fleet, col
     victim = fleet.add("processor", one, armed("process.claimed"), elsewhere=fleet.backend.name != "sqlite")
     fleet.add("indexer")
     until(lambda: heir.is_up and victim.is_up, what="two processors")
+    fleet.stop(heir)  # else it may do all there is, and the victim never gets anything
     fleet.add("crawler")
     until(lambda: not victim.alive, what="the death of a processor with captures in its hands")
     died = time.monotonic()
+    fleet.wake(heir)
     fleet.fell(victim, "process.claimed")
     of_victim = f"worker_id IN (SELECT id FROM workers WHERE pid = {victim.running.pid})"
     theirs = ", ".join(f"'{row[0]}'" for row in fleet.books.rows(f"SELECT capture_id FROM waiting WHERE {of_victim}"))

@@ -20,6 +20,7 @@ from tests.harness.nursery import Nursery
 from tests.harness.outages import APART, Detour, customer, ended, endured, manned, reach, waited
 from tests.harness.postgres import again, in_own_loop, own_postgres
 from tests.harness.probing import ask, watching
+from tests.harness.sites import site_in_thread
 from tests.harness.watch import until
 from tests.site.server import Site
 
@@ -43,9 +44,16 @@ def filled(folder: Path) -> Iterator[None]:
         filler.unlink()
 
 
+@pytest.fixture
+def long_site() -> Iterator[Site]:
+    """So many pages that the work is not done before the disk is full, nor fits into what the server has in reserve."""
+    with site_in_thread(pages=600) as served:
+        yield served
+
+
 def test_the_disk_of_the_database_server(
     small_disk: Disk,
-    numbered_site: Site,
+    long_site: Site,
     tmp_path: Path,
     rng: random.Random,
     collect: Collect,
@@ -56,11 +64,11 @@ def test_the_disk_of_the_database_server(
     with own_postgres(folder) as server:
         url = in_own_loop(server.copy())
         backend = Detour("postgres", url, "database:")
-        with fleet_over(backend, Tidemill(tmp_path / "data", nursery=nursery), numbered_site, rng) as fleet:
+        with fleet_over(backend, Tidemill(tmp_path / "data", nursery=nursery), long_site, rng) as fleet:
             bases = manned(fleet, *APART)
             with watching(bases) as watch, customer(bases["serve"]) as shopping:
                 fleet.begin()
-                reach(fleet, 0.2)
+                reach(fleet, 0.1)
                 with filled(folder):
                     full = time.monotonic()
                     waited(
