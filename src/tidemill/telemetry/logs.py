@@ -42,6 +42,7 @@ _FOREIGN_LEVELS: Mapping[str, int] = MappingProxyType(
         "granian.access": logging.WARNING,
         "sqlalchemy": logging.WARNING,
         "sqlalchemy.pool": logging.CRITICAL,  # that a connection to a dead server could not be closed properly
+        "tidemill.store.pool.TimedPool": logging.CRITICAL,  # the same: SQLAlchemy names its logger by the class
         "urllib3": logging.WARNING,
     }
 )

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy.pool import NullPool
 
 from tidemill import __version__
 from tidemill.settings import LoggingSettings
+from tidemill.store.pool import TimedPool
 from tidemill.telemetry.logs import bind, configure_logging, get_logger, server_log_config
 
 CANARY = "canary7f3a9c41d2"
@@ -139,6 +141,8 @@ def test_libraries_do_not_chatter_even_at_debug() -> None:
     lines = Lines(level="DEBUG")
     for name in ("crawlee.stats", "sqlalchemy.engine.Engine", "asyncio", "aiohttp.access", "granian.access"):
         logging.getLogger(name).info("chatter")
+    for pool in (NullPool, TimedPool):
+        logging.getLogger(f"{pool.__module__}.{pool.__name__}").error("a connection could not be closed")
     get_logger("x").debug("mine")
     assert [record["message"] for record in lines.records] == ["mine"]
 
