@@ -31,8 +31,8 @@ check: setup ## Format, lint, strict types, import rules, documentation, secrets
 test: setup ## All tests, the fault tests in their short form
 	@$(PY) -m pytest -q -n $(WORKERS) --dist worksteal $(TESTS) $(ARGS)
 
-test-fast: setup ## The unit tests: no socket, no database, seconds
-	@$(PY) -m pytest -q -n $(WORKERS) --dist worksteal -p no:schemathesis tests/unit $(ARGS)
+test-fast: setup ## The quick unit tests: no socket, no database, seconds
+	@$(PY) -m scripts.test_fast $(ARGS)
 
 test-fault: setup ## The fault tests in full: kills, full disks, locks; then broken promises (most of an hour)
 	@rm -f faults.jsonl

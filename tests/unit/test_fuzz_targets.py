@@ -44,11 +44,13 @@ def _inputs(draw: st.DrawFn, target: str) -> bytes:
     return draw(st.sampled_from([body[:start] + piece + body[start + length :], body[:start] + piece, piece]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("target", "seed"), [pytest.param(*each, id=f"{each[0]}-{each[1].name}") for each in _SEEDS])
 def test_each_seed_keeps_the_laws(target: str, seed: Path) -> None:
     run(TARGETS[target], seed.read_bytes(), most_seconds=_MOST_SECONDS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_changed_seeds_keep_the_laws(target: str) -> None:
     @settings(derandomize=True, max_examples=15, database=None)

@@ -90,6 +90,7 @@ def test_records_are_looked_for_from_an_offset_on() -> None:
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [

@@ -39,6 +39,7 @@ def _read_or_refused(data: bytes) -> list[WarcEntry]:
     return entries
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "data",
     [OURS, gzip.decompress(OURS), members(*PAGES[:2], REVISIT), b"".join([*PAGES[:2], REVISIT]),
@@ -130,6 +131,7 @@ def test_a_head_that_another_one_begins_in_costs_only_itself() -> None:
     assert (_numbers(found), skipped) == (["0", "1"], {"bad_record": 3})
 
 
+@pytest.mark.thorough
 def test_a_bomb_is_left_and_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(members_module, "_BOMB_FROM", 8_000_000)
     packer = zlib.compressobj(wbits=31)

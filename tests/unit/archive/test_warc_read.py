@@ -98,6 +98,7 @@ def test_a_damaged_body_is_counted(coding: str) -> None:
     assert skipped == {"bad_encoding": 1} or found[0].truncated
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 def test_a_body_is_never_inflated_over_the_limit(coding: str) -> None:
     bomb = answer(_COMPRESS[coding](bytes(5_000_000)), f"Content-Encoding: {coding}")
@@ -170,6 +171,7 @@ def test_a_revisit_of_another_file_is_counted() -> None:
     assert read(gzip.compress(record(answer(b"")) + _original() + revisit))[1] == {"unresolved_revisit": 1}
 
 
+@pytest.mark.thorough
 def test_a_file_that_cannot_be_sought_is_read_too() -> None:
     class Pipe(RawIOBase):
         def __init__(self, data: bytes) -> None:

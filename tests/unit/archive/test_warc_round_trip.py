@@ -42,6 +42,7 @@ _ENTRIES = st.builds(
 )
 
 
+@pytest.mark.thorough
 @given(st.lists(_ENTRIES, max_size=6))
 def test_entries_come_back_as_they_were(entries: list[WarcEntry]) -> None:
     found, skipped = read(written(*entries))
@@ -50,6 +51,7 @@ def test_entries_come_back_as_they_were(entries: list[WarcEntry]) -> None:
     assert not skipped
 
 
+@pytest.mark.thorough
 @given(st.lists(_ENTRIES, max_size=4))
 def test_the_same_entries_give_the_same_bytes_also_after_a_round_trip(entries: list[WarcEntry]) -> None:
     once = written(*entries)

@@ -454,6 +454,7 @@ async def test_a_part_that_nobody_asked_for_is_not_the_page() -> None:
     assert (result.outcome, result.reason, result.capture) == (Outcome.FAILED, "http_206", None)
 
 
+@pytest.mark.thorough
 async def test_a_large_listing_holds_up_nobody_while_it_is_read() -> None:
     body = b"<urlset>" + b"".join(b"<url><loc>%s%d</loc></url>" % (SITE.encode(), each) for each in range(20_000))
     reading = asyncio.create_task(fetched(answer(200, body + b"</urlset>"), kind="sitemap"))

@@ -105,6 +105,7 @@ async def test_new_links_are_looked_for_as_soon_as_results_are_written() -> None
     assert request.url == f"{SITE}b"
 
 
+@pytest.mark.thorough
 async def test_a_visit_waits_for_its_slot() -> None:
     ledger = Ledger([replace(visit(f"{SITE}later"), not_before=NOW + timedelta(seconds=5)), visit(f"{SITE}now")])
     frontier = ledger.frontier()
@@ -117,6 +118,7 @@ async def test_a_visit_waits_for_its_slot() -> None:
     assert request.url == f"{SITE}later"
 
 
+@pytest.mark.thorough
 async def test_an_origin_gets_no_more_at_once_than_it_may_and_others_go_on() -> None:
     other = visit("http://else.example/x")
     ledger = Ledger([*pages("a", "b"), other])
@@ -132,6 +134,7 @@ async def test_an_origin_gets_no_more_at_once_than_it_may_and_others_go_on() -> 
     assert request.url == f"{SITE}b"
 
 
+@pytest.mark.thorough
 async def test_an_interval_that_became_known_after_the_lease_is_kept() -> None:
     ledger = Ledger(pages("a", "b"))
     ledger.interval_s = 3.0
@@ -235,6 +238,7 @@ async def test_no_more_is_leased_than_there_is_room_for_and_by_one_task_at_a_tim
     assert ledger.asked == [4]
 
 
+@pytest.mark.thorough
 async def test_an_empty_ledger_is_not_asked_all_the_time() -> None:
     ledger = Ledger()
     ledger.over = False

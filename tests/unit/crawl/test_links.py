@@ -276,6 +276,7 @@ def expected(base: str, href: str) -> str | None:
     return None
 
 
+@pytest.mark.thorough
 @settings(max_examples=50)
 @given(st.lists(st.tuples(BASES, HREFS), min_size=1, max_size=12))
 def test_the_cache_changes_nothing(asked: list[tuple[str, str]]) -> None:

@@ -212,10 +212,12 @@ def test_a_shop_that_begins_sessions_for_ever_comes_to_an_end() -> None:
     assert visited(SESSION_START, BUDGET) == 1 + SESSION_PAGES * SESSION_BUDGET
 
 
+@pytest.mark.thorough
 def test_filters_that_multiply_come_to_an_end() -> None:
     of_one, of_two, of_three, of_four = 4 * 200, 6 * 20, 4 * 20, 20
     assert visited(FACETS_START, 200) == 1 + of_one + of_two + of_three + of_four
 
 
+@pytest.mark.thorough
 def test_a_calendar_comes_to_an_end_even_where_no_year_is_too_far() -> None:
     assert visited("/calendar/2026/01/", BUDGET, this_year=9000) == 1 + CALENDAR_BUDGET

@@ -132,6 +132,7 @@ async def test_a_batch_without_bytes_leaves_the_archive_alone(books: Books) -> N
     assert books.log == [("ledger", 1)]
 
 
+@pytest.mark.thorough
 async def test_a_single_result_does_not_wait_for_company(books: Books) -> None:
     recorder = books.recorder(batch_size=512)
     writing = asyncio.create_task(recorder.run())
@@ -142,6 +143,7 @@ async def test_a_single_result_does_not_wait_for_company(books: Books) -> None:
     await writing
 
 
+@pytest.mark.thorough
 async def test_while_there_is_enough_to_fetch_a_batch_waits_to_be_full(books: Books) -> None:
     """A transaction costs as much as ten pages, whatever it holds."""
     books.busy = True
@@ -155,6 +157,7 @@ async def test_while_there_is_enough_to_fetch_a_batch_waits_to_be_full(books: Bo
     assert books.log == [("ledger", 3)]
 
 
+@pytest.mark.thorough
 async def test_who_is_too_fast_waits(books: Books) -> None:
     recorder = books.recorder(batch_size=1)
     books.open.clear()
@@ -189,6 +192,7 @@ async def test_what_came_aside_is_archived_with_its_page(books: Books) -> None:
     assert books.log == [("archive", 3), ("ledger", 2)]
 
 
+@pytest.mark.thorough
 async def test_how_hosts_stand_is_told_only_when_one_is_not_as_usual(books: Books) -> None:
     recorder = books.recorder(batch_size=1)
     await recorder.put(gone())
@@ -202,6 +206,7 @@ async def test_how_hosts_stand_is_told_only_when_one_is_not_as_usual(books: Book
     assert [list(settled.states) for settled in books.heeded] == [[SITE]]
 
 
+@pytest.mark.thorough
 async def test_an_error_stops_everything_and_nobody_waits_in_vain(books: Books) -> None:
     books.error = Permanent("the disk is full", reason="disk_full")
     recorder = books.recorder(batch_size=1)
@@ -222,6 +227,7 @@ async def test_an_error_stops_everything_and_nobody_waits_in_vain(books: Books) 
     assert ("ledger", 1) not in books.log
 
 
+@pytest.mark.thorough
 async def test_while_the_archive_cannot_be_reached_it_waits_and_enters_nothing(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:

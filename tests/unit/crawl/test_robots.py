@@ -106,6 +106,7 @@ def test_no_text_breaks_it(text: str) -> None:
     assert 0 <= read.delay_s("tidemill") <= 60
 
 
+@pytest.mark.thorough
 def test_many_products_with_many_rules_cost_what_the_file_is_long() -> None:
     named = "".join(f"User-agent: bot{each}\n" for each in range(20_000))
     book = read_robots(named + "Disallow: /x\n" * 15_000)  # each rule for each product would fill the memory
@@ -113,6 +114,7 @@ def test_many_products_with_many_rules_cost_what_the_file_is_long() -> None:
     assert not rules(named + "Disallow: /x").allows(f"{ORIGIN}/x", "bot19999", NOW)
 
 
+@pytest.mark.thorough
 def test_a_product_named_again_and_again_has_its_rules_once() -> None:
     text = "User-agent: *\nCrawl-delay: 2\n" * 5_000 + "Disallow: /x\n" * 5_000
     assert not rules(text).allows(f"{ORIGIN}/x", "tidemill", NOW)  # 50 million lines once

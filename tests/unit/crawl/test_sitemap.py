@@ -145,6 +145,7 @@ def test_gzip_in_one_member_and_in_several() -> None:
     assert urls(members) == ("http://a/1", "http://a/2")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("members", [1, 3])
 def test_a_bomb_is_refused_before_it_goes_off(members: int) -> None:
     bomb = gzip.compress(b" " * 10_000_000) * members

@@ -158,6 +158,7 @@ def test_a_confidence_that_is_rounded_up_to_the_threshold_counts_as_within_reach
     assert not can_reach(0.7, [Evidence("paywall", 0.69, "")])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("words", ALL_WORDS.values(), ids=ALL_WORDS)
 def test_nothing_is_said_without_one_of_its_stems(words: Words) -> None:
     assert not _can_avoid(words.source, words.stems)

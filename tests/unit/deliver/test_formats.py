@@ -77,6 +77,7 @@ def test_the_columns_are_what_a_record_holds_in_its_order() -> None:
     assert list(record(document(Draft("article")))) == list(COLUMNS)
 
 
+@pytest.mark.thorough
 @given(RECORDS)
 def test_json_lines_are_read_back_as_they_were(records: list[dict[str, Any]]) -> None:
     lines = written("jsonl", records).split(b"\n")
@@ -129,6 +130,7 @@ def test_what_json_knows_and_64_bits_do_not() -> None:
     assert json.loads(row["fields"]) == {"huge": 10**30}
 
 
+@pytest.mark.thorough
 @settings(max_examples=15)
 @given(RECORDS)
 def test_parquet_is_read_back_as_it_was(records: list[dict[str, Any]]) -> None:

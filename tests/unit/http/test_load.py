@@ -55,6 +55,7 @@ async def test_an_answer_that_does_not_begin_in_time() -> None:
     assert (await refused(ask(load))).problem.reason == "too_late", "the late one has left its place"
 
 
+@pytest.mark.thorough
 async def test_an_answer_that_has_begun_may_take_its_time() -> None:
     async def long(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})

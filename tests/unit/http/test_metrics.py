@@ -46,6 +46,7 @@ async def test_a_client_that_left() -> None:
     assert [labels["status"] for labels in counted(metrics)] == ["499"]
 
 
+@pytest.mark.thorough
 async def test_a_stream_counts_for_as_long_as_its_beginning_took() -> None:
     metrics = Metrics()
 

@@ -109,6 +109,7 @@ async def test_what_is_beyond_waits_for_nothing(writer: AuditWriter, log: Log) -
     assert len(asyncio.all_tasks()) == before
 
 
+@pytest.mark.thorough
 async def test_nobody_hides_what_others_do(writer: AuditWriter, log: Log) -> None:
     await knock(writer, 1000)
     await writer.note(ADA, DENIED)

@@ -59,6 +59,7 @@ async def test_what_is_no_hash_is_nobodys(stored: str) -> None:
     assert not await Passwords(CHEAP).verify(SECRET, stored or None)
 
 
+@pytest.mark.thorough
 async def test_few_at_once_and_no_endless_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     passwords = Passwords(CHEAP)
     gate, inside, most = threading.Event(), 0, 0

@@ -323,6 +323,7 @@ OF_OTHER_KINDS = [
 ]
 
 
+@pytest.mark.thorough
 @given(spec=SPECS | st.sampled_from(OF_OTHER_KINDS))
 def test_what_is_written_out_reads_back_the_same(file: Path, spec: SourceSpec) -> None:
     file.write_text(to_yaml(spec), encoding="utf-8", newline="")

@@ -16,6 +16,7 @@ from tidemill.markup.tags import HARMLESS, count_open_formats
 MANY = 100_000
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("markup", "reason"),
     [
@@ -51,6 +52,7 @@ def test_hostile_markup_is_refused_within_a_second(markup: str, reason: str) -> 
     assert time.process_time() - began < 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "markup",
     [
@@ -118,6 +120,7 @@ _BITS = [
 ]
 
 
+@pytest.mark.thorough
 @settings(max_examples=600, deadline=None)
 @given(st.lists(st.sampled_from(_BITS), max_size=16).map("".join))
 def test_the_quick_look_never_counts_less_than_there_is(markup: str) -> None:

@@ -185,6 +185,7 @@ URLS = st.one_of(
 SHAPED = st.from_regex(r"https?://[a-z0-9.\-]{1,9}(:[0-9]{1,5})?(/[A-Za-z0-9._~\-]{0,4}){0,4}", fullmatch=True)
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(URLS)
 def test_never_raises_anything_but_invalid_and_is_idempotent(url: str) -> None:
@@ -202,6 +203,7 @@ def test_never_raises_anything_but_invalid_and_is_idempotent(url: str) -> None:
     assert url_folder(key).startswith(url_origin(key).partition("://")[0])
 
 
+@pytest.mark.thorough
 @settings(max_examples=60)
 @given(SHAPED | URLS)
 def test_the_fast_path_says_what_the_slow_one_says(url: str) -> None:

@@ -55,6 +55,7 @@ def test_bodies_come_back_whatever_the_chunks(form: str, size: int) -> None:
     assert decode(encoding, *(packed[at : at + size] for at in range(0, len(packed), size))) == PAGE
 
 
+@pytest.mark.thorough
 @each_form
 def test_a_body_larger_than_one_step_comes_back(form: str) -> None:
     encoding, compress = COMPRESS[form]
@@ -62,6 +63,7 @@ def test_a_body_larger_than_one_step_comes_back(form: str) -> None:
     assert decode(encoding, compress(body), max_inflation=10**9) == body
 
 
+@pytest.mark.thorough
 @each_form
 def test_a_body_of_exactly_the_limit_passes_and_one_more_byte_does_not(form: str) -> None:
     encoding, compress = COMPRESS[form]
@@ -73,6 +75,7 @@ def test_a_body_of_exactly_the_limit_passes_and_one_more_byte_does_not(form: str
         assert caught.value.reason == "too_large"
 
 
+@pytest.mark.thorough
 def test_a_bomb_is_one_whether_it_arrives_in_pieces_or_at_once() -> None:
     bomb = gzip.compress(bytes(40 * MIB))
     assert len(bomb) > 30_000
@@ -82,6 +85,7 @@ def test_a_bomb_is_one_whether_it_arrives_in_pieces_or_at_once() -> None:
         assert caught.value.reason == "inflation"
 
 
+@pytest.mark.thorough
 @each_form
 @pytest.mark.parametrize(("max_inflation", "reason"), [(20, "inflation"), (10**9, "too_large")])
 def test_a_bomb_is_refused_before_it_fills_memory(form: str, max_inflation: int, reason: str) -> None:

@@ -97,6 +97,7 @@ def test_nothing_is_due_after_it_was_cancelled_until_it_is_set_again(
     assert missed == [pytest.approx(230.1)]
 
 
+@pytest.mark.thorough
 async def test_it_works_over_a_loop() -> None:
     over = asyncio.Event()
     Deadline(asyncio.get_running_loop(), over.set).set(0.01)

@@ -162,6 +162,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", HOSTILE)
 def test_it_takes_time_in_proportion_to_the_page(name: str) -> None:
     tree = parse_html(HOSTILE[name])

@@ -117,6 +117,7 @@ def test_what_others_say_is_kept_beside_it() -> None:
     assert not any(day == "2026-04-03" for field, day, _ in others if field == "published_at")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("body", "head"),
     [

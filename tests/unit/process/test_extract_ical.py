@@ -306,6 +306,7 @@ def test_a_message_that_cancels_its_events_says_so_of_each() -> None:
     assert [draft.fields.get("status") for draft in read(first + second)] == ["cancelled", None]
 
 
+@pytest.mark.thorough
 def test_a_zone_defined_by_rules_has_summer_time() -> None:
     part = "BEGIN:{0}\nDTSTART:16010101T0{1}0000\nTZOFFSETFROM:+0{2}00\nTZOFFSETTO:+0{3}00\nRRULE:{4}\nEND:{0}"
     summer = part.format("DAYLIGHT", 2, 1, 2, "FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3")
@@ -319,6 +320,7 @@ def test_a_zone_defined_by_rules_has_summer_time() -> None:
             assert found.fields["start"] == time.astimezone(UTC).astimezone(madrid).isoformat()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rule", ["FREQ=SECONDLY", "FREQ=YEARLY;BYHOUR=0,1,2,3;BYMINUTE=0,1,2,3,4,5", "FREQ=NEVER"])
 def test_a_hostile_zone_costs_nothing(rule: str) -> None:
     zone = ZONE.format(name="Quay", offset="+0100").replace("TZOFFSETFROM", f"RRULE:{rule}\nTZOFFSETFROM")

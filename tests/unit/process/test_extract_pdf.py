@@ -186,6 +186,7 @@ def test_a_long_document_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     assert "Three." not in found.content
 
 
+@pytest.mark.thorough
 def test_a_paragraph_of_a_thousand_pages_takes_time_in_proportion() -> None:
     lines = tuple(Line(WORDS.lower(), 10, 60, 440, 700 - 12 * number) for number in range(40))
     began = time.process_time()

@@ -137,6 +137,7 @@ def test_any_markup_can_be_read(markup: str) -> None:
     assert bool(found.text) == bool(found.markdown)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "markup",
     ["<blockquote>" * 2_000 + "<p>x" * 5_000, "<ul><li>x" * 1_000 + "<p>x" * 5_000,

@@ -142,6 +142,7 @@ def test_a_value_that_cannot_be_read_is_told_with_its_rule() -> None:
     }
 
 
+@pytest.mark.thorough
 def test_a_pattern_that_comes_to_no_end_costs_its_value_alone() -> None:
     (draft,) = html(f"<h1>Lamp</h1><p>{'a' * 60}!</p>", title=css("h1"), code=css("p", transform=("regex:(a|aa)+$",)))
     assert (draft.title, draft.flags, draft.fields) == ("Lamp", ("bad_value:code",), {})
@@ -220,12 +221,14 @@ def test_the_key_is_of_the_fields_that_the_rule_names() -> None:
     assert before.item_key == after.item_key
 
 
+@pytest.mark.thorough
 def test_a_page_of_very_many_items_says_that_some_were_left_out() -> None:
     found = html("<b>x</b>" * 10_001, ItemsRule(css="b"), n=css(":scope"))
     assert len(found) == 10_000
     assert found[0].flags == (TOO_MANY_ITEMS,)
 
 
+@pytest.mark.thorough
 def test_elements_that_lie_in_each_other_are_read_until_they_are_more_than_the_page_can_have() -> None:
     (nested,) = html("<div>word " * 2_000, all=css("div", many=True))
     assert nested.flags == (TOO_MUCH_TEXT,)

@@ -66,6 +66,7 @@ def test_its_title_is_its_first_line_or_else_the_name_of_its_file() -> None:
     assert len(first_line("x" * 500)) == 120
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text", ["\n" * 500_000 + "x", " " * 500_000 + "x", "x\n \n" * 200_000, "x" * 2_000_000, "`" * 500_000]
 )

@@ -100,6 +100,7 @@ def test_what_cannot_be_read_fills_nothing(values: dict[str, Json]) -> None:
     assert put(**values) is EMPTY
 
 
+@pytest.mark.thorough
 @given(st.dictionaries(NAMES, JSON, max_size=5), st.dictionaries(NAMES, JSON, max_size=5))
 def test_filling_replaces_nothing_and_says_what_it_added(first: dict[str, Json], second: dict[str, Json]) -> None:
     once = put(**first)

@@ -89,6 +89,7 @@ def test_repairs_leave_texts_alone() -> None:
     assert top == ({"url": "https://mill.example/a,}", "note": "/* kept */ // kept"},)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hostile", ["/*" * 400_000, '{"\\"' + '\\"' * 400_000, "{," + " ," * 400_000, "[" * 400_000])
 def test_hostile_json_takes_linear_time(hostile: str) -> None:
     began = time.process_time()
@@ -96,6 +97,7 @@ def test_hostile_json_takes_linear_time(hostile: str) -> None:
     assert time.process_time() - began < 3
 
 
+@pytest.mark.thorough
 def test_deep_microdata_takes_little_time() -> None:
     markup = "<div itemscope>" + '<div itemprop="a">' * 2_500 + "x" + "</div>" * 2_500 + "</div>"
     tree = parse_html(markup + '<p itemprop="b">q</p>' * 20_000)

@@ -49,6 +49,7 @@ def test_a_check_names_what_is_wrong_with_which_value(check: CheckRule, value: J
     assert problems(ProcessRules(checks={"x": check}), {"x": value}) == ((problem,) if problem else ())
 
 
+@pytest.mark.thorough
 def test_a_pattern_that_would_take_for_ever_ends() -> None:
     hostile = ProcessRules(checks={"x": CheckRule(pattern="(a+)+b")})
     assert problems(hostile, {"x": "a" * 50_000})

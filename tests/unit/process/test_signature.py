@@ -27,6 +27,7 @@ def test_the_signature_is_the_same_for_ever() -> None:
     assert sha256(signature(NUMBERED)).hexdigest() == GOLDEN
 
 
+@pytest.mark.thorough
 def test_another_process_gives_the_same_signature() -> None:
     code = f"from tidemill.process.steps.signature import signature; print(signature({NUMBERED!r}).hex())"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

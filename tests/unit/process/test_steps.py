@@ -38,6 +38,7 @@ DRAFTS = st.builds(
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", steps_in_order())
 @given(draft=DRAFTS)
 def test_a_step_done_twice_is_done_once(step: Step, draft: Draft) -> None:
@@ -46,6 +47,7 @@ def test_a_step_done_twice_is_done_once(step: Step, draft: Draft) -> None:
     assert step(once, rules, CAPTURE) == once
 
 
+@pytest.mark.thorough
 @given(draft=DRAFTS)
 def test_all_steps_done_twice_are_done_once(draft: Draft) -> None:
     def all_steps(draft: Draft) -> Draft:

@@ -321,6 +321,7 @@ _VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(_VALUES, _TYPES)
 def test_no_markup_makes_it_fail(value: Any, name: str) -> None:

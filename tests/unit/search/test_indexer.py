@@ -257,6 +257,7 @@ async def test_an_index_that_is_empty_when_it_is_asked_for_is_built_once(
     assert (len(engine.batches), engine.at) == (3, Position("epoch-1", 25, rebuilt=1))
 
 
+@pytest.mark.thorough
 async def test_a_second_request_does_not_end_the_waiting_for_the_first(
     changes: RememberedChanges, engine: RememberingEngine
 ) -> None:
@@ -283,6 +284,7 @@ async def test_an_index_of_before_the_database_was_restored_has_fulfilled_nothin
     assert (set(engine.documents), engine.at) == ({"a"}, Position("epoch-1", 1, rebuilt=1))
 
 
+@pytest.mark.thorough
 async def test_who_has_no_lock_waits_for_the_one_who_has(changes: RememberedChanges, engine: RememberingEngine) -> None:
     engine.free = False
     changes.put(document("a"))
@@ -295,6 +297,7 @@ async def test_who_has_no_lock_waits_for_the_one_who_has(changes: RememberedChan
     assert engine.batches == []
 
 
+@pytest.mark.thorough
 async def test_a_lock_that_becomes_free_is_taken_over(changes: RememberedChanges, engine: RememberingEngine) -> None:
     engine.free = False
     changes.put(document("a"))
@@ -305,6 +308,7 @@ async def test_a_lock_that_becomes_free_is_taken_over(changes: RememberedChanges
         await until(lambda: "a" in engine.documents)
 
 
+@pytest.mark.thorough
 async def test_few_changes_wait_for_the_interval_and_a_full_batch_does_not(
     changes: RememberedChanges, engine: RememberingEngine
 ) -> None:
@@ -320,6 +324,7 @@ async def test_few_changes_wait_for_the_interval_and_a_full_batch_does_not(
         await until(lambda: engine.batches == [(10, 0)])
 
 
+@pytest.mark.thorough
 async def test_the_interval_passes_without_notice(changes: RememberedChanges, engine: RememberingEngine) -> None:
     async with Running(Indexer(changes, engine, FAST, Metrics())):
         await until(lambda: engine.at is not None)
@@ -386,6 +391,7 @@ async def test_a_backlog_that_is_broken_off_is_written_whole_later(
     assert len(engine.documents) == 35
 
 
+@pytest.mark.thorough
 async def test_keeping_pace_writes_only_what_is_worth_a_commit(
     changes: RememberedChanges, engine: RememberingEngine
 ) -> None:
@@ -434,6 +440,7 @@ async def test_keeping_pace_survives_a_full_disk_of_the_database(
     await task
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("trouble", [Permanent("a word is too long"), Conflict("begin first"), Invalid("what")])
 async def test_an_engine_that_refuses_ends_nothing_and_is_asked_again(
     changes: RememberedChanges, engine: RememberingEngine, trouble: TidemillError, monkeypatch: pytest.MonkeyPatch
@@ -460,6 +467,7 @@ async def test_catching_up_beside_a_resting_run_writes_at_once(
     assert set(engine.documents) == {"a"}
 
 
+@pytest.mark.thorough
 async def test_trouble_is_said_tried_again_and_told_to_who_waits(
     changes: RememberedChanges, engine: RememberingEngine
 ) -> None:

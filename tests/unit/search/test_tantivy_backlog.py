@@ -39,6 +39,7 @@ async def test_what_is_put_off_becomes_searchable_with_the_last_batch(engine: Ta
     assert await engine.begin("e") == Position("e", 60)
 
 
+@pytest.mark.thorough
 async def test_what_is_put_off_is_forgotten_by_the_next_beginning(engine: TantivyEngine) -> None:
     await engine.apply(some(0, 1), (), Position("e", 1))
     await engine.apply(some(1, 50), ("d0",), Position("e", 50), more=True)
@@ -56,6 +57,7 @@ async def test_what_is_put_off_at_the_end_is_not_missed(tmp_path: Path) -> None:
         await engine.close()
 
 
+@pytest.mark.thorough
 async def test_a_document_is_the_last_one_written_whatever_threads_write_it(engine: TantivyEngine) -> None:
     for round_, last in enumerate((3, 200, 3, 200)):
         documents = some(0, last, f"round{round_}")

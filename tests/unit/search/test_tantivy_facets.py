@@ -34,6 +34,7 @@ async def counted(engine: TantivyEngine) -> SearchResult:
     return await engine.search(SearchQuery("oak", facets=("tag", "fields.price"), facet_size=1))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("few", [10, 2000])
 async def test_a_value_that_is_rare_in_each_segment_is_counted(
     engine: TantivyEngine, monkeypatch: pytest.MonkeyPatch, few: int
@@ -45,6 +46,7 @@ async def test_a_value_that_is_rare_in_each_segment_is_counted(
     assert found.facet_errors == {}
 
 
+@pytest.mark.thorough
 async def test_counts_that_may_be_too_small_are_said_to_be(
     engine: TantivyEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

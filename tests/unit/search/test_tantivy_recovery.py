@@ -90,6 +90,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", DAMAGES)
 async def test_a_damaged_index_is_built_again_with_a_word(tmp_path: Path, damage: str) -> None:
     await (await written(tmp_path)).close()
@@ -105,6 +106,7 @@ async def test_a_sound_index_goes_on_without_a_word(tmp_path: Path) -> None:
     assert await reopened(tmp_path) == (Position("e", 5), "")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", ["no JSON", "other version", "no folder"])
 async def test_a_reader_says_so_and_recovers_with_the_writer(tmp_path: Path, damage: str) -> None:
     await (await written(tmp_path)).close()
@@ -128,6 +130,7 @@ async def test_damage_found_by_a_question_is_repaired_by_the_next_beginning(
     assert (await engine.search(SearchQuery("walnut"))).total == 1
 
 
+@pytest.mark.thorough
 async def test_a_crash_between_commit_and_cursor_repeats_work_only(
     engine: TantivyEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,6 +160,7 @@ def test_the_page_of_settings_tells_every_way_to_give_one() -> None:
         assert way in section
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", [["config", "show"], ["config", "show", "--json"], ["config", "check"]])
 def test_the_command_line_shows_where_they_came_from(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

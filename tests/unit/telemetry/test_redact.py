@@ -100,6 +100,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.thorough
 @given(st.dictionaries(st.text(), JSON, max_size=5))
 def test_whatever_comes_can_be_written_as_json(fields: dict[str, object]) -> None:
     orjson.dumps(redact(fields))
