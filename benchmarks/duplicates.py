@@ -14,13 +14,15 @@ import asyncio
 import lzma
 import random
 import re
+import statistics
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count as numbers
 from pathlib import Path
 
 import orjson
@@ -37,10 +39,12 @@ from tidemill.models.visit import Fetched, Found
 from tidemill.process.steps.deduplicate import fingerprint
 from tidemill.process.steps.signature import signature
 from tidemill.settings import DatabaseSettings
-from tidemill.store import captures, leases, ledger, runs, schema, sources, workers
-from tidemill.store.buckets import may_be_alike, similarity, sketch, text_keys
+from tidemill.store import captures, leases, ledger, near, runs, schema, sources, workers
+from tidemill.store.buckets import sieve, similarity, sketch, text_keys
 from tidemill.store.engine import Store, open_store
-from tidemill.store.event_matches import EventIndex, Happening, happening
+from tidemill.store.graph import Graph
+from tidemill.store.judge import Member
+from tidemill.store.near import Node
 from tidemill.store.processed import store_batch
 from tidemill.store.templates import is_template, wording
 
@@ -67,7 +71,7 @@ def decide(one: Text, other: Text) -> float:
     """How similar the store would find them; 0 if it would not meet, or would take them for one template."""
     if set(text_keys(one.signature)).isdisjoint(text_keys(other.signature)):
         return 0.0
-    if not may_be_alike(sketch(one.signature), sketch(other.signature), THRESHOLDS[0]):
+    if not sieve(sketch(one.signature), THRESHOLDS[0])(sketch(other.signature)):
         return 0.0
     found = similarity(one.signature, other.signature)
     if found < THRESHOLDS[0] or is_template(wording(one.title, one.content), wording(other.title, other.content)):
@@ -208,38 +212,41 @@ _WITH = ("Miller", "Okafor", "Rossi", "Tanaka", "Larsen", "Novak", "Silva", "Dub
 _PLACES = [f"{name} {kind}" for name in ("City", "Old", "North", "River", "King", "Park") for kind in ("Hall", "House")]
 
 
-def announced(chosen: random.Random, number: int) -> tuple[str, str, str]:
+def announced(chosen: random.Random) -> tuple[str, str, str]:
+    """One of 17,280 titles at one of 5,475 moments: about 18 of 100,000 begin together."""
     start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=chosen.randrange(365), hours=chosen.randrange(8, 23))
-    title = (
-        f"{chosen.choice(_WHAT)} {chosen.choice(_KIND)} with {chosen.choice(_WITH)} and {chosen.choice(_WITH)} {number}"
-    )
+    title = f"{chosen.choice(_WHAT)} {chosen.choice(_KIND)} with {chosen.choice(_WITH)} and {chosen.choice(_WITH)}"
     return title, start.isoformat(), chosen.choice(_PLACES)
 
 
-def happening_of(title: str, start: str, place: str) -> Happening:
-    found = happening(title, {"start": start, "location": place})
-    assert found is not None
-    return found
+async def events(known: int) -> None:
+    """What the store does to find events again, as it does when it stores them; nothing is written meanwhile."""
+    chosen, rules = random.Random(3), ProcessRules()
+    given = [announced(chosen) for _ in range(known)]
+    again = chosen.sample(range(known), 500)
+    new = [(f"{t.upper()} (tickets left)", s, f"{p}, Main Street 1") for t, s, p in (given[n] for n in again)]
+    new += [announced(chosen) for _ in range(500)]
+    async with opened(rules) as desk:
+        cost = await desk.hand_over("known", calendar(iter(given), rules), known)
+        spent = []
+        for _ in range(5):
+            async with desk.store.read() as connection:
+                graph, nodes = Graph(connection), [event_node(desk.source_id, *each) for each in new]
+                began = time.process_time()
+                await graph.add(nodes)
+                await graph.look_around(nodes)
+                found = [graph.neighbours(node) for node in nodes]
+                spent.append(time.process_time() - began)
+    right, wrong = sum(map(bool, found[:500])), sum(map(bool, found[500:]))
+    print(f"\n1,000 events against {known:,} stored: {statistics.median(spent) * 1000:.0f} ms of CPU;", end=" ")
+    print(f"{right} of 500 found again, {wrong} of 500 others found alike; storing them cost {cost:.2f} ms each")
 
 
-def events() -> None:
-    chosen = random.Random(3)
-    given = [announced(chosen, number) for number in range(100_000)]
-    index = EventIndex()
-    for number, each in enumerate(given):
-        index.add(str(number), happening_of(*each))
-    again = chosen.sample(range(len(given)), 500)
-    new = [
-        happening_of(f"{t.upper()} (tickets left)", s, f"{p}, Main Street 1") for t, s, p in (given[n] for n in again)
-    ]
-    new += [happening_of(*announced(chosen, 100_000 + number)) for number in range(500)]
-    began = time.process_time()
-    matches = [index.matches(each) for each in new]
-    spent = time.process_time() - began
-    right = sum(bool(m) and m[0][0] == str(n) for m, n in zip(matches, again, strict=False))
-    wrong = sum(bool(m) for m in matches[500:])
-    said = f"{right} of 500 found again, {wrong} of 500 wrongly"
-    print(f"\n1,000 events against 100,000 known: {spent * 1000:.0f} ms; {said}")
+def event_node(source_id: str, title: str, start: str, place: str) -> Node:
+    """An event that is not stored yet."""
+    name = new_id()
+    member = Member(name, source_id, name, f"http://bench.example/new/{name}", "", None, content_hash=name)
+    return near.node(member, "event", title, {"start": start, "location": place}, None)
 
 
 # --- the store --------------------------------------------------------------------------------------------------------
@@ -252,11 +259,14 @@ class Desk:
         self, opened: Store, worker_id: str, rules: ProcessRules, clock: Callable[[], float] = time.process_time
     ) -> None:
         self.store, self.worker_id, self.rules, self.clock = opened, worker_id, rules, clock
+        self.source_id = ""
+        """Of the source whose documents were handed over last."""
 
     async def hand_over(self, name: str, drafts: Iterator[Draft], count: int) -> float:
         """Milliseconds (of CPU, unless the clock is another) that `store_batch` took for each of these documents."""
         spec = SourceSpec(name=name, start=("http://bench.example/",), process=self.rules)
         source, _ = await sources.apply(self.store, spec)
+        self.source_id = source.id
         keys = [url_key(f"http://bench.example/{name}/{number}") for number in range(count)]
         run = await runs.create(self.store, source, RunOptions(), [Found(key, url_origin(key)) for key in keys])
         await runs.begin(self.store, run.id, self.worker_id)
@@ -305,10 +315,9 @@ def equal_pages(rules: ProcessRules) -> Iterator[Draft]:
         yield draft
 
 
-def calendar(rules: ProcessRules, seed: int) -> Iterator[Draft]:
-    chosen, at = random.Random(seed), captured("", "", "", "http://bench.example/")
-    for number in range(10**9):
-        title, start, place = announced(chosen, number)
+def calendar(given: Iterable[tuple[str, str, str]], rules: ProcessRules) -> Iterator[Draft]:
+    at = captured("", "", "", "http://bench.example/")
+    for title, start, place in given:
         yield fingerprint(Draft(kind="event", title=title, fields={"start": start, "location": place}), rules, at)
 
 
@@ -322,7 +331,9 @@ async def store(path: Path, stored: int) -> None:
             await desk.hand_over("before", articles(sentences, rules, 2), stored)
             many = await desk.hand_over("many", articles(sentences, rules, 3), 5000)
             print(f"{name:24}  {few:.3f} ms; {many:.3f} ms with {stored + 5500:,} stored", flush=True)
-    for name, drafts in (("equal pages", equal_pages(rules)), ("events", calendar(rules, 5))):
+    chosen = random.Random(5)
+    several = calendar((announced(chosen) for _ in numbers()), rules)
+    for name, drafts in (("equal pages", equal_pages(rules)), ("events", several)):
         async with opened(rules) as desk:
             first, second = [await desk.hand_over(half, drafts, 5000) for half in ("first", "second")]
             print(f"{name:24}  {first:.3f} ms, the second 5,000 {second:.3f} ms", flush=True)
@@ -347,12 +358,13 @@ def main() -> None:
     parser.add_argument(
         "--stored", type=int, default=20_000, help="how many documents the store holds in the second row"
     )
+    parser.add_argument("--events", type=int, default=100_000, help="how many events are known")
     parser.add_argument("--only", choices=("texts", "events", "store"))
     asked = parser.parse_args(arguments())
     if asked.only in (None, "texts"):
         texts(asked.pages_file, asked.pages)
     if asked.only in (None, "events"):
-        events()
+        asyncio.run(events(asked.events))
     if asked.only in (None, "store"):
         asyncio.run(store(asked.pages_file, asked.stored))
 

@@ -26,7 +26,7 @@ def likeness(one: Node, other: Node, of_one: Comparison, of_other: Comparison) -
         return None
     threshold = max(of_one.threshold, of_other.threshold)
     # Asked here, too, so that it is the same for two of one batch, which meet without the store.
-    if not buckets.may_be_alike(one.sketch(), other.sketch(), threshold):
+    if not one.sieve(threshold)(other.sketch()):
         return None
     similarity = buckets.similarity(one.signature, other.signature)
     return min(similarity, _NEVER_EXACT) if similarity >= threshold else None

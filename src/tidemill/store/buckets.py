@@ -7,6 +7,7 @@ equal documents has rows. The lowest bit of a stored key says that it is no orig
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from hashlib import blake2b
 from math import sqrt
 from operator import eq
@@ -51,13 +52,18 @@ def sketch(signature: bytes) -> bytes:
     return int(signature[::4].translate(_LOWEST_BIT), 2).to_bytes(HASHES // 8, "big")
 
 
-def may_be_alike(one: bytes, other: bytes, threshold: float) -> bool:
-    """Whether the texts of two sketches may be as similar as this; what has no sketch may always be."""
-    if not one or not other:
-        return True
+def sieve(own: bytes, threshold: float) -> Callable[[bytes], bool]:
+    """Whether the text of a sketch may be as similar as this to that of `own`; what has no sketch may always be."""
+    if not own:
+        return lambda other: True
+    bits = int.from_bytes(own, "big")
     different = HASHES * (1 - threshold)
-    different_bits = int.from_bytes(one, "big") ^ int.from_bytes(other, "big")
-    return different_bits.bit_count() <= different / 2 + _SLACK * sqrt(different)
+    most = different / 2 + _SLACK * sqrt(different)
+
+    def may_be_alike(other: bytes) -> bool:
+        return not other or (bits ^ int.from_bytes(other, "big")).bit_count() <= most
+
+    return may_be_alike
 
 
 def event_keys(event: Happening) -> list[Key]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import orjson
+from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,7 +20,7 @@ __all__ = ["by_dialect", "hint", "insert", "is_server", "list_of"]
 T = TypeVar("T")
 
 
-def is_server(connection: AsyncConnection) -> bool:
+def is_server(connection: AsyncConnection | Connection) -> bool:
     """Whether several may write at once."""
     return connection.dialect.name == "postgresql"
 

@@ -1,15 +1,17 @@
 """Whether two events are one and the same, announced twice: by time, title and place.
 
-In: what events say of themselves. Out: a similarity, or `None`. Pure; called by `alike` for pairs of candidates, and as
-an index over many known events.
+In: what events say of themselves. Out: a similarity, or `None`; and a sketch, which tells most of those apart that
+begin at the same moment. Pure; called by `alike` for pairs of candidates, and by `near`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 
 from rapidfuzz import fuzz
 
@@ -24,6 +26,12 @@ _MOST_ADDED = 6
 _WORD = re.compile(r"\w+")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 _NEVER_EXACT = 0.99
+_SKETCH = struct.Struct("<HHQQQ")
+"""Length, numbers, words and (twice) letters of a title."""
+_read: Callable[[bytes], tuple[int, ...]] = _SKETCH.unpack
+_WORDS, _LETTERS, _EACH = 64, 32, 4
+_LONGEST = 2**16 - 1
+_MOST_DIFFERENT = 1 - _ALIKE_TITLE / 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,54 @@ def similarity(one: Happening, other: Happening) -> float | None:
     return min((2 * title + place) / 300, _NEVER_EXACT)
 
 
+def sketch(event: Happening) -> bytes:
+    """What tells most events apart that are not alike, without their titles: 28 bytes; empty for a monstrous title.
+
+    Its numbers as a hash, its words as a Bloom filter, and how often each letter occurs (up to four times, in unary).
+    """
+    if len(event.title) > _LONGEST:
+        return b""
+    words = 0
+    for word in event.words:
+        words |= 1 << _hash(word) % _WORDS
+    counts: dict[int, int] = {}
+    for letter in event.title:
+        place = ord(letter) % _LETTERS
+        counts[place] = min(counts.get(place, 0) + 1, _EACH)
+    letters = sum(((1 << count) - 1) << place * _EACH for place, count in counts.items())
+    numbers = _hash(" ".join(sorted(word for word in event.words if word.isdecimal()))) & _LONGEST
+    return _SKETCH.pack(len(event.title), numbers, words, letters & 2**64 - 1, letters >> 64)
+
+
+def sieve(own: bytes) -> Callable[[bytes], bool]:
+    """Whether the event of a sketch may be one and the same as that of `own`, as far as their titles tell.
+
+    Never `False` for two that are alike: their titles have the same numbers; the words of one are all among those of
+    the other, or both are spelled so alike that few letters differ. What has no sketch may always be.
+    """
+    if not own:
+        return lambda other: True
+    length, numbers, words, low, high = _read(own)
+
+    def may_be_alike(other: bytes) -> bool:
+        if not other:
+            return True
+        its_length, its_numbers, its_words, its_low, its_high = _read(other)
+        if its_numbers != numbers:
+            return False
+        common = its_words & words
+        if common in (its_words, words):
+            return True
+        different = (its_low ^ low).bit_count() + (its_high ^ high).bit_count()
+        return different <= (length + its_length) * _MOST_DIFFERENT
+
+    return may_be_alike
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(errors="replace"), digest_size=8).digest(), "little")
+
+
 def _title(one: Happening, other: Happening) -> float:
     if one.title == other.title:
         return 100.0
@@ -113,30 +169,3 @@ def _text(value: Json) -> str:
     if isinstance(value, list):
         return " ".join(_text(member) for member in value)
     return value if isinstance(value, str) else ""
-
-
-@dataclass(slots=True)
-class EventIndex:
-    """Known events by when they begin, so that each new one is compared with few."""
-
-    _moments: dict[str, list[tuple[str, Happening]]] = field(default_factory=dict)
-    _timed: dict[str, list[tuple[str, Happening]]] = field(default_factory=dict)
-    _dated: dict[str, list[tuple[str, Happening]]] = field(default_factory=dict)
-
-    def add(self, identifier: str, event: Happening) -> None:
-        """Make an event known."""
-        if event.moment is None:
-            self._dated.setdefault(event.day, []).append((identifier, event))
-            return
-        self._moments.setdefault(event.moment, []).append((identifier, event))
-        self._timed.setdefault(event.day, []).append((identifier, event))
-
-    def matches(self, event: Happening) -> list[tuple[str, float]]:
-        """The known events that are this one, the most similar first."""
-        beside = self._moments.get(event.moment, []) if event.moment else self._timed.get(event.day, [])
-        found = [
-            (identifier, alike)
-            for identifier, known in (*beside, *self._dated.get(event.day, []))
-            if (alike := similarity(event, known)) is not None
-        ]
-        return sorted(found, key=lambda match: (-match[1], match[0]))

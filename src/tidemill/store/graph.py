@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.store import judge, keyed, near
 from tidemill.store.alike import likeness
-from tidemill.store.buckets import Key, may_be_alike
+from tidemill.store.buckets import Key
 from tidemill.store.judge import Member, Rank
 from tidemill.store.near import Comparison, Node
 from tidemill.store.templates import Wording, is_template, wording
@@ -103,12 +103,8 @@ class Graph:
         threshold = self._comparisons[node.member.source_id].threshold
         if threshold is None:
             return set()
-        return {
-            other.number
-            for key in node.wants()
-            for other in found.get(key, ())
-            if may_be_alike(node.sketch(), other.sketch, threshold)
-        }
+        may_be_alike = node.sieve(threshold)
+        return {other.number for key in node.wants() for other in found.get(key, ()) if may_be_alike(other.sketch)}
 
     async def _load_numbers(self, numbers: Collection[int]) -> dict[int, str]:
         named = await keyed.documents_of(self.connection, numbers) if numbers else {}

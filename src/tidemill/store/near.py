@@ -6,7 +6,7 @@ In: identifiers, contents, URLs. Out: nodes, members, texts, rules of sources. C
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidemill.models.document import DocumentState
 from tidemill.models.source import ProcessRules
-from tidemill.store import buckets
+from tidemill.store import buckets, event_matches
 from tidemill.store.buckets import Key
 from tidemill.store.dialect import by_dialect, list_of
 from tidemill.store.event_matches import Happening, happening
@@ -110,9 +110,13 @@ class Node:
 
     def sketch(self) -> bytes:
         """What tells those apart that share a key and are not alike."""
-        if not self.sketched and not self.event:
-            self.sketched = buckets.sketch(self.signature)
+        if not self.sketched:
+            self.sketched = event_matches.sketch(self.event) if self.event else buckets.sketch(self.signature)
         return self.sketched
+
+    def sieve(self, threshold: float) -> Callable[[bytes], bool]:
+        """Whether what has a sketch may be alike to it, where texts are from this similarity on."""
+        return event_matches.sieve(self.sketch()) if self.event else buckets.sieve(self.sketch(), threshold)
 
     def wants(self) -> Sequence[Key]:
         """The keys under which it finds others."""

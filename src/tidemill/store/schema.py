@@ -9,11 +9,11 @@ from sqlalchemy import Connection, inspect, select, text
 from tidemill import __version__
 from tidemill.errors import Conflict
 from tidemill.models.ids import new_id
-from tidemill.store import server_tables
+from tidemill.store import planner, server_tables
 from tidemill.store.engine import Store, insert
 from tidemill.store.tables import meta, metadata
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest migration; a test holds it against the files in `migrations/versions`."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -86,6 +86,7 @@ def _create(connection: Connection) -> None:
     )
     connection.execute(text(f"INSERT INTO {_VERSION_TABLE} (version_num) VALUES (:head)"), {"head": HEAD})
     server_tables.tune(connection)
+    planner.tell(connection)
 
 
 def migrate(connection: Connection) -> None:

@@ -14,7 +14,7 @@ from tidemill.store.buckets import (
     event_keys,
     event_wants,
     is_of_event,
-    may_be_alike,
+    sieve,
     similarity,
     sketch,
     text_keys,
@@ -80,14 +80,15 @@ def test_sketches_do_not_part_what_is_alike(one: bytes, threshold: float, chosen
         hashes[place][0] ^= 3 if count % 2 else 2  # every other one in the bit that is sketched
     other = b"".join(hashes)
     assert similarity(one, other) >= threshold
-    assert may_be_alike(sketch(one), sketch(other), threshold)
-    assert may_be_alike(b"", sketch(other), threshold)
+    assert sieve(sketch(one), threshold)(sketch(other))
+    assert sieve(b"", threshold)(sketch(other))
+    assert sieve(sketch(one), threshold)(b"")
 
 
 def test_sketches_tell_texts_apart_that_are_not_alike() -> None:
     made = [sketch(signature(" ".join(prose(seed)))) for seed in range(40)]
     assert {len(each) for each in made} == {16}
-    assert not any(may_be_alike(one, other, 0.75) for one in made for other in made if one is not other)
+    assert not any(sieve(one, 0.75)(other) for one in made for other in made if one is not other)
 
 
 def test_a_moment_looks_for_its_like_and_for_its_day() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemill.store.event_matches import EventIndex, Happening, happening, similarity
+from tidemill.store.buckets import event_keys, event_wants
+from tidemill.store.event_matches import Happening, happening, sieve, similarity, sketch
 
 EVENING = "2026-05-01T20:00+02:00"
 
@@ -86,10 +87,41 @@ def test_the_order_does_not_matter(one: Happening, other: Happening) -> None:
     assert similarity(one, other) == similarity(other, one)
 
 
-@given(st.lists(EVENTS, max_size=8), EVENTS)
-def test_the_index_finds_what_a_look_at_each_finds(known: list[Happening], new: Happening) -> None:
-    index = EventIndex()
-    for number, each in enumerate(known):
-        index.add(str(number), each)
-    expected = {str(n): alike for n, each in enumerate(known) if (alike := similarity(new, each)) is not None}
-    assert dict(index.matches(new)) == expected
+@given(EVENTS, EVENTS)
+def test_what_is_alike_is_found(one: Happening, other: Happening) -> None:
+    """Under a key that both have, and past the sieve."""
+    if similarity(one, other) is not None:
+        assert not set(event_wants(one)).isdisjoint(event_keys(other))
+        assert sieve(sketch(one))(sketch(other))
+
+
+SPELLED = st.lists(
+    st.tuples(st.text("abcdeé", min_size=4, max_size=9), st.integers(0, 8), st.booleans()), min_size=3, max_size=12
+)
+
+
+@given(SPELLED)
+def test_other_spellings_pass_the_sieve(words: list[tuple[str, int, bool]]) -> None:
+    one = event(" ".join(word for word, _, _ in words))
+    other = event(" ".join(word[:at] + "x" * added + word[at + 1 :] for word, at, added in words))
+    assert similarity(one, other) is None or sieve(sketch(one))(sketch(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Jazz night with Miller and Okafor", "Chess lecture with Rossi and Silva"),
+        ("Jazz night with Miller and Okafor", "Jazz night with Rossi and Silva"),
+        ("Council meeting 12 of the town", "Council meeting 13 of the town"),
+    ],
+)
+def test_the_sieve_holds_back_other_events_of_one_evening(one: str, other: str) -> None:
+    assert not sieve(sketch(event(one)))(sketch(event(other)))
+    assert sieve(sketch(event(one)))(sketch(event(one.upper())))
+
+
+def test_what_was_stored_without_a_sketch_passes() -> None:
+    assert sieve(sketch(event("Jazz night")))(b"")
+    monstrous = sketch(event("Jazz " * 20_000))
+    assert monstrous == b""
+    assert sieve(monstrous)(sketch(event("Chess")))
