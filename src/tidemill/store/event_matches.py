@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import blake2b
+from zlib import crc32
 
 from rapidfuzz import fuzz
 
@@ -30,6 +31,7 @@ _SKETCH = struct.Struct("<HHQQQ")
 """Length, numbers, words and (twice) letters of a title."""
 _read: Callable[[bytes], tuple[int, ...]] = _SKETCH.unpack
 _WORDS, _LETTERS, _EACH = 64, 32, 4
+_UNARY = (0, 1, 3, 7, 15)
 _LONGEST = 2**16 - 1
 _MOST_DIFFERENT = 1 - _ALIKE_TITLE / 100
 
@@ -92,16 +94,17 @@ def sketch(event: Happening) -> bytes:
     """
     if len(event.title) > _LONGEST:
         return b""
-    words = 0
+    words = numbers = 0
     for word in event.words:
-        words |= 1 << _hash(word) % _WORDS
-    counts: dict[int, int] = {}
-    for letter in event.title:
-        place = ord(letter) % _LETTERS
-        counts[place] = min(counts.get(place, 0) + 1, _EACH)
-    letters = sum(((1 << count) - 1) << place * _EACH for place, count in counts.items())
-    numbers = _hash(" ".join(sorted(word for word in event.words if word.isdecimal()))) & _LONGEST
-    return _SKETCH.pack(len(event.title), numbers, words, letters & 2**64 - 1, letters >> 64)
+        hashed = crc32(word.encode(errors="replace"))
+        words |= 1 << hashed % _WORDS
+        if word.isdecimal():
+            numbers ^= hashed
+    counts = [0] * _LETTERS
+    for letter, count in Counter(event.title).items():
+        counts[ord(letter) % _LETTERS] += count
+    letters = sum(_UNARY[min(count, _EACH)] << place * _EACH for place, count in enumerate(counts) if count)
+    return _SKETCH.pack(len(event.title), numbers & _LONGEST, words, letters & 2**64 - 1, letters >> 64)
 
 
 def sieve(own: bytes) -> Callable[[bytes], bool]:
@@ -127,10 +130,6 @@ def sieve(own: bytes) -> Callable[[bytes], bool]:
         return different <= (length + its_length) * _MOST_DIFFERENT
 
     return may_be_alike
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(errors="replace"), digest_size=8).digest(), "little")
 
 
 def _title(one: Happening, other: Happening) -> float:

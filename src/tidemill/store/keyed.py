@@ -25,8 +25,8 @@ _MOST_AT_ONCE = 500
 _BY_KEY = text(
     """SELECT found.bucket, found.number, found.sketch
     FROM json_each(:wanted) AS wanted
-    JOIN signatures AS found ON found.bucket = wanted.value AND found.number IN (
-        SELECT number FROM signatures WHERE bucket = wanted.value ORDER BY number LIMIT :most
+    JOIN signatures AS found ON found.bucket = wanted.value AND found.number < coalesce(
+        (SELECT number FROM signatures WHERE bucket = wanted.value ORDER BY number LIMIT 1 OFFSET :most), 9e18
     )
     """
 ).columns(bucket=BigInteger, number=BigInteger, sketch=LargeBinary)
@@ -76,7 +76,7 @@ async def by_keys(
         if keys:
             given = {"wanted": list_of(connection, sorted(keys)), "most": most}
             statement = by_dialect(connection, sqlite=_BY_KEY, postgresql=_BY_KEY_ON_SERVER)
-            for bucket, number, sketch in await connection.execute(statement, given):
+            for bucket, number, sketch in (await connection.execute(statement, given)).all():
                 found.setdefault(bucket & ~buckets.DUPLICATE, []).append(Found(number, sketch))
     return found
 

@@ -1,9 +1,9 @@
 """What SQLite's query planner is told of our indexes: that few states are shared by many documents.
 
 In: the connection on which tables are made or upgraded. Out: nothing. Without statistics SQLite takes the first column
-of every index for selective: to find the documents of some contents it read, for each batch, all of a state by the index
-of lists. An operator's own `ANALYZE` replaces what is said here. Called by `schema` and a migration; does nothing to a
-server, which looks for itself.
+of every index for selective: to find the documents of some contents it read all of a state, by the index of lists, for
+each batch. An operator's own `ANALYZE` replaces what is said here. Called by `schema` and a migration; does nothing to
+a server, which looks for itself.
 """
 
 from __future__ import annotations
