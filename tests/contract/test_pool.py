@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import uvloop
 
 from tidemill.errors import Permanent
 from tidemill.models.capture import Capture
@@ -56,6 +60,34 @@ async def test_results_belong_to_their_calls_however_many_there_are() -> None:
         results = await asyncio.gather(*(tell(workers, "print noise", str(number)) for number in range(60)))
     assert [result.capture_id for result in results if isinstance(result, Processed)] == [str(n) for n in range(60)]
     assert len({worker_pid(result) for result in results}) <= 2
+
+
+def descriptors() -> set[Path]:
+    """What this process has open."""
+    return set(Path("/dev/fd").iterdir())
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_no_descriptor_is_closed_twice(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """The loop closes it, and the object in which it came knows that it is gone: it would close somebody else's."""
+
+    async def run() -> tuple[Any, set[Path]]:
+        before = descriptors()
+        workers = pool()
+        async with workers:
+            assert given(await tell(workers, "ok")) is None
+            (child,) = workers._children
+            assert child._pipe is not None
+            pipe = child._pipe.get_extra_info("pipe")
+            assert pipe.fileno() >= 0
+        await asyncio.sleep(0.05)
+        return pipe, descriptors() - before
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        pipe, left = runner.run(run())
+    assert isinstance(pipe, socket.socket), "uvloop closes the descriptor of any other file a second time"
+    assert pipe.fileno() == -1
+    assert len(left) <= 1  # the folder's own
 
 
 async def test_tasks_are_begun_in_the_order_of_the_calls() -> None:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import pickle
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
@@ -79,15 +80,18 @@ class ChildHandle:
         """Starts the process; raises `OSError` if the system refuses. `news` is called when frames have come."""
         given = {"path": sys.path, "options": asdict(replace(options, parent_pid=os.getpid()))}
         command = (sys.executable, "-c", _BOOT, orjson.dumps(given).decode())
-        receiving, sending = os.pipe()
-        output = os.fdopen(receiving, "rb", 0)
+        # Not a pipe: uvloop closes the descriptor of a file twice, and by the second time a thread may have opened
+        # another file under its number. Of a socket it lets go.
+        output, sending = socket.socketpair()
         try:
-            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=sending, start_new_session=True)
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=sending.fileno(), start_new_session=True
+            )
         except BaseException:
             output.close()
             raise
         finally:
-            os.close(sending)
+            sending.close()
         child = cls(process, timeout_s, news)
         child._pipe, _ = await child._loop.connect_read_pipe(lambda: child._frames, output)
         return child
