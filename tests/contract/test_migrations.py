@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tests.harness.postgres import need_postgres
 from tidemill.errors import Conflict
 from tidemill.models.ids import new_id
 from tidemill.settings import DatabaseSettings
-from tidemill.store import schema, server_tables, tables
+from tidemill.store import planner, schema, server_tables, tables
 from tidemill.store.engine import Store, open_store
 
 
@@ -64,6 +64,33 @@ async def test_migrations_make_what_the_tables_say(store: Store) -> None:
 
     async with store.write() as connection:
         assert await connection.run_sync(differences) == []
+
+
+@pytest.mark.parametrize("bring_up", [schema.ensure_schema, _migrated], ids=["new", "migrated"])
+async def test_sqlite_is_told_that_states_are_shared(
+    tmp_path: Path, bring_up: Callable[[Store], Awaitable[None]]
+) -> None:
+    """Else it reads nearly all documents to find those of a few contents."""
+    contents = ", ".join(f"'{number}'" for number in range(100))
+    asked = f"SELECT id FROM documents WHERE content_hash IN ({contents}) AND state IN ('current', 'duplicate')"
+    async with empty("sqlite", tmp_path) as store:
+        await bring_up(store)
+        async with store.read() as connection:
+            plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")).all()
+        assert [row[3] for row in plan] == ["SEARCH documents USING INDEX ix_documents_content (content_hash=?)"]
+
+
+async def test_what_an_operator_has_had_counted_stays(tmp_path: Path) -> None:
+    async with empty("sqlite", tmp_path) as store:
+        await schema.ensure_schema(store)
+        async with store.write() as connection:
+            await connection.execute(text("DELETE FROM sqlite_stat1"))
+            await connection.execute(text("INSERT INTO sqlite_stat1 VALUES ('documents', 'ix_documents_page', '7 1')"))
+            await connection.run_sync(planner.tell)
+            told = (await connection.execute(text("SELECT idx, stat FROM sqlite_stat1 WHERE tbl = 'documents'"))).all()
+    found = {row.idx: row.stat for row in told}
+    assert found.pop("ix_documents_page") == "7 1"
+    assert list(found) == ["ix_documents_listed"]
 
 
 async def test_constraints_and_partial_indexes_are_those_of_the_tables(store: Store, tmp_path: Path) -> None:

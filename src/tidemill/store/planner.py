@@ -17,13 +17,13 @@ _SHARED = (("documents", "ix_documents_listed", "1000000 400000 1 1 1 1 1"),)
 _MAKE = text("ANALYZE alembic_version")
 _TELL = text(
     "INSERT INTO sqlite_stat1 (tbl, idx, stat) SELECT :tbl, :idx, :stat"
-    " WHERE NOT EXISTS (SELECT 1 FROM sqlite_stat1 WHERE tbl = :tbl)"
+    " WHERE NOT EXISTS (SELECT 1 FROM sqlite_stat1 WHERE idx = :idx)"
 )
 _READ = text("ANALYZE sqlite_schema")
 
 
 def tell(connection: Connection) -> None:
-    """Write down what is known of tables that nobody has analysed."""
+    """Write down what is known of indexes that nobody has analysed."""
     if is_server(connection):
         return
     connection.execute(_MAKE)
